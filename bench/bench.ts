@@ -1,0 +1,168 @@
+/** What scenarios share: the generator and sink processes, which core is whose, and one measured piece of work. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, startChild } from './load/calls.ts';
+import { type Account, addAccount, emptyAccount } from './load/checksum.ts';
+import type { GeneratorMethods, SendSummary, WorkloadSummary } from './load/generator.ts';
+import type { SinkMethods } from './load/sink.ts';
+import { accountOf } from './load/verify.ts';
+import type { WorkloadSpec } from './load/workload.ts';
+import { type Relay, type RunningRelay, startRelay } from './relay.ts';
+import { cpuSeconds, peakRssBytes } from './usage.ts';
+
+const PATH = '/api/v1/write';
+/** Longer than any flush interval plus jitter of the relays, so that quiet means drained. */
+const QUIET_MS = 3_000;
+
+export interface Work {
+  readonly workload: WorkloadSpec;
+  /** Sent, drained and verified, but not measured: the relay has met every series and its code is compiled. */
+  readonly warmUpSamples: number;
+  readonly samples: number;
+  readonly connections: number;
+  readonly destinations: number;
+  readonly flags: readonly string[];
+  /** Samples a second; as fast as the relay takes them if it is missing. */
+  readonly rate?: number;
+  /** True: the relay has one half of the cores for itself. False: all processes share all cores. */
+  readonly pinned: boolean;
+}
+
+export interface Outcome {
+  /** Samples that were sent in the measured part (each arrives once at every destination). */
+  readonly samples: number;
+  readonly cpuSeconds: number;
+  readonly peakRssBytes: number;
+  /** Compressed bytes that one destination got for one sample. */
+  readonly bytesPerSample: number;
+  /** From the first request to the last body at a destination. */
+  readonly wallSeconds: number;
+  readonly refused: number;
+  readonly latencyMs: SendSummary['latencyMs'];
+  readonly requestsOut: number;
+}
+
+/** `taskset` in front of relay and load, so that they do not share a core. */
+function pins(): { relay: string[]; load: string[] } {
+  const cores = availableParallelism();
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' });
+  } catch {
+    return { relay: [], load: [] };
+  }
+  if (cores < 2) return { relay: [], load: [] };
+  const half = Math.floor(cores / 2);
+  return { relay: ['taskset', '-c', `0-${half - 1}`], load: ['taskset', '-c', `${half}-${cores - 1}`] };
+}
+
+export class Bench {
+  readonly directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  readonly pins = pins();
+  readonly #children = new Map<boolean, { generator: Child<GeneratorMethods>; sink: Child<SinkMethods> }>();
+  #prepared = '';
+  #summary: WorkloadSummary | undefined;
+  #runs = 0;
+
+  /** What the workload that was prepared last looks like. */
+  get workload(): WorkloadSummary | undefined {
+    return this.#summary;
+  }
+
+  start(
+    relay: Relay,
+    work: Pick<Work, 'flags' | 'pinned'>,
+    sinkPorts: readonly number[],
+  ): Promise<RunningRelay> {
+    return startRelay(relay, {
+      directory: join(this.directory, `run-${++this.#runs}`),
+      destinations: sinkPorts.map((port) => `http://127.0.0.1:${port}${PATH}`),
+      flags: work.flags,
+      prefix: work.pinned ? this.pins.relay : [],
+    });
+  }
+
+  /** Starts the relay, sends it the work, waits until it is drained, and checks that every sample arrived. */
+  async run(relay: Relay, work: Work): Promise<Outcome> {
+    const { generator, sink } = this.#load(work.pinned);
+    const summary = await this.#prepare(generator, work);
+    const ports = await sink.call('open', { directory: this.directory, count: work.destinations });
+    const running = await this.start(relay, work, ports);
+    const perRequest = summary.samples / summary.bodies;
+    const send = (samples: number, rate?: number) =>
+      generator.call('send', {
+        port: running.port,
+        path: PATH,
+        requests: Math.ceil(samples / perRequest),
+        connections: work.connections,
+        ...(rate === undefined ? {} : { requestsPerSecond: rate / perRequest }),
+      });
+    const warmUp = await send(work.warmUpSamples);
+    await sink.call('quiet', { quietMs: QUIET_MS });
+    const cpuBefore = cpuSeconds(running.pid);
+    const startMs = performance.now();
+    const sent = await send(work.samples, work.rate);
+    const { sinceLastMs } = await sink.call('quiet', { quietMs: QUIET_MS });
+    const wallSeconds = (performance.now() - startMs - sinceLastMs) / 1000;
+    const cpu = cpuSeconds(running.pid) - cpuBefore;
+    const peak = peakRssBytes(running.pid);
+    await running.stop();
+    const kept = await sink.call('kept', undefined);
+    const arrived: Account[] = [];
+    for (const destination of kept) arrived.push(await accountOf(destination));
+    await sink.call('close', undefined);
+    const expected = emptyAccount();
+    addAccount(expected, warmUp.account);
+    addAccount(expected, sent.account);
+    for (const one of arrived) checkArrived(relay, expected, one);
+    return {
+      samples: sent.account.samples,
+      cpuSeconds: cpu,
+      peakRssBytes: peak,
+      bytesPerSample: kept[0]!.lengths.reduce((sum, length) => sum + length, 0) / expected.samples,
+      wallSeconds,
+      refused: warmUp.refused + sent.refused,
+      latencyMs: sent.latencyMs,
+      requestsOut: kept[0]!.offsets.length,
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const { generator, sink } of this.#children.values()) {
+      await generator.close();
+      await sink.close();
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #load(pinned: boolean) {
+    let load = this.#children.get(pinned);
+    if (!load) {
+      const prefix = pinned ? this.pins.load : [];
+      const generator = startChild<GeneratorMethods>('generator.ts', prefix);
+      load = { generator, sink: startChild<SinkMethods>('sink.ts', prefix) };
+      this.#children.set(pinned, load);
+    }
+    return load;
+  }
+
+  async #prepare(generator: Child<GeneratorMethods>, work: Work): Promise<WorkloadSummary> {
+    const key = JSON.stringify([work.pinned, work.workload]);
+    if (this.#prepared !== key) {
+      this.#summary = await generator.call('prepare', { workload: work.workload, path: PATH });
+      this.#prepared = key;
+    }
+    return this.#summary!;
+  }
+}
+
+function checkArrived(relay: Relay, expected: Account, account: Account): void {
+  if (account.samples === expected.samples && account.checksum === expected.checksum) return;
+  const difference = account.samples - expected.samples;
+  const what =
+    difference === 0
+      ? 'the number of samples is right, but they are not the ones sent'
+      : `${difference} samples`;
+  throw new Error(`${relay.name}: what arrived is not what was sent (${expected.samples} samples): ${what}`);
+}

@@ -1,0 +1,50 @@
+/**
+ * The account of what was sent or has arrived: how many series messages, and the sum (mod 2^64) of the hashes of
+ * their bytes. The bytes of a `TimeSeries` message are its labels, value and timestamp, so two accounts are equal
+ * when the same samples came the same number of times, in whatever order and grouping.
+ */
+import xxhash from 'xxhash-wasm';
+
+export interface Account {
+  samples: number;
+  checksum: bigint;
+}
+
+const { h64Raw } = await xxhash();
+
+const SERIES_TAG = 0x0a;
+
+/** Adds the series of one decoded WriteRequest; other fields (metadata) are skipped. Throws on malformed bytes. */
+export function addRequest(account: Account, raw: Uint8Array): void {
+  const sum = new BigUint64Array(1);
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      if (at >= raw.length) throw new Error(`cut off in a varint at byte ${at}`);
+      const byte = raw[at++]!;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < raw.length) {
+    const tag = varint();
+    if ((tag & 7) !== 2)
+      throw new Error(`unexpected field ${tag >> 3} of wire type ${tag & 7} at byte ${at}`);
+    const length = varint();
+    if (at + length > raw.length) throw new Error(`field of ${length} bytes at byte ${at} goes past the end`);
+    if (tag === SERIES_TAG) {
+      sum[0]! += h64Raw(raw.subarray(at, at + length));
+      account.samples++;
+    }
+    at += length;
+  }
+  account.checksum = BigInt.asUintN(64, account.checksum + sum[0]!);
+}
+
+export function addAccount(into: Account, more: Account, times = 1): void {
+  into.samples += more.samples * times;
+  into.checksum = BigInt.asUintN(64, into.checksum + more.checksum * BigInt(times));
+}
+
+export const emptyAccount = (): Account => ({ samples: 0, checksum: 0n });

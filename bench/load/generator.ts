@@ -1,0 +1,111 @@
+/** The generator process: encodes the workload once, then sends it as often as it is told. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { serve } from './calls.ts';
+import { type Account, addAccount, addRequest, emptyAccount } from './checksum.ts';
+import { Connection } from './connection.ts';
+import { makeWorkload, type WorkloadSpec } from './workload.ts';
+
+export interface WorkloadSummary {
+  bodies: number;
+  samples: number;
+  rawBytes: number;
+  compressedBytes: number;
+}
+
+export interface SendSpec {
+  readonly port: number;
+  readonly path: string;
+  readonly requests: number;
+  readonly connections: number;
+  /** Requests a second over all connections; unlimited if it is missing. */
+  readonly requestsPerSecond?: number;
+}
+
+export interface SendSummary {
+  /** What the relay took with a 2xx. */
+  account: Account;
+  wallMs: number;
+  /** 429 and 503 answers; the request was sent again. */
+  refused: number;
+  /** From the time at which the request was due (so a stall counts for all that had to wait) to the answer. */
+  latencyMs: { p50: number; p99: number; max: number };
+}
+
+interface PreparedBody {
+  readonly request: Uint8Array;
+  readonly account: Account;
+}
+
+let prepared: PreparedBody[] = [];
+let next = 0;
+
+function prepareRequest(path: string, body: Uint8Array): Buffer {
+  const head =
+    `POST ${path} HTTP/1.1\r\nHost: relay\r\nUser-Agent: sluice-bench\r\nContent-Type: application/x-protobuf\r\n` +
+    `Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
+function prepare({ workload, path }: { workload: WorkloadSpec; path: string }): WorkloadSummary {
+  const summary = { bodies: 0, samples: 0, rawBytes: 0, compressedBytes: 0 };
+  next = 0;
+  prepared = makeWorkload(workload).map(({ raw, compressed, samples }) => {
+    const account = emptyAccount();
+    addRequest(account, raw);
+    summary.bodies++;
+    summary.samples += samples;
+    summary.rawBytes += raw.length;
+    summary.compressedBytes += compressed.length;
+    return { request: prepareRequest(path, compressed), account };
+  });
+  return summary;
+}
+
+async function sendOne(connection: Connection, body: PreparedBody): Promise<number> {
+  for (let refused = 0; ; refused++) {
+    const status = await connection.send(body.request);
+    if (status >= 200 && status < 300) return refused;
+    if (status !== 429 && status !== 503) throw new Error(`the relay answered ${status}`);
+    await delay(20);
+  }
+}
+
+async function send(spec: SendSpec): Promise<SendSummary> {
+  const account = emptyAccount();
+  const latencies = new Float64Array(spec.requests);
+  const startMs = performance.now();
+  let refused = 0;
+  let started = 0;
+  const runConnection = async () => {
+    const connection = new Connection(spec.port);
+    while (started < spec.requests) {
+      const nth = started++;
+      const body = prepared[next++ % prepared.length]!;
+      let dueMs = performance.now();
+      if (spec.requestsPerSecond !== undefined) {
+        dueMs = startMs + (nth * 1000) / spec.requestsPerSecond;
+        const early = dueMs - performance.now();
+        if (early > 1) await delay(early);
+      }
+      refused += await sendOne(connection, body);
+      latencies[nth] = performance.now() - dueMs;
+      addAccount(account, body.account);
+    }
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: spec.connections }, runConnection));
+  const wallMs = performance.now() - startMs;
+  latencies.sort();
+  const quantile = (q: number) =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))]!;
+  return {
+    account,
+    wallMs,
+    refused,
+    latencyMs: { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) },
+  };
+}
+
+const methods = { prepare, send };
+export type GeneratorMethods = typeof methods;
+serve(methods);

@@ -1,0 +1,19 @@
+/** The registry of scenarios; the keys are the names that `--scenario` takes. */
+import type { Scenario } from '../scenario.ts';
+import { idle } from './idle.ts';
+import { passThroughSnappy } from './pass-through-snappy.ts';
+import { passThroughZstd } from './pass-through-zstd.ts';
+import { replicateTwo } from './replicate-two.ts';
+import { smallRequests } from './small-requests.ts';
+import { throughput } from './throughput.ts';
+
+export const scenarios = {
+  'pass-through-snappy': passThroughSnappy,
+  'pass-through-zstd': passThroughZstd,
+  'replicate-two': replicateTwo,
+  'small-requests': smallRequests,
+  throughput,
+  idle,
+} satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof scenarios;

@@ -1,0 +1,315 @@
+/**
+ * Sends the blocks of one destination: N loops, each of which leases a block and stays with it until the destination has
+ * taken it or refused it for good. The queue never leases two blocks with a common series at the same time, so a retry
+ * in its loop keeps the order of every series. Main thread only; nothing is thrown out of a loop.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Transport, WireBlock } from '../destination/destination.ts';
+import { toSnappy } from '../destination/recode.ts';
+import type { Block, Codec } from '../model/block.ts';
+import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
+import { type Clock, sleep } from '../util/clock.ts';
+import { messageOf, SluiceError } from '../util/error.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Meter } from '../util/meter.ts';
+import { RateLimiter } from './rate-limit.ts';
+import { escapeText } from './redact.ts';
+import { Backoff, type BackoffLimits, judge, parseRetryAfter } from './retry.ts';
+import { SenderMetrics } from './sender-metrics.ts';
+
+/** The same message about a destination at most this often. */
+const LOG_EVERY_MS = 5000;
+/** How long an aborted attempt may take to notice, before its block goes back to the queue regardless. */
+const ABORT_GRACE_MS = 500;
+
+export interface SenderConfig {
+  readonly name: string;
+  /** For logs, metrics and pages: `1:secret-url`. */
+  readonly shownUrl: string;
+  /** Number of blocks that may be under way at the same time. */
+  readonly parallel: number;
+  readonly backoff: BackoffLimits;
+  /** Compressed bytes a second; 0 is no limit. */
+  readonly rateLimitBytesPerS: number;
+  /** Keep making zstd blocks after the destination turned one down. */
+  readonly forceVmProto: boolean;
+  /** The codec that the destination's blocks are made with at first. */
+  readonly codec: Codec;
+}
+
+export interface SenderPorts {
+  readonly source: BlockSource;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  /** Called once, when the destination turned zstd down: blocks for it should be made as snappy from now on. */
+  readonly onDowngrade?: () => void;
+}
+
+export interface SenderStatus {
+  readonly name: string;
+  readonly shownUrl: string;
+  readonly codec: Codec;
+  /** Blocks under way, those that wait for their next attempt included. */
+  readonly inFlight: number;
+  readonly lastError: string | undefined;
+  /** Wall time in milliseconds, as are the others. */
+  readonly lastErrorAtMs: number | undefined;
+  readonly lastSuccessAtMs: number | undefined;
+  /** The latest moment at which a waiting block is tried again; undefined when none waits. */
+  readonly backoffUntilMs: number | undefined;
+}
+
+/** What became of one attempt. */
+type Attempt =
+  | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'repack' }
+  | { readonly kind: 'retry'; readonly retryAfterMs?: number | undefined };
+
+export class Sender {
+  readonly #config: SenderConfig;
+  readonly #ports: SenderPorts;
+  readonly #clock: Clock;
+  readonly #metrics: SenderMetrics;
+  readonly #limiter: RateLimiter;
+  readonly #random: () => number;
+  /** Aborted first: ends waits. */
+  readonly #stopping = new AbortController();
+  /** Aborted at the deadline: ends attempts. */
+  readonly #deadline = new AbortController();
+  /** Blocks under way; each leaves exactly once. */
+  readonly #open = new Set<Lease>();
+  readonly #waitingUntilMs = new Map<Lease, number>();
+  /** One block after another is recompressed, so that a backlog of zstd blocks does not stall the main thread. */
+  #repacking: Promise<unknown> = Promise.resolve();
+  #codec: Codec;
+  /** No new leases: a stop has met its deadline or a failure. */
+  #halted = false;
+  #onQuiet: (() => void) | undefined;
+  #lastError: { text: string; atMs: number } | undefined;
+  #lastSuccessAtMs: number | undefined;
+
+  constructor(config: SenderConfig, ports: SenderPorts) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#clock = ports.clock;
+    this.#codec = config.codec;
+    this.#random = ports.random ?? Math.random;
+    this.#metrics = new SenderMetrics(
+      ports.meter,
+      config.shownUrl,
+      config.parallel,
+      config.rateLimitBytesPerS,
+    );
+    this.#limiter = new RateLimiter(config.rateLimitBytesPerS, ports.clock, this.#metrics.rateLimitReached);
+  }
+
+  start(): void {
+    for (let i = 0; i < this.#config.parallel; i++) void this.#loop();
+  }
+
+  /**
+   * Sends what the queue still has until it is empty, an attempt fails, or `deadlineMs` have gone by; then nothing is
+   * leased any more, and every block that was not taken is back in the queue. Resolves within the deadline plus half a
+   * second, whatever the destination does. The transport is closed by its owner.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    // Waits end with this, and where there was one, so does the leasing.
+    this.#stopping.abort(new Error('the daemon stops'));
+    const cancel = this.#clock.after(deadlineMs, () => {
+      this.#halted = true;
+      this.#deadline.abort(new Error('the daemon stops'));
+    });
+    const cancelGrace = this.#clock.after(deadlineMs + ABORT_GRACE_MS, () => {
+      for (const lease of [...this.#open]) this.#putBack(lease);
+    });
+    await this.#quiet();
+    this.#halted = true;
+    cancel();
+    cancelGrace();
+  }
+
+  status(): SenderStatus {
+    const waits = [...this.#waitingUntilMs.values()];
+    return {
+      name: this.#config.name,
+      shownUrl: this.#config.shownUrl,
+      codec: this.#codec,
+      inFlight: this.#open.size,
+      lastError: this.#lastError?.text,
+      lastErrorAtMs: this.#lastError?.atMs,
+      lastSuccessAtMs: this.#lastSuccessAtMs,
+      backoffUntilMs: waits.length > 0 ? Math.max(...waits) : undefined,
+    };
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#halted) {
+      let lease: Lease | undefined;
+      try {
+        lease = await this.#ports.source.lease();
+        if (lease === undefined) return;
+        if (this.#halted) return lease.putBack();
+        this.#open.add(lease);
+        await this.#deliver(lease);
+      } catch (error) {
+        // Our own mistake or the queue's: the block goes back, and the loop lives on, slowly.
+        this.#failed('a sender failed unexpectedly; its block goes back to the queue', messageOf(error));
+        if (lease !== undefined) this.#putBack(lease);
+        if (this.#stopping.signal.aborted) this.#halted = true;
+        await sleep(this.#clock, this.#config.backoff.minMs, this.#stopping.signal);
+      }
+    }
+  }
+
+  async #deliver(lease: Lease): Promise<void> {
+    const startMs = this.#clock.monotonicMs();
+    const backoff = new Backoff(this.#config.backoff, this.#random);
+    await this.#limiter.take(lease.block.bytes.byteLength, this.#stopping.signal);
+    let block = await this.#inCodec(lease, lease.block);
+    while (block !== undefined && this.#open.has(lease)) {
+      block = await this.#step(lease, block, backoff);
+      if (block !== undefined) this.#metrics.retries.inc();
+    }
+    this.#metrics.sendDurationSeconds.inc((this.#clock.monotonicMs() - startMs) / 1000);
+  }
+
+  /** One attempt and what follows from it: the block for the next attempt, or undefined when the lease has ended. */
+  async #step(lease: Lease, block: WireBlock, backoff: Backoff): Promise<WireBlock | undefined> {
+    const attempt = await this.#attempt(block);
+    if (attempt.kind === 'done') {
+      this.#end(lease, block, attempt.outcome);
+      return undefined;
+    }
+    if (attempt.kind === 'repack') {
+      this.#downgrade();
+      return this.#repack(lease, block);
+    }
+    if (await this.#wait(lease, backoff.nextMs(attempt.retryAfterMs))) return this.#inCodec(lease, block);
+    this.#putBack(lease);
+    return undefined;
+  }
+
+  async #attempt(block: WireBlock): Promise<Attempt> {
+    const startMs = this.#clock.monotonicMs();
+    try {
+      const { status, retryAfter, text } = await this.#ports.transport.send(block, this.#deadline.signal);
+      this.#metrics.answered(status);
+      const verdict = judge(status, block.codec);
+      if (verdict.kind === 'delivered') return { kind: 'done', outcome: { kind: 'delivered' } };
+      const detail = text === '' ? `status ${status}` : `status ${status}: ${text}`;
+      if (verdict.kind === 'reject') {
+        return { kind: 'done', outcome: { kind: 'rejected', reason: verdict.reason, detail } };
+      }
+      if (verdict.kind === 'repack') return verdict;
+      this.#failed('cannot send a block; it will be tried again', detail);
+      return { kind: 'retry', retryAfterMs: parseRetryAfter(retryAfter, this.#clock.nowMs()) };
+    } catch (error) {
+      if (!this.#deadline.signal.aborted) {
+        this.#metrics.errors.inc();
+        this.#failed('cannot send a block; it will be tried again', messageOf(error));
+      }
+      return { kind: 'retry' };
+    } finally {
+      this.#metrics.durationSeconds.observe((this.#clock.monotonicMs() - startMs) / 1000);
+    }
+  }
+
+  /** The block as the destination wants it now; undefined when that cannot be made and the lease has ended. */
+  async #inCodec(lease: Lease, block: WireBlock): Promise<WireBlock | undefined> {
+    return block.codec === 'zstd' && this.#codec === 'snappy' ? this.#repack(lease, block) : block;
+  }
+
+  async #repack(lease: Lease, block: WireBlock): Promise<WireBlock | undefined> {
+    const turn = this.#repacking.then(() => toSnappy(block));
+    this.#repacking = turn.catch(() => {});
+    try {
+      return await turn;
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      this.#end(lease, block, { kind: 'rejected', reason: 'undecodable', detail: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  #downgrade(): void {
+    if (this.#config.forceVmProto || this.#codec === 'snappy') return;
+    this.#codec = 'snappy';
+    this.#ports.log.info(
+      'the destination does not take zstd; it gets the Prometheus protocol (snappy) until the next start',
+      { destination: this.#config.shownUrl },
+    );
+    this.#ports.onDowngrade?.();
+  }
+
+  /** Whether the whole time went by; false when the daemon stops. */
+  async #wait(lease: Lease, waitMs: number): Promise<boolean> {
+    this.#waitingUntilMs.set(lease, this.#clock.nowMs() + waitMs);
+    const whole = await sleep(this.#clock, waitMs, this.#stopping.signal);
+    this.#waitingUntilMs.delete(lease);
+    // A destination that fails while the daemon stops gets no more blocks.
+    if (!whole) this.#halted = true;
+    return whole;
+  }
+
+  #end(lease: Lease, block: WireBlock, outcome: Outcome): void {
+    if (!this.#open.delete(lease)) return;
+    if (outcome.kind === 'delivered') {
+      this.#lastSuccessAtMs = this.#clock.nowMs();
+      this.#metrics.blocksSent.inc();
+      this.#metrics.bytesSent.inc(block.bytes.byteLength);
+    } else {
+      this.#metrics.packetsDropped.inc();
+      this.#dropped(lease.block, outcome);
+    }
+    lease.end(outcome);
+    this.#noteQuiet();
+  }
+
+  #putBack(lease: Lease): void {
+    if (!this.#open.delete(lease)) return;
+    lease.putBack();
+    this.#noteQuiet();
+  }
+
+  #failed(message: string, cause: string): void {
+    const text = escapeText(cause);
+    this.#lastError = { text, atMs: this.#clock.nowMs() };
+    const fields = { destination: this.#config.shownUrl, error: text };
+    this.#ports.log.limited(`send ${this.#config.name}`, LOG_EVERY_MS).warn(message, fields);
+  }
+
+  #dropped(block: Block, { reason, detail }: Outcome & { kind: 'rejected' }): void {
+    const error = escapeText(detail);
+    this.#lastError = { text: error, atMs: this.#clock.nowMs() };
+    const { series, samples } = block.counts;
+    this.#ports.log
+      .limited(`dropped ${this.#config.name}`, LOG_EVERY_MS)
+      .error('the destination refused a block for good; its samples are counted as rejected', {
+        destination: this.#config.shownUrl,
+        reason,
+        error,
+        series,
+        samples,
+      });
+  }
+
+  #noteQuiet(): void {
+    if (this.#open.size === 0) this.#onQuiet?.();
+  }
+
+  /** Resolves when no block is under way and none follows. */
+  async #quiet(): Promise<void> {
+    for (;;) {
+      // A loop that has just ended a block takes the next one before the turn of the event loop is over.
+      await nextTurn();
+      if (this.#open.size === 0) return;
+      await new Promise<void>((resolve) => {
+        this.#onQuiet = resolve;
+      });
+    }
+  }
+}

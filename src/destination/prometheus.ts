@@ -1,0 +1,46 @@
+/**
+ * Remote write 1.0 over HTTP: snappy as Prometheus specifies it, or zstd as VictoriaMetrics takes it.
+ * https://prometheus.io/docs/specs/prw/remote_write_spec/
+ */
+import { readFileSync } from 'node:fs';
+import type { Codec } from '../model/block.ts';
+import type { DestinationKind, Header } from './destination.ts';
+
+const version: string = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+).version;
+
+export const userAgent = `sluice/${version}`;
+
+const common: readonly Header[] = [
+  ['User-Agent', userAgent],
+  ['Content-Type', 'application/x-protobuf'],
+];
+
+/** Headers that belong to the bytes; configured headers of the same names lose against them. */
+export const contentHeaders: Readonly<Record<Codec, readonly Header[]>> = {
+  snappy: [...common, ['Content-Encoding', 'snappy'], ['X-Prometheus-Remote-Write-Version', '0.1.0']],
+  zstd: [...common, ['Content-Encoding', 'zstd'], ['X-VictoriaMetrics-Remote-Write-Version', '1']],
+};
+
+export const prometheus: DestinationKind = {
+  name: 'prometheus',
+  summary:
+    'Remote write over HTTP, for http:// and https:// URLs. A host that starts with dns+ or srv+ is looked up every 10 seconds and its backends share the load.',
+  options: {},
+  codec: 'zstd',
+  accepts: (url) => /^https?:\/\//i.test(url),
+  check(url) {
+    if (!URL.canParse(url)) {
+      return { message: 'the URL cannot be parsed', hint: 'write it as http://host:port/api/v1/write' };
+    }
+    return undefined;
+  },
+  open(_config, ports) {
+    const http = ports.http();
+    return {
+      send: (block, signal) => http.post(contentHeaders[block.codec], block.bytes, signal),
+      close: () => http.close(),
+    };
+  },
+};

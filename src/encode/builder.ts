@@ -1,0 +1,218 @@
+/**
+ * Fills one block: compressed streams (snappy only) and uncompressed messages, in order of arrival. Engine thread only.
+ *
+ * Uncompressed messages collect in `tail`, a region of linear memory, and are compressed when the block is taken, or
+ * earlier when a verbatim stream follows them, since the order of a series' samples must stay.
+ */
+import { constants, zstdCompressSync } from 'node:zlib';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Codec, SlotMask } from '../model/block.ts';
+import { addCounts, type Counts, noCounts } from '../model/body.ts';
+import { encodeVarint } from '../util/varint.ts';
+import { type BlockLimits, LABELS_PER_ROW_MAX } from './lane.ts';
+import { type Parcel, rowsOf } from './parcel.ts';
+
+/** Room before the streams for the length preamble of the whole block: a varint of at most 5 bytes. */
+const PREAMBLE_BYTES = 8;
+const FIRST_STREAM_BYTES = 256 * 1024;
+
+export interface BuiltBlock {
+  readonly memory: ArrayBuffer;
+  readonly offset: number;
+  readonly length: number;
+  readonly rawLength: number;
+  readonly counts: Counts;
+  readonly firstBody: number;
+}
+
+export class BlockBuilder {
+  readonly slots: SlotMask;
+  readonly #kernel: Kernel;
+  readonly #codec: Codec;
+  readonly #level: number;
+  readonly #limits: BlockLimits;
+  readonly #tailPtr: number;
+  #tailLength = 0;
+  #streams = new Uint8Array(0);
+  #streamsEnd = PREAMBLE_BYTES;
+  #rawLength = 0;
+  #counts: Counts = { ...noCounts };
+  #labels = 0;
+  #firstBody = 0;
+  #bornMs = 0;
+
+  constructor(kernel: Kernel, codec: Codec, level: number, slots: SlotMask, limits: BlockLimits) {
+    this.#kernel = kernel;
+    this.#codec = codec;
+    this.#level = level;
+    this.slots = slots;
+    this.#limits = limits;
+    // Pages that are never touched cost nothing, so every builder reserves the largest block there can be.
+    this.#tailPtr = kernel.memory.alloc(limits.rawBytesMax);
+  }
+
+  get counts(): Readonly<Counts> {
+    return this.#counts;
+  }
+
+  get firstBody(): number {
+    return this.#firstBody;
+  }
+
+  /** Monotonic milliseconds when the block was begun. */
+  get bornMs(): number {
+    return this.#bornMs;
+  }
+
+  get empty(): boolean {
+    return this.#rawLength === 0 && this.#tailLength === 0;
+  }
+
+  /** Bytes that still fit before compression. */
+  get room(): number {
+    return this.#limits.rawBytesMax - this.#rawLength - this.#tailLength;
+  }
+
+  get rowsLeft(): number {
+    return this.#limits.rowsMax - rowsOf(this.#counts);
+  }
+
+  get labelsLeft(): number {
+    return this.#limits.rowsMax * LABELS_PER_ROW_MAX - this.#labels;
+  }
+
+  get metadataLeft(): number {
+    return this.#limits.metadataMax - this.#counts.metadata;
+  }
+
+  /** No row, label or byte more should come into this block. */
+  get full(): boolean {
+    return this.rowsLeft <= 0 || this.labelsLeft <= 0 || this.room <= 0;
+  }
+
+  fits(parcel: Parcel): boolean {
+    return (
+      this.empty ||
+      (rowsOf(parcel.counts) <= this.rowsLeft &&
+        parcel.labels <= this.labelsLeft &&
+        parcel.counts.metadata <= this.metadataLeft &&
+        parcel.rawLength <= this.room)
+    );
+  }
+
+  /** Where the next uncompressed bytes go; `room` bytes are free there. */
+  get tailEnd(): number {
+    return this.#tailPtr + this.#tailLength;
+  }
+
+  addVerbatim(parcel: Parcel, nowMs: number): void {
+    this.#sealTail();
+    this.#begin(parcel.body, nowMs);
+    this.#appendStream(parcel.elementsPtr, parcel.elementsLength);
+    this.#rawLength += parcel.rawLength;
+    this.#count(parcel.counts, parcel.labels);
+  }
+
+  /** Adds a whole message; nothing is copied when it was decoded at `tailEnd`. */
+  addMessage(parcel: Parcel, nowMs: number): void {
+    const bytes = this.#kernel.memory.bytes();
+    if (parcel.rawPtr !== this.tailEnd) {
+      bytes.copyWithin(this.tailEnd, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
+    }
+    this.addTail(parcel.body, parcel.rawLength, parcel.counts, parcel.labels, nowMs);
+  }
+
+  /** Accounts for bytes that were written at `tailEnd`. */
+  addTail(body: number, length: number, counts: Readonly<Counts>, labels: number, nowMs: number): void {
+    this.#begin(body, nowMs);
+    this.#tailLength += length;
+    this.#count(counts, labels);
+  }
+
+  #begin(body: number, nowMs: number): void {
+    if (!this.empty) return;
+    this.#firstBody = body;
+    this.#bornMs = nowMs;
+  }
+
+  #count(counts: Readonly<Counts>, labels: number): void {
+    addCounts(this.#counts, counts);
+    this.#labels += labels;
+  }
+
+  /** The finished block; the builder starts the next one. */
+  take(): BuiltBlock {
+    const built = this.#codec === 'zstd' ? this.#takeZstd() : this.#takeSnappy();
+    this.#tailLength = 0;
+    this.#rawLength = 0;
+    this.#counts = { ...noCounts };
+    this.#labels = 0;
+    return built;
+  }
+
+  #takeZstd(): BuiltBlock {
+    const message = this.#kernel.memory.bytes().subarray(this.#tailPtr, this.#tailPtr + this.#tailLength);
+    const compressed = zstdCompressSync(message, zstdOptions(this.#level, this.#tailLength));
+    // The result may lie in a larger buffer; what is handed over for an unknown time is cut to size.
+    const memory = new ArrayBuffer(compressed.byteLength);
+    new Uint8Array(memory).set(compressed);
+    return {
+      memory,
+      offset: 0,
+      length: compressed.byteLength,
+      rawLength: this.#tailLength,
+      counts: this.#counts,
+      firstBody: this.#firstBody,
+    };
+  }
+
+  #takeSnappy(): BuiltBlock {
+    this.#sealTail();
+    const preamble = encodeVarint(this.#rawLength);
+    const offset = PREAMBLE_BYTES - preamble.length;
+    this.#streams.set(preamble, offset);
+    const memory = this.#streams.buffer.transfer(this.#streamsEnd);
+    const built = {
+      memory,
+      offset,
+      length: this.#streamsEnd - offset,
+      rawLength: this.#rawLength,
+      counts: this.#counts,
+      firstBody: this.#firstBody,
+    };
+    this.#streams = new Uint8Array(0);
+    this.#streamsEnd = PREAMBLE_BYTES;
+    return built;
+  }
+
+  /** Compresses what is in the tail and puts it behind the streams (snappy only). */
+  #sealTail(): void {
+    if (this.#tailLength === 0) return;
+    const { memory } = this.#kernel;
+    const target = memory.alloc(this.#kernel.snappyMaxLength(this.#tailLength));
+    const length = this.#kernel.snappyEncode(this.#tailPtr, this.#tailLength, target);
+    const skip = encodeVarint(this.#tailLength).length;
+    this.#appendStream(target + skip, length - skip);
+    memory.free(target, this.#kernel.snappyMaxLength(this.#tailLength));
+    this.#rawLength += this.#tailLength;
+    this.#tailLength = 0;
+  }
+
+  #appendStream(ptr: number, length: number): void {
+    const needed = this.#streamsEnd + length;
+    if (needed > this.#streams.byteLength) {
+      const grown = Math.max(FIRST_STREAM_BYTES, needed, this.#streams.byteLength * 2);
+      this.#streams = new Uint8Array(this.#streams.buffer.transfer(grown));
+    }
+    this.#streams.set(this.#kernel.memory.bytes().subarray(ptr, ptr + length), this.#streamsEnd);
+    this.#streamsEnd = needed;
+  }
+}
+
+/** Options of the one-shot compressor: a chunk as large as the result may get spares it from joining small ones. */
+function zstdOptions(level: number, rawLength: number) {
+  return {
+    chunkSize: Math.max(64, rawLength >> 2),
+    params: { [constants.ZSTD_c_compressionLevel]: level === 0 ? constants.ZSTD_CLEVEL_DEFAULT : level },
+  };
+}

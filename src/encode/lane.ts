@@ -1,0 +1,44 @@
+/**
+ * Picks, for a group of destinations and a body, the cheapest lane that is still exact:
+ *
+ * - `verbatim`: the compressed bytes go on as they came. Snappy streams join without recompressing: their elements
+ *   refer only backwards inside their own stream, so the sum of the lengths and the streams one after another are the
+ *   snappy form of the messages one after another, and concatenated WriteRequests are one WriteRequest.
+ * - `join`: the decoded message goes on as it is, and the joined messages are compressed once.
+ * - `column`: series are looked at one by one and written anew.
+ */
+import type { Codec } from '../model/block.ts';
+import { type Parcel, rowsOf } from './parcel.ts';
+
+export type Lane = 'verbatim' | 'join' | 'column';
+
+export interface LaneConfig {
+  readonly codec: Codec;
+  readonly metadata: boolean;
+  readonly parallel: number;
+}
+
+export interface BlockLimits {
+  readonly rowsMax: number;
+  readonly rawBytesMax: number;
+  readonly metadataMax: number;
+}
+
+/** A block closes when it holds this many labels for each row of its limit: many labels make big blocks of few samples. */
+export const LABELS_PER_ROW_MAX = 10;
+
+export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel): Lane {
+  const untouched =
+    parcel.suffixLength === 0 &&
+    parcel.everySeriesHasData &&
+    config.parallel === 1 &&
+    (config.metadata || parcel.counts.metadata === 0);
+  const fitsOneBlock =
+    rowsOf(parcel.counts) <= limits.rowsMax &&
+    parcel.labels <= limits.rowsMax * LABELS_PER_ROW_MAX &&
+    parcel.counts.metadata <= limits.metadataMax &&
+    parcel.rawLength <= limits.rawBytesMax;
+  if (!untouched || !fitsOneBlock) return 'column';
+  if (config.codec === 'zstd') return 'join';
+  return parcel.elementsLength > 0 ? 'verbatim' : 'join';
+}

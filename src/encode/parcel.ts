@@ -1,0 +1,29 @@
+/**
+ * A parcel: one decoded and validated body in the engine's linear memory, on its way into the blocks of every group.
+ * It lives only while its body is being worked on; pointers are offsets in the kernel's memory.
+ */
+import type { Counts } from '../model/body.ts';
+
+export interface Parcel {
+  readonly body: number;
+  /** The element stream of a snappy body (its bytes after the length preamble), or a length of 0 for another codec. */
+  readonly elementsPtr: number;
+  readonly elementsLength: number;
+  /** The WriteRequest message. */
+  readonly rawPtr: number;
+  readonly rawLength: number;
+  readonly counts: Counts;
+  /** Number of labels of all series together. */
+  readonly labels: number;
+  /** Every series holds something to send: a sample, a histogram or an exemplar. */
+  readonly everySeriesHasData: boolean;
+  /** Encoded label fields that every series gets at its end; length 0 when the client asked for none. */
+  readonly suffixPtr: number;
+  readonly suffixLength: number;
+  readonly suffixLabels: number;
+}
+
+/** Samples and histograms are rows: what `-remoteWrite.maxRowsPerBlock` limits. */
+export function rowsOf(counts: Readonly<Counts>): number {
+  return counts.samples + counts.histograms;
+}

@@ -1,0 +1,98 @@
+/**
+ * Shared memory for admitted bodies: slabs that are filled from the front and given back whole. Main thread only; the
+ * engine reads the same slabs by index.
+ *
+ * A body leaves when the engine has put all of it into blocks, which is within a flush interval and roughly in the order
+ * of arrival, so counting what is alive in a slab is all the bookkeeping there is.
+ */
+import { assert } from '../util/assert.ts';
+
+/** Holds 13 bodies of a typical Prometheus (77 KB); larger slabs stay pinned for longer, smaller ones waste their end. */
+const SLAB_BYTES = 1024 * 1024;
+/** Free slabs that are kept for reuse; the rest goes back to the system. */
+const SPARE_SLABS_MAX = 8;
+
+export interface Slice {
+  readonly slab: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+interface Slab {
+  readonly index: number;
+  readonly memory: SharedArrayBuffer;
+  used: number;
+  alive: number;
+}
+
+export interface SlabListener {
+  added(index: number, memory: SharedArrayBuffer): void;
+  removed(index: number): void;
+}
+
+export class Arena {
+  readonly #slabs = new Map<number, Slab>();
+  readonly #spare: Slab[] = [];
+  readonly #listener: SlabListener;
+  #open: Slab | undefined;
+  #nextIndex = 0;
+  #bytes = 0;
+
+  constructor(listener: SlabListener) {
+    this.#listener = listener;
+  }
+
+  /** Bytes of shared memory in all slabs. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Every slab there is, for an engine that has just started. */
+  *slabs(): Iterable<{ index: number; memory: SharedArrayBuffer }> {
+    yield* this.#slabs.values();
+  }
+
+  allocate(byteLength: number): Slice {
+    const slab = this.#slabWith(byteLength);
+    const offset = slab.used;
+    // 8-byte alignment: the next body starts on a word, which the copies into linear memory like.
+    slab.used += (byteLength + 7) & ~7;
+    slab.alive++;
+    return { slab: slab.index, offset, bytes: new Uint8Array(slab.memory, offset, byteLength) };
+  }
+
+  free(slice: Slice): void {
+    const slab = this.#slabs.get(slice.slab);
+    assert(slab !== undefined && slab.alive > 0, `slice of slab ${slice.slab} freed twice`);
+    slab.alive--;
+    if (slab.alive > 0) return;
+    slab.used = 0;
+    if (slab === this.#open) return;
+    if (slab.memory.byteLength === SLAB_BYTES && this.#spare.length < SPARE_SLABS_MAX) this.#spare.push(slab);
+    else this.#remove(slab);
+  }
+
+  #slabWith(byteLength: number): Slab {
+    if (byteLength > SLAB_BYTES / 2) return this.#add(byteLength);
+    if (this.#open !== undefined && this.#open.used + byteLength <= SLAB_BYTES) return this.#open;
+    const full = this.#open;
+    this.#open = this.#spare.pop() ?? this.#add(SLAB_BYTES);
+    if (full !== undefined && full.alive === 0) this.#spare.push(full);
+    return this.#open;
+  }
+
+  #add(byteLength: number): Slab {
+    const memory = new SharedArrayBuffer((byteLength + 7) & ~7);
+    const slab: Slab = { index: this.#nextIndex++, memory, used: 0, alive: 0 };
+    this.#slabs.set(slab.index, slab);
+    this.#bytes += memory.byteLength;
+    this.#listener.added(slab.index, memory);
+    return slab;
+  }
+
+  #remove(slab: Slab): void {
+    this.#slabs.delete(slab.index);
+    this.#bytes -= slab.memory.byteLength;
+    this.#listener.removed(slab.index);
+  }
+}

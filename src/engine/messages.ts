@@ -1,0 +1,118 @@
+/**
+ * Everything that crosses between the main thread and an engine thread, with its owner.
+ *
+ * Bodies lie in shared slabs (`arena.ts`): the main thread writes a body there before it tells the engine, keeps it
+ * until the engine says that nothing of it is left inside, and never changes it in between; the engine only reads.
+ * Block bytes that the engine made are transferred: they belong to the main thread from then on.
+ */
+import type { Codec } from '../model/block.ts';
+import type { BodyEncoding, Counts, Label } from '../model/body.ts';
+
+/** What all destinations of a group have in common, so that one block serves them all. */
+export interface GroupConfig {
+  readonly codec: Codec;
+  /** zstd level; 0 means zstd's default (3). */
+  readonly level: number;
+  /** Whether the group takes metadata. */
+  readonly metadata: boolean;
+  /** Number of blocks with disjoint series that are filled side by side; 1 keeps all series in one block. */
+  readonly parallel: number;
+}
+
+export interface EngineConfig {
+  readonly groups: readonly GroupConfig[];
+  readonly maxRowsPerBlock: number;
+  readonly maxBlockBytes: number;
+  readonly maxMetadataPerBlock: number;
+  readonly flushIntervalMs: number;
+  readonly bodyBytesMax: number;
+}
+
+/** A body in the shared slabs. Ids rise by one in the order of admission. */
+export interface BodyRef {
+  readonly id: number;
+  readonly slab: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly encoding: BodyEncoding;
+  readonly protocol: string;
+  readonly extraLabels: readonly Label[];
+}
+
+/**
+ * How far a lane of a group has come: all of the bodies before `body` is out in blocks, and of `body` itself all series
+ * before `series`. After a crash the next engine starts every lane there, so nothing is sent twice or left out.
+ */
+export interface Progress {
+  readonly body: number;
+  readonly series: number;
+}
+
+export type ToEngine =
+  | { readonly kind: 'slab'; readonly index: number; readonly memory: SharedArrayBuffer }
+  | { readonly kind: 'forget-slab'; readonly index: number }
+  | {
+      readonly kind: 'configure';
+      readonly generation: number;
+      readonly config: EngineConfig;
+      /** [group][lane]; absent at a change of configuration, where every lane starts with what comes next. */
+      readonly progress?: readonly (readonly Progress[])[];
+    }
+  | { readonly kind: 'bodies'; readonly bodies: readonly BodyRef[] }
+  | { readonly kind: 'flush'; readonly ticket: number };
+
+export interface BlockMessage {
+  readonly group: number;
+  readonly lane: number;
+  readonly codec: Codec;
+  /** The block is `memory[offset …]`; the memory is transferred. */
+  readonly memory: ArrayBuffer;
+  readonly offset: number;
+  readonly length: number;
+  readonly rawLength: number;
+  readonly counts: Counts;
+  readonly slots: number;
+  /** The body that the block begins with: its age is the block's. */
+  readonly firstBody: number;
+  readonly progress: Progress;
+}
+
+/** The verdict on a body, without prose where all is well. */
+export type VerdictMessage =
+  | { readonly id: number; readonly counts: Counts }
+  | {
+      readonly id: number;
+      readonly status: 400 | 413;
+      readonly reason: 'malformed' | 'too_large';
+      readonly error: string;
+    };
+
+export interface FromEngine {
+  readonly kind: 'done';
+  readonly verdicts: readonly VerdictMessage[];
+  readonly blocks: readonly BlockMessage[];
+  /** Every body with a smaller id has left the engine; undefined while it holds none. */
+  readonly heldFrom: number | undefined;
+  /** The number of `bodies` messages that are finished. */
+  readonly batches: number;
+  /** Answers to `flush`. */
+  readonly tickets: readonly number[];
+  /** Set after a `configure`: blocks of this and later messages belong to that configuration. */
+  readonly generation: number;
+  readonly stats: EngineStats;
+}
+
+export interface EngineStats {
+  readonly memoryBytes: number;
+  readonly seriesTableSize: number;
+  readonly seriesTableCapacity: number;
+  /** Counts of samples (all kinds) that wait in unfinished blocks, by group. */
+  readonly pending: readonly Counts[];
+  readonly lanes: { readonly verbatim: number; readonly join: number; readonly column: number };
+}
+
+/** The start data of an engine thread. `current[0]` holds the id of the body that is being worked on, else 0. */
+export interface EngineStart {
+  readonly module: WebAssembly.Module;
+  readonly current: SharedArrayBuffer;
+}

@@ -1,0 +1,112 @@
+/** The engine thread: takes messages, runs the pipeline, answers. A failure inside ends the thread; the pool starts another. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Kernel } from '../kernel/kernel.ts';
+import { assert } from '../util/assert.ts';
+import { systemClock } from '../util/clock.ts';
+import type { BodyRef, EngineConfig, EngineStart, FromEngine, ToEngine, VerdictMessage } from './messages.ts';
+import { Pipeline } from './pipeline.ts';
+
+/** Blocks are looked at this many times a flush interval, so a sample waits at most 1.25 intervals. */
+const LOOKS_PER_INTERVAL = 4;
+
+class EngineThread {
+  readonly #port: NonNullable<typeof parentPort>;
+  readonly #kernel: Kernel;
+  readonly #current: Int32Array;
+  readonly #slabs = new Map<number, Uint8Array>();
+  #pipeline: Pipeline | undefined;
+  #flushIntervalMs = 1000;
+  #generation = 0;
+  #cancelTimer = () => {};
+
+  constructor(port: NonNullable<typeof parentPort>, start: EngineStart) {
+    this.#port = port;
+    this.#kernel = new Kernel(start.module);
+    this.#current = new Int32Array(start.current);
+  }
+
+  take(message: ToEngine): void {
+    switch (message.kind) {
+      case 'slab':
+        this.#slabs.set(message.index, new Uint8Array(message.memory));
+        break;
+      case 'forget-slab':
+        this.#slabs.delete(message.index);
+        break;
+      case 'configure':
+        this.#configure(message);
+        break;
+      case 'bodies':
+        this.#accept(message.bodies);
+        break;
+      case 'flush':
+        this.#running.flush();
+        this.#answer([], 0, [message.ticket]);
+        break;
+    }
+  }
+
+  get #running(): Pipeline {
+    assert(this.#pipeline !== undefined, 'the engine is configured before it gets anything else');
+    return this.#pipeline;
+  }
+
+  #configure({ generation, config, progress }: Extract<ToEngine, { kind: 'configure' }>): void {
+    if (this.#pipeline === undefined) {
+      this.#pipeline = new Pipeline(this.#kernel, config, progress);
+    } else {
+      this.#pipeline.flush();
+      this.#answer([], 0, []);
+      this.#pipeline.configure(config);
+    }
+    this.#generation = generation;
+    this.#watchFlush(config);
+    this.#answer([], 0, []);
+  }
+
+  #watchFlush(config: EngineConfig): void {
+    this.#cancelTimer();
+    this.#flushIntervalMs = config.flushIntervalMs;
+    const lookMs = Math.max(1, config.flushIntervalMs / LOOKS_PER_INTERVAL);
+    this.#cancelTimer = systemClock.after(lookMs, () => {
+      this.#running.flushBornBefore(systemClock.monotonicMs() - this.#flushIntervalMs);
+      this.#answer([], 0, []);
+      this.#watchFlush(config);
+    });
+  }
+
+  #accept(bodies: readonly BodyRef[]): void {
+    const verdicts: VerdictMessage[] = [];
+    for (const body of bodies) {
+      const slab = this.#slabs.get(body.slab);
+      assert(slab !== undefined, `slab ${body.slab} was announced`);
+      Atomics.store(this.#current, 0, body.id | 0);
+      const wire = slab.subarray(body.offset, body.offset + body.length);
+      verdicts.push(this.#running.accept(body, wire, systemClock.monotonicMs()));
+      Atomics.store(this.#current, 0, 0);
+    }
+    this.#answer(verdicts, 1, []);
+  }
+
+  #answer(verdicts: VerdictMessage[], batches: number, tickets: number[]): void {
+    const blocks = this.#running.takeBlocks();
+    const message: FromEngine = {
+      kind: 'done',
+      verdicts,
+      blocks,
+      heldFrom: this.#running.heldFrom,
+      batches,
+      tickets,
+      generation: this.#generation,
+      stats: this.#running.stats,
+    };
+    this.#port.postMessage(
+      message,
+      blocks.map((block) => block.memory),
+    );
+  }
+}
+
+assert(parentPort !== null, 'the engine runs in a worker thread');
+const thread = new EngineThread(parentPort, workerData as EngineStart);
+parentPort.on('message', (message: ToEngine) => thread.take(message));

@@ -1,0 +1,277 @@
+/**
+ * One write request from its head to its answer:
+ *
+ *     head ─▶ auth ─▶ protocol, extra labels, declared length ─▶ body ─▶ token ─▶ declared decoded size ─▶ engine ─▶ answer
+ *
+ * The token is taken when the body is complete, or earlier when more than a small body has come, and given back with
+ * the verdict: a client that trickles a few bytes holds none.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BodyEncoding, Intake, Label, Verdict } from '../model/body.ts';
+import type { Protocol } from '../protocol/protocol.ts';
+import type { BufferPool } from '../util/buffer-pool.ts';
+import { messageOf } from '../util/error.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Gate } from './access.ts';
+import type { Admission, Waiter } from './admission.ts';
+import { type BodyFailure, BodyReader, type BodySink } from './body-reader.ts';
+import type { BodyWatch } from './body-watch.ts';
+import { connectionOf } from './connections.ts';
+import { declaredSize } from './decoding.ts';
+import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
+import { queryOf } from './query.ts';
+import { hasBody, type Replies } from './reply.ts';
+
+/** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
+const RETRY_AFTER_S = 5;
+const LOG_EVERY_MS = 5_000;
+
+/** What all write paths share. */
+export interface InsertPorts {
+  readonly bytesMax: number;
+  readonly maxQueueMs: number;
+  readonly intake: Intake;
+  readonly admission: Admission;
+  readonly gate: Gate;
+  readonly replies: Replies;
+  readonly pool: BufferPool;
+  readonly watch: BodyWatch;
+  readonly log: Logger;
+}
+
+interface Plan {
+  readonly encoding: BodyEncoding;
+  readonly extraLabels: readonly Label[];
+}
+
+/** One path of a protocol. */
+export class InsertRoute {
+  readonly protocol: Protocol;
+  readonly metrics: InsertMetrics;
+  readonly path: PathMetrics;
+  readonly ports: InsertPorts;
+
+  constructor(protocol: Protocol, counterPath: string, metrics: InsertMetrics, ports: InsertPorts) {
+    this.protocol = protocol;
+    this.metrics = metrics;
+    this.path = metrics.path(counterPath);
+    this.ports = ports;
+  }
+
+  /** Answers the request sooner or later, whatever happens. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const { gate, replies, bytesMax } = this.ports;
+    const denial = gate.check('basic', request);
+    if (denial !== undefined) {
+      replies.refuse(request, response, denial.status, denial.error, denial.headers);
+      return;
+    }
+    const query = queryOf(request.url ?? '');
+    const reception = this.protocol.receive({
+      query: query.parameters,
+      header: (name) => String(request.headers[name] ?? ''),
+    });
+    if (reception.kind === 'answer') {
+      replies.send(request, response, reception.answer);
+      return;
+    }
+    this.path.requests.inc();
+    if (reception.kind === 'refusal') this.refuse(request, response, reception.status, reception.error);
+    else if (query.error !== undefined) this.refuse(request, response, 400, query.error);
+    else if (!hasBody(request)) replies.send(request, response, this.protocol.accepted);
+    else {
+      const expected = contentLength(request);
+      if (expected !== undefined && expected > bytesMax) {
+        this.metrics.readCalls.inc();
+        this.metrics.readErrors.inc();
+        this.refuse(request, response, 413, tooLarge('its Content-Length is', expected, bytesMax));
+        return;
+      }
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const plan = { encoding: reception.encoding, extraLabels: query.extraLabels };
+      new Insert(this, request, response, plan).start(expected);
+    }
+  }
+
+  refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    error: string,
+    retryAfterS?: number,
+    isPatient = true,
+  ): void {
+    this.path.errors.inc();
+    this.ports.log.limited(`insert ${status}`, LOG_EVERY_MS).warn('refused a write request', {
+      status,
+      error,
+      path: request.url?.split('?', 1)[0],
+      client: connectionOf(request)?.client,
+    });
+    const more = retryAfterS === undefined ? {} : { 'Retry-After': String(retryAfterS) };
+    this.ports.replies.refuse(request, response, status, error, more, isPatient);
+  }
+}
+
+class Insert implements BodySink {
+  readonly #route: InsertRoute;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #plan: Plan;
+  #reader!: BodyReader;
+  #hasToken = false;
+  #waiter: Waiter | undefined;
+
+  constructor(route: InsertRoute, request: IncomingMessage, response: ServerResponse, plan: Plan) {
+    this.#route = route;
+    this.#request = request;
+    this.#response = response;
+    this.#plan = plan;
+  }
+
+  start(expected: number | undefined): void {
+    const { ports, metrics } = this.#route;
+    metrics.readCalls.inc();
+    this.#reader = new BodyReader(this.#request, { bytesMax: ports.bytesMax, expected }, ports, this);
+    this.#reader.start();
+  }
+
+  large(): void {
+    if (this.#takeToken()) return;
+    this.#reader.pause();
+    this.#waitForToken(() => this.#reader.resume());
+  }
+
+  complete(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) {
+      this.#reader.release();
+      this.#giveToken();
+      this.#route.ports.replies.send(this.#request, this.#response, this.#route.protocol.accepted);
+    } else if (this.#takeToken()) {
+      this.#submit(bytes);
+    } else {
+      this.#response.on('close', () => this.#leaveQueue());
+      this.#waitForToken(() => this.#submit(bytes));
+    }
+  }
+
+  failed(failure: BodyFailure): void {
+    const { metrics, ports } = this.#route;
+    this.#waiter?.leave();
+    this.#waiter = undefined;
+    this.#giveToken();
+    metrics.readErrors.inc();
+    if (failure === 'gone') {
+      this.#route.path.errors.inc();
+    } else if (failure === 'too_large') {
+      this.#refuse(413, tooLarge('it has more than', ports.bytesMax, ports.bytesMax));
+    } else {
+      connectionOf(this.#request)?.tooSlow();
+      // Not 408: senders take a 4xx for final and drop the data.
+      const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
+      this.#route.refuse(this.#request, this.#response, 503, error, RETRY_AFTER_S, false);
+    }
+  }
+
+  #submit(bytes: Uint8Array): void {
+    const { ports, metrics, protocol } = this.#route;
+    const { encoding, extraLabels } = this.#plan;
+    const declared = declaredSize(bytes, encoding);
+    if (declared !== undefined && declared > ports.bytesMax) {
+      this.#reader.release();
+      this.#giveToken();
+      metrics.readErrors.inc();
+      this.#refuse(413, tooLarge('it declares, decompressed,', declared, ports.bytesMax));
+      return;
+    }
+    const client = connectionOf(this.#request)?.client ?? 'unknown';
+    let verdict: Promise<Verdict>;
+    try {
+      verdict = ports.intake.submit({ bytes, encoding, protocol: protocol.name, extraLabels, client });
+    } catch (error) {
+      verdict = Promise.reject(error);
+    }
+    this.#reader.release();
+    verdict.then(
+      (result) => this.#answer(result),
+      (error) => this.#broken(error),
+    );
+  }
+
+  #answer(verdict: Verdict): void {
+    this.#giveToken();
+    const { metrics, ports, protocol } = this.#route;
+    if (verdict.ok) {
+      metrics.accepted(verdict.counts);
+      ports.replies.send(this.#request, this.#response, protocol.accepted);
+      return;
+    }
+    if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
+    else if (verdict.reason === 'too_large') metrics.readErrors.inc();
+    this.#refuse(
+      verdict.status,
+      verdict.error,
+      verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined),
+    );
+  }
+
+  /** The engine never rejects; if it does, the client may send again. */
+  #broken(error: unknown): void {
+    this.#giveToken();
+    this.#route.ports.log.error('BUG: the engine failed to judge a body', { error: messageOf(error) });
+    this.#refuse(503, 'cannot process the request: internal error; send it again', RETRY_AFTER_S);
+  }
+
+  #takeToken(): boolean {
+    this.#hasToken ||= this.#route.ports.admission.tryTake();
+    return this.#hasToken;
+  }
+
+  #giveToken(): void {
+    if (!this.#hasToken) return;
+    this.#hasToken = false;
+    this.#route.ports.admission.give();
+  }
+
+  #waitForToken(go: () => void): void {
+    this.#waiter = this.#route.ports.admission.wait(
+      () => {
+        this.#waiter = undefined;
+        this.#hasToken = true;
+        go();
+      },
+      () => this.#refusedToken(),
+    );
+  }
+
+  #refusedToken(): void {
+    // Already left, or the refusal crossed with the client's going.
+    if (this.#waiter === undefined) return;
+    this.#waiter = undefined;
+    this.#reader.abandon();
+    const { maxQueueMs } = this.#route.ports;
+    const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
+    this.#refuse(503, error, RETRY_AFTER_S);
+  }
+
+  #leaveQueue(): void {
+    if (this.#waiter === undefined) return;
+    this.#waiter.leave();
+    this.#waiter = undefined;
+    this.#reader.abandon();
+    this.#route.path.errors.inc();
+  }
+
+  #refuse(status: number, error: string, retryAfterS?: number): void {
+    this.#route.refuse(this.#request, this.#response, status, error, retryAfterS);
+  }
+}
+
+function contentLength(request: IncomingMessage): number | undefined {
+  const text = request.headers['content-length'];
+  return text === undefined ? undefined : Number(text);
+}
+
+function tooLarge(what: string, bytes: number, bytesMax: number): string {
+  return `cannot take the body: ${what} ${bytes} bytes, and the limit is ${bytesMax}; send smaller requests or raise -maxInsertRequestSize`;
+}

@@ -1,0 +1,135 @@
+/** Writes scanned series as TimeSeries fields of a WriteRequest, in their canonical form. */
+import { copy, putVarint, varintLength } from './bytes';
+import { RESULT } from './result';
+import {
+  ROW_BYTES,
+  ROW_EXEMPLARS,
+  ROW_HISTOGRAMS,
+  ROW_LABEL_COUNT,
+  ROW_LABELS_LENGTH,
+  ROW_LABELS_PTR,
+  ROW_REST_LENGTH,
+  ROW_REST_PTR,
+  ROW_SAMPLE_COUNT,
+  ROW_SAMPLE_START,
+} from './row';
+
+const ALL_SLOTS: u32 = 0xffffffff;
+/** The longest sample field: `12 L 09 value 10 timestamp`. */
+const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10;
+
+/** Value and timestamp are both written even when they are 0, with their exact bits. */
+function putSample(dst: usize, timestamp: u64, value: u64): usize {
+  store<u16>(dst, 0x12);
+  store<u8>(dst, 0x09, 2);
+  store<u64>(dst, value, 3);
+  store<u8>(dst, 0x10, 11);
+  const end = putVarint(dst + 12, timestamp);
+  store<u8>(dst, (end - dst - 2) as u8, 1);
+  return end;
+}
+
+function sampleBytes(timestamps: usize, count: usize): usize {
+  let sum = count * 12;
+  for (let i: usize = 0; i < count; i++) sum += varintLength(load<u64>(timestamps + (i << 3)));
+  return sum;
+}
+
+/** As many samples as surely fit. */
+function samplesThatFit(bytes: usize, count: usize): usize {
+  return min(count, bytes / SAMPLE_BYTES_MAX);
+}
+
+/**
+ * Appends series from `first` on to `dst`; the face documents the rules. Result: bytes, next series, its first sample
+ * that is not written, series, samples, histograms, exemplars, labels.
+ */
+export function encodeSeries(
+  rows: usize,
+  timestamps: usize,
+  values: usize,
+  slots: usize,
+  first: usize,
+  count: usize,
+  slotMask: u32,
+  suffixPtr: usize,
+  suffixLength: usize,
+  suffixLabels: u32,
+  dst: usize,
+  capacity: usize,
+  rowsMax: u32,
+  labelsMax: u32,
+  firstSample: u32,
+  mayCut: bool,
+): void {
+  const dEnd = dst + capacity;
+  let d = dst;
+  let series: u32 = 0;
+  let samples: u32 = 0;
+  let histograms: u32 = 0;
+  let exemplars: u32 = 0;
+  let labels: u32 = 0;
+  let skip: usize = firstSample;
+  let i = first;
+  while (i < count && samples + histograms < rowsMax && labels < labelsMax) {
+    const row = rows + i * ROW_BYTES;
+    const rest = load<u32>(row, ROW_REST_LENGTH) as usize;
+    const own = load<u32>(row, ROW_SAMPLE_COUNT) as usize;
+    const ownHistograms = load<u32>(row, ROW_HISTOGRAMS);
+    const ownExemplars = load<u32>(row, ROW_EXEMPLARS);
+    const wanted = slotMask === ALL_SLOTS || ((slotMask >> load<u8>(slots + i)) & 1) !== 0;
+    if (!wanted || own + (ownHistograms as usize) + (ownExemplars as usize) === 0) {
+      i++;
+      skip = 0;
+      continue;
+    }
+    const start = (load<u32>(row, ROW_SAMPLE_START) as usize) + skip;
+    const labelBytes = load<u32>(row, ROW_LABELS_LENGTH) as usize;
+    let here = own - skip;
+    let restHere = rest;
+    let length = labelBytes + suffixLength + sampleBytes(timestamps + (start << 3), here) + rest;
+    if (1 + varintLength(length as u64) + length > dEnd - d) {
+      if (!mayCut || d !== dst) break;
+      // Alone too long: a part of its samples goes, and what else it has goes with the last part.
+      const fixed = labelBytes + suffixLength + 6;
+      here = fixed < capacity ? samplesThatFit(capacity - fixed, here) : 0;
+      if (here === 0) break;
+      restHere = 0;
+      length = labelBytes + suffixLength + sampleBytes(timestamps + (start << 3), here);
+    }
+    store<u8>(d, 0x0a);
+    d = putVarint(d + 1, length as u64);
+    copy(d, load<u32>(row, ROW_LABELS_PTR), labelBytes);
+    d += labelBytes;
+    if (suffixLength !== 0) {
+      copy(d, suffixPtr, suffixLength);
+      d += suffixLength;
+    }
+    for (let k = start; k < start + here; k++) {
+      d = putSample(d, load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)));
+    }
+    series++;
+    samples += here as u32;
+    labels += load<u32>(row, ROW_LABEL_COUNT) + suffixLabels;
+    if (restHere !== rest || here < own - skip) {
+      skip += here;
+      break;
+    }
+    if (rest !== 0) {
+      copy(d, load<u32>(row, ROW_REST_PTR), rest);
+      d += rest;
+    }
+    histograms += ownHistograms;
+    exemplars += ownExemplars;
+    i++;
+    skip = 0;
+  }
+  store<u32>(RESULT, (d - dst) as u32);
+  store<u32>(RESULT, i as u32, 4);
+  store<u32>(RESULT, skip as u32, 8);
+  store<u32>(RESULT, series, 12);
+  store<u32>(RESULT, samples, 16);
+  store<u32>(RESULT, histograms, 20);
+  store<u32>(RESULT, exemplars, 24);
+  store<u32>(RESULT, labels, 28);
+}

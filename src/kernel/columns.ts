@@ -1,0 +1,198 @@
+/**
+ * A WriteRequest taken apart: a row per series, samples in two columns, metadata fields. The regions belong to this
+ * object and are filled anew by every scan; rows point into the scanned message, which must stay where it is as long as
+ * the columns are read.
+ */
+import { assert } from '../util/assert.ts';
+import type { Kernel } from './kernel.ts';
+
+/** Words of a row; the layout is in `assembly/row.ts`. */
+const ROW_WORDS = 16;
+const ROW = {
+  ref: 0,
+  spanPtr: 1,
+  spanLength: 2,
+  labelsPtr: 3,
+  labelsLength: 4,
+  restPtr: 5,
+  restLength: 6,
+  sampleStart: 7,
+  sampleCount: 8,
+  labelCount: 9,
+  histograms: 10,
+  exemplars: 11,
+} as const;
+
+/** The ref of a series that the table does not hold: it was scanned without a table, or the table is full. */
+export const NO_REF = 0xffffffff;
+
+/** A scanned series; `ptr` and `length` are bytes of linear memory. */
+export type SeriesRow = { readonly [Name in keyof typeof ROW]: number };
+
+/** Bytes that tell series apart besides their own labels (tenant, extra labels); length 0 for none. */
+export interface Identity {
+  readonly ptr: number;
+  readonly length: number;
+}
+
+export const NO_IDENTITY: Identity = { ptr: 0, length: 0 };
+
+/** What gives scanned series their refs: the series table. */
+export interface Interner {
+  intern(columns: Columns, identity: Identity): void;
+}
+
+/** A region that is replaced by a larger one when needed. */
+interface Region {
+  ptr: number;
+  bytes: number;
+}
+
+export class Columns {
+  readonly #kernel: Kernel;
+  readonly #rows: Region = { ptr: 0, bytes: 0 };
+  readonly #timestamps: Region = { ptr: 0, bytes: 0 };
+  readonly #values: Region = { ptr: 0, bytes: 0 };
+  readonly #metadata: Region = { ptr: 0, bytes: 0 };
+  readonly #slots: Region = { ptr: 0, bytes: 0 };
+  readonly #added: Region = { ptr: 0, bytes: 0 };
+  readonly #scratch: Region = { ptr: 0, bytes: 0 };
+  #seriesCount = 0;
+  #sampleCount = 0;
+  #metadataCount = 0;
+  #hasSlots = false;
+  /** Number of series whose ref the table gave out in this scan; set by the interner. */
+  addedCount = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /**
+   * Fills the columns from a message that `validateWriteRequest` accepted. `table` gives the refs (NO_REF without);
+   * `slots` says whether `slot` is needed.
+   */
+  scan(ptr: number, length: number, table?: Interner, slots = false, identity: Identity = NO_IDENTITY): void {
+    const { counts } = this.#kernel.foundIn(ptr, length);
+    this.#reserve(this.#rows, counts.series * ROW_WORDS * 4);
+    this.#reserve(this.#timestamps, counts.samples * 8);
+    this.#reserve(this.#values, counts.samples * 8);
+    this.#reserve(this.#metadata, counts.metadata * 8);
+    // Only written by series that are not canonical; memory that is not touched costs nothing.
+    this.#reserve(this.#scratch, length);
+    const done = this.#kernel.exports.scanWriteRequest(
+      ptr,
+      length,
+      this.#rows.ptr,
+      counts.series,
+      this.#timestamps.ptr,
+      this.#values.ptr,
+      counts.samples,
+      this.#metadata.ptr,
+      counts.metadata,
+      this.#scratch.ptr,
+      length,
+    );
+    assert(done !== 0, 'a message does not change between its validation and its scan');
+    this.#seriesCount = this.#kernel.result(2);
+    this.#sampleCount = this.#kernel.result(3);
+    this.#metadataCount = this.#kernel.result(4);
+    this.#hasSlots = slots;
+    this.addedCount = 0;
+    if (slots) {
+      this.#reserve(this.#slots, this.#seriesCount);
+      this.#kernel.exports.slotSeries(this.#rows.ptr, this.#seriesCount, this.#slots.ptr);
+    }
+    if (table !== undefined) {
+      this.#reserve(this.#added, this.#seriesCount * 4);
+      table.intern(this, identity);
+    }
+  }
+
+  #reserve(region: Region, byteLength: number): void {
+    if (byteLength <= region.bytes) return;
+    if (region.bytes > 0) this.#kernel.memory.free(region.ptr, region.bytes);
+    region.bytes = byteLength + (byteLength >> 1);
+    region.ptr = this.#kernel.memory.alloc(region.bytes);
+  }
+
+  get seriesCount(): number {
+    return this.#seriesCount;
+  }
+
+  get sampleCount(): number {
+    return this.#sampleCount;
+  }
+
+  get metadataCount(): number {
+    return this.#metadataCount;
+  }
+
+  /** Whether `slot` can be asked. */
+  get hasSlots(): boolean {
+    return this.#hasSlots;
+  }
+
+  // Where the columns lie, for the kernels; valid until the next scan.
+  get rowsPtr(): number {
+    return this.#rows.ptr;
+  }
+
+  /** i64 milliseconds. */
+  get timestampsPtr(): number {
+    return this.#timestamps.ptr;
+  }
+
+  /** Bit patterns of the f64 values: never read a value as a number only to move it. */
+  get valuesPtr(): number {
+    return this.#values.ptr;
+  }
+
+  get slotsPtr(): number {
+    return this.#slots.ptr;
+  }
+
+  get addedPtr(): number {
+    return this.#added.ptr;
+  }
+
+  ref(series: number): number {
+    return this.#word(series, ROW.ref);
+  }
+
+  /** All columns of a series, for tests and cold paths. */
+  row(series: number): SeriesRow {
+    const entries = Object.entries(ROW).map(([name, word]) => [name, this.#word(series, word)]);
+    return Object.fromEntries(entries) as SeriesRow;
+  }
+
+  /** xxHash64 of the label bytes, modulo 32. */
+  slot(series: number): number {
+    assert(this.#hasSlots, 'slots are asked only where they were computed');
+    return this.#kernel.memory.bytes()[this.#slots.ptr + series]!;
+  }
+
+  /** Index of the nth series that is new in the table. */
+  addedSeries(nth: number): number {
+    return this.#kernel.memory.u32()[this.#added.ptr / 4 + nth]!;
+  }
+
+  timestampMs(sample: number): bigint {
+    return this.#kernel.memory.i64()[this.#timestamps.ptr / 8 + sample]!;
+  }
+
+  valueBits(sample: number): bigint {
+    return this.#kernel.memory.u64()[this.#values.ptr / 8 + sample]!;
+  }
+
+  /** A metadata field as it came, with its tag and length. */
+  metadataField(index: number): { ptr: number; length: number } {
+    const words = this.#kernel.memory.u32();
+    const at = this.#metadata.ptr / 4 + index * 2;
+    return { ptr: words[at]!, length: words[at + 1]! };
+  }
+
+  #word(series: number, word: number): number {
+    return this.#kernel.memory.u32()[this.#rows.ptr / 4 + series * ROW_WORDS + word]!;
+  }
+}

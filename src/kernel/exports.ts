@@ -1,0 +1,62 @@
+/** What `kernel.wasm` exports, as JavaScript sees it: pointers come back signed, 64-bit integers as bigint. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  heapBase(): number;
+  resultPtr(): number;
+  snappyDecodedLength(src: number, length: number): number;
+  snappyDecode(src: number, length: number, dst: number, capacity: number): number;
+  snappyEncode(src: number, length: number, dst: number): number;
+  validateWriteRequest(src: number, length: number): number;
+  scanWriteRequest(
+    src: number,
+    length: number,
+    rows: number,
+    rowsMax: number,
+    timestamps: number,
+    values: number,
+    samplesMax: number,
+    metadata: number,
+    metadataMax: number,
+    scratch: number,
+    scratchBytes: number,
+  ): number;
+  slotSeries(rows: number, count: number, slots: number): void;
+  xxh64(ptr: number, length: number): bigint;
+  encodeSeries(
+    rows: number,
+    timestamps: number,
+    values: number,
+    slots: number,
+    first: number,
+    count: number,
+    slotMask: number,
+    suffixPtr: number,
+    suffixLength: number,
+    suffixLabels: number,
+    dst: number,
+    capacity: number,
+    rowsMax: number,
+    labelsMax: number,
+    firstSample: number,
+    mayCut: number,
+  ): void;
+  fingerprintSeries(
+    rows: number,
+    count: number,
+    keyPtr: number,
+    identityPtr: number,
+    identityLength: number,
+  ): void;
+  internSeries(
+    table: number,
+    rows: number,
+    first: number,
+    count: number,
+    epoch: number,
+    added: number,
+    mayGrow: number,
+    nextOut: number,
+  ): number;
+  moveTable(from: number, fromSlots: number, to: number, toSlots: number): void;
+  sweepTable(table: number, minEpoch: number): number;
+}

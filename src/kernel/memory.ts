@@ -1,0 +1,108 @@
+/**
+ * The linear memory of one kernel instance: regions for the TypeScript side, and the typed views. One thread only.
+ *
+ * Memory never shrinks, and a page that was never written costs no RAM: large regions are cheap, touched ones stay.
+ */
+import { SluiceError } from '../util/error.ts';
+
+const PAGE_BYTES = 65536;
+/** The last page is never handed out, so that `pointer + small constant` cannot wrap around in the kernels. */
+const GUARD_BYTES = PAGE_BYTES;
+const SMALLEST_CLASS_BITS = 6;
+
+export class KernelMemory {
+  readonly #memory: WebAssembly.Memory;
+  /** Freed regions by size class: `#free[k]` holds regions of 2^k bytes. */
+  readonly #free: number[][] = Array.from({ length: 33 }, () => []);
+  #end: number;
+  #bytes!: Uint8Array<ArrayBuffer>;
+  #u32!: Uint32Array;
+  #i64!: BigInt64Array;
+  #u64!: BigUint64Array;
+
+  /** `base` is where the static data of the kernels ends. */
+  constructor(memory: WebAssembly.Memory, base: number) {
+    this.#memory = memory;
+    this.#end = Math.ceil(base / 16) * 16;
+    this.#rebuild();
+  }
+
+  #rebuild(): void {
+    const { buffer } = this.#memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+    this.#i64 = new BigInt64Array(buffer);
+    this.#u64 = new BigUint64Array(buffer);
+  }
+
+  // Views die with the next `alloc`: never keep one in a field or across an await.
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
+  u32(): Uint32Array {
+    return this.#u32;
+  }
+
+  i64(): BigInt64Array {
+    return this.#i64;
+  }
+
+  u64(): BigUint64Array {
+    return this.#u64;
+  }
+
+  /** The bytes of all regions that were ever handed out. */
+  get allocatedBytes(): number {
+    return this.#end;
+  }
+
+  /**
+   * A region of at least `byteLength` bytes, aligned to 16; its content is undefined. Throws a SluiceError with code
+   * KERNEL_MEMORY when the 4 GiB of WebAssembly or the memory of the machine are used up.
+   */
+  alloc(byteLength: number): number {
+    const bits = classOf(byteLength);
+    return this.#free[bits]!.pop() ?? this.#bump(2 ** bits);
+  }
+
+  /** As `alloc`, filled with zeros. Fresh memory is zero already and is not touched. */
+  allocZeroed(byteLength: number): number {
+    const bits = classOf(byteLength);
+    const used = this.#free[bits]!.pop();
+    if (used === undefined) return this.#bump(2 ** bits);
+    this.#bytes.fill(0, used, used + 2 ** bits);
+    return used;
+  }
+
+  /** Gives a region back for the next `alloc` of its size class; `byteLength` is what it was asked for with. */
+  free(ptr: number, byteLength: number): void {
+    this.#free[classOf(byteLength)]!.push(ptr);
+  }
+
+  #bump(byteLength: number): number {
+    const ptr = this.#end;
+    const missing = ptr + byteLength + GUARD_BYTES - this.#bytes.byteLength;
+    if (missing > 0) this.#grow(Math.ceil(missing / PAGE_BYTES), byteLength);
+    this.#end = ptr + byteLength;
+    return ptr;
+  }
+
+  #grow(pages: number, byteLength: number): void {
+    try {
+      this.#memory.grow(pages);
+    } catch (cause) {
+      throw new SluiceError(
+        'KERNEL_MEMORY',
+        `cannot allocate ${byteLength} bytes at the ${this.#end} bytes in use of the kernel memory: it cannot grow; lower -remoteWrite.maxBlockSize, -remoteWrite.queues or -maxInsertRequestSize`,
+        { cause },
+      );
+    }
+    this.#rebuild();
+  }
+}
+
+/** Sizes are powers of two, so that a region that was freed serves every size of its class. */
+function classOf(byteLength: number): number {
+  return Math.max(SMALLEST_CLASS_BITS, Math.ceil(Math.log2(Math.max(1, byteLength))));
+}

@@ -1,0 +1,60 @@
+/**
+ * A body: what a client pushed, admitted and complete, not yet looked into. Made by `ingest`, given to the engine.
+ * The main thread owns it until the engine has handed back every block that holds its samples.
+ */
+export interface Label {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** How the bytes are encoded, in the engine's words. `snappy-or-zstd` tries the first and falls back to the other. */
+export type BodyEncoding = 'snappy-or-zstd' | 'zstd-or-snappy' | 'plain';
+
+export interface Body {
+  /** Borrowed for the duration of `submit`'s synchronous part only: the receiver copies what it keeps. */
+  readonly bytes: Uint8Array;
+  readonly encoding: BodyEncoding;
+  /** Registry key of the protocol: `promremotewrite`. */
+  readonly protocol: string;
+  /** From `extra_label` query parameters, appended to every series in this order. */
+  readonly extraLabels: readonly Label[];
+  /** Remote address, for messages about bad input. */
+  readonly client: string;
+}
+
+/** What a body held; kinds have their own columns in the ledger. */
+export interface Counts {
+  series: number;
+  samples: number;
+  histograms: number;
+  exemplars: number;
+  metadata: number;
+}
+
+export const noCounts: Readonly<Counts> = { series: 0, samples: 0, histograms: 0, exemplars: 0, metadata: 0 };
+
+export function addCounts(into: Counts, more: Readonly<Counts>): void {
+  into.series += more.series;
+  into.samples += more.samples;
+  into.histograms += more.histograms;
+  into.exemplars += more.exemplars;
+  into.metadata += more.metadata;
+}
+
+/** What the engine says of a body. `unparsed`: the bytes could not be decoded or parsed at all. */
+export type Verdict =
+  | { readonly ok: true; readonly counts: Counts }
+  | {
+      readonly ok: false;
+      readonly status: 400 | 413 | 429 | 503;
+      readonly reason: 'malformed' | 'too_large' | 'overloaded' | 'engine_failed' | 'quarantined';
+      /** What is wrong and where, for the client. */
+      readonly error: string;
+      readonly retryAfterS?: number;
+    };
+
+/** The seam between `ingest` and the engine. */
+export interface Intake {
+  /** Copies `body.bytes` before it returns the promise, so that the caller may reuse the memory at once. */
+  submit(body: Body): Promise<Verdict>;
+}

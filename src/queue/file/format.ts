@@ -1,0 +1,157 @@
+/**
+ * The layout of queue files, once. All integers are little-endian.
+ *
+ * Segment `%016x.seg`, named after the first sequence number in it:
+ *
+ *     header  32 bytes   magic "SLQ1" | version u16 | flags u16 | firstSeq u64 | salt u64 | createdS u32 | crc u32
+ *     record* 60 + n + 4 header | payload | payload checksum
+ *
+ * Record header, 60 bytes:
+ *
+ *      0 magic u32        4 payload length u32 (1 … 64 MiB)    8 seq u64
+ *     16 samples u32     20 series u32       24 histograms u32     28 exemplars u32     32 metadata u32
+ *     36 raw length u32  40 slots u32        44 codec u8, 0 u8, 0 u16                   48 written at, ms f64
+ *     56 header checksum u32
+ *
+ * Checksums are CRC-32 (IEEE 802.3, `zlib.crc32`: measured 7 times faster here than CRC-32C in JavaScript). The header
+ * checksum is seeded with the segment's random salt, so that bytes of another segment, or of a metric that happens to
+ * hold a record, never pass; the payload checksum is seeded with the header checksum. A checksum of its own for the
+ * header means that a damaged payload costs one record and not the rest of the file; a magic that is not zero means
+ * that a tail of zeros, as file systems leave it after a power cut, is no record.
+ */
+import { crc32 } from 'node:zlib';
+import type { Codec } from '../../model/block.ts';
+import type { Counts } from '../../model/body.ts';
+
+export const SEGMENT_MAGIC = 0x31514c53; // "SLQ1"
+export const SEGMENT_VERSION = 1;
+export const SEGMENT_HEADER_BYTES = 32;
+export const RECORD_MAGIC = 0x5242_4c53; // "SLBR"
+export const RECORD_HEADER_BYTES = 60;
+export const RECORD_TRAILER_BYTES = 4;
+/** Above every block that the encoder makes: 8 MiB by default, 32 MiB at most, with room for incompressible data. */
+export const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
+
+const CODECS: readonly Codec[] = ['snappy', 'zstd'];
+
+export interface SegmentHeader {
+  readonly version: number;
+  readonly firstSeq: number;
+  readonly salt: bigint;
+  readonly createdS: number;
+}
+
+export interface RecordHeader {
+  readonly seq: number;
+  readonly payloadLength: number;
+  readonly counts: Counts;
+  readonly rawLength: number;
+  readonly slots: number;
+  readonly codec: Codec;
+  readonly writtenAtMs: number;
+}
+
+/** What the bytes at a place turned out to be; damage is an expected value, not an exception. */
+export type Decoded<T> =
+  | { readonly status: 'ok'; readonly value: T }
+  | { readonly status: 'torn' | 'damaged' | 'newer' };
+
+export function encodeSegmentHeader(header: SegmentHeader): Buffer {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  bytes.writeUInt32LE(SEGMENT_MAGIC, 0);
+  bytes.writeUInt16LE(header.version, 4);
+  bytes.writeBigUInt64LE(BigInt(header.firstSeq), 8);
+  bytes.writeBigUInt64LE(header.salt, 16);
+  bytes.writeUInt32LE(header.createdS, 24);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28);
+  return bytes;
+}
+
+export function decodeSegmentHeader(bytes: Buffer): Decoded<SegmentHeader> {
+  if (bytes.length < SEGMENT_HEADER_BYTES) return { status: 'torn' };
+  if (bytes.readUInt32LE(0) !== SEGMENT_MAGIC) return { status: 'damaged' };
+  if (bytes.readUInt32LE(28) !== crc32(bytes.subarray(0, 28))) return { status: 'damaged' };
+  const version = bytes.readUInt16LE(4);
+  if (version > SEGMENT_VERSION) return { status: 'newer' };
+  return {
+    status: 'ok',
+    value: {
+      version,
+      firstSeq: Number(bytes.readBigUInt64LE(8)),
+      salt: bytes.readBigUInt64LE(16),
+      createdS: bytes.readUInt32LE(24),
+    },
+  };
+}
+
+/** The seed of a segment's header checksums. */
+export function saltSeed(salt: bigint): number {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(salt);
+  return crc32(bytes);
+}
+
+/** The record's bytes before and after its payload, which itself is written as it is. */
+export function encodeRecordFrame(
+  header: RecordHeader,
+  payload: Uint8Array,
+  seed: number,
+): { head: Buffer; tail: Buffer } {
+  const head = Buffer.alloc(RECORD_HEADER_BYTES);
+  head.writeUInt32LE(RECORD_MAGIC, 0);
+  head.writeUInt32LE(header.payloadLength, 4);
+  head.writeBigUInt64LE(BigInt(header.seq), 8);
+  head.writeUInt32LE(header.counts.samples, 16);
+  head.writeUInt32LE(header.counts.series, 20);
+  head.writeUInt32LE(header.counts.histograms, 24);
+  head.writeUInt32LE(header.counts.exemplars, 28);
+  head.writeUInt32LE(header.counts.metadata, 32);
+  head.writeUInt32LE(header.rawLength, 36);
+  head.writeUInt32LE(header.slots >>> 0, 40);
+  head.writeUInt8(CODECS.indexOf(header.codec), 44);
+  head.writeDoubleLE(header.writtenAtMs, 48);
+  const headerChecksum = crc32(head.subarray(0, 56), seed);
+  head.writeUInt32LE(headerChecksum, 56);
+  const tail = Buffer.alloc(RECORD_TRAILER_BYTES);
+  tail.writeUInt32LE(crc32(payload, headerChecksum), 0);
+  return { head, tail };
+}
+
+/** `bytes` starts at the record. `torn`: they end inside the header; `damaged`: this is no record of this segment. */
+export function decodeRecordHeader(bytes: Buffer, seed: number): Decoded<RecordHeader> {
+  if (bytes.length < RECORD_HEADER_BYTES) return { status: 'torn' };
+  const payloadLength = bytes.readUInt32LE(4);
+  const codec = CODECS[bytes.readUInt8(44)];
+  if (
+    bytes.readUInt32LE(0) !== RECORD_MAGIC ||
+    bytes.readUInt32LE(56) !== crc32(bytes.subarray(0, 56), seed) ||
+    payloadLength === 0 ||
+    payloadLength > PAYLOAD_BYTES_MAX ||
+    codec === undefined
+  ) {
+    return { status: 'damaged' };
+  }
+  return {
+    status: 'ok',
+    value: {
+      seq: Number(bytes.readBigUInt64LE(8)),
+      payloadLength,
+      counts: {
+        samples: bytes.readUInt32LE(16),
+        series: bytes.readUInt32LE(20),
+        histograms: bytes.readUInt32LE(24),
+        exemplars: bytes.readUInt32LE(28),
+        metadata: bytes.readUInt32LE(32),
+      },
+      rawLength: bytes.readUInt32LE(36),
+      slots: bytes.readUInt32LE(40),
+      codec,
+      writtenAtMs: bytes.readDoubleLE(48),
+    },
+  };
+}
+
+/** Whether the payload that follows `head` is whole. `head` is the record's 60 header bytes. */
+export function payloadMatches(head: Buffer, payload: Uint8Array, storedChecksum: number): boolean {
+  return crc32(payload, head.readUInt32LE(56)) === storedChecksum;
+}

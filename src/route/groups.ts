@@ -1,0 +1,30 @@
+/**
+ * Replication: every destination gets every series. Destinations whose blocks look the same form a group, for which
+ * the engine encodes and compresses once.
+ */
+import type { Codec } from '../model/block.ts';
+
+export interface BlockNeeds {
+  readonly codec: Codec;
+  readonly level: number;
+  readonly metadata: boolean;
+  /** How many blocks with disjoint series the destination wants side by side. */
+  readonly parallel: number;
+}
+
+export interface Group extends BlockNeeds {
+  /** Indexes into the list of destinations. */
+  readonly members: readonly number[];
+}
+
+/** The groups in the order of their first members; the same needs always give the same groups. */
+export function groupDestinations(needs: readonly BlockNeeds[]): Group[] {
+  const groups = new Map<string, BlockNeeds & { members: number[] }>();
+  for (const [index, need] of needs.entries()) {
+    const key = `${need.codec}/${need.codec === 'zstd' ? need.level : 0}/${need.metadata}/${need.parallel}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ...need, members: [index] });
+    else group.members.push(index);
+  }
+  return [...groups.values()];
+}

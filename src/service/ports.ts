@@ -1,0 +1,20 @@
+/** What the endpoints need of the rest of the daemon. */
+import type { Clock } from '../util/clock.ts';
+import type { Meter } from '../util/meter.ts';
+import type { StatusSource } from './status.ts';
+
+/** An option that was set, as it may be shown: secrets are masked already. */
+export interface SetOption {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface ServicePorts {
+  readonly version: string;
+  /** The whole of `/metrics` in the text exposition format. */
+  readonly metricsText: () => Promise<string>;
+  readonly setOptions: () => readonly SetOption[];
+  readonly status: StatusSource;
+  readonly clock: Clock;
+  readonly meter: Meter;
+}

@@ -1,0 +1,399 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { zstdCompressSync } from 'node:zlib';
+import snappy from 'snappyjs';
+import { Sender, type SenderConfig } from '../../src/deliver/sender.ts';
+import type { Response, WireBlock } from '../../src/destination/destination.ts';
+import type { Block } from '../../src/model/block.ts';
+import type { BlockSource, Lease, Outcome } from '../../src/model/delivery.ts';
+import { makeBlock } from '../support/blocks.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { recordingLogger } from '../support/quiet-logger.ts';
+import { FakeMeter } from './support.ts';
+
+/** A queue without order: every block may be leased at any time; checks that a lease ends once. */
+class FakeQueue implements BlockSource {
+  readonly waiting: Block[] = [];
+  readonly leased = new Set<Block>();
+  readonly ended: [number, Outcome['kind'], string][] = [];
+  readonly #loops: ((lease: Lease | undefined) => void)[] = [];
+  failures = 0;
+
+  push(...blocks: Block[]): void {
+    this.waiting.push(...blocks);
+    this.#serve();
+  }
+
+  close(): void {
+    for (const resolve of this.#loops.splice(0)) resolve(undefined);
+  }
+
+  async lease(): Promise<Lease | undefined> {
+    if (this.failures > 0) {
+      this.failures--;
+      throw new Error('the queue is broken');
+    }
+    return new Promise((resolve) => {
+      this.#loops.push(resolve);
+      this.#serve();
+    });
+  }
+
+  #serve(): void {
+    while (this.waiting.length > 0 && this.#loops.length > 0)
+      this.#loops.shift()!(this.#leaseOf(this.waiting.shift()!));
+  }
+
+  #leaseOf(block: Block): Lease {
+    this.leased.add(block);
+    const finish = () => assert.ok(this.leased.delete(block), 'a lease ends once');
+    return {
+      block,
+      end: (outcome) => {
+        finish();
+        this.ended.push([block.seq, outcome.kind, outcome.kind === 'rejected' ? outcome.reason : '']);
+        this.#serve();
+      },
+      putBack: () => {
+        finish();
+        this.waiting.unshift(block);
+        this.#serve();
+      },
+    };
+  }
+}
+
+type Answer = number | Response | Error | 'hang' | 'deaf';
+
+function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
+  const clock = new FakeClock();
+  const queue = new FakeQueue();
+  const meter = new FakeMeter();
+  const log = recordingLogger();
+  const sent: { block: WireBlock; atMs: number; answer: (answer: Response | Error) => void }[] = [];
+  const downgrades: number[] = [];
+  const transport = {
+    send: (block: WireBlock, signal: AbortSignal) =>
+      new Promise<Response>((resolve, reject) => {
+        const settle = (answer: Response | Error) =>
+          answer instanceof Error ? reject(answer) : resolve(answer);
+        sent.push({ block, atMs: clock.monotonicMs(), answer: settle });
+        const answer = answers.length > 1 ? answers.shift()! : answers[0]!;
+        if (answer === 'deaf') return;
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        if (answer === 'hang') return;
+        settle(typeof answer === 'number' ? { status: answer, text: 'words' } : answer);
+      }),
+    close: async () => {},
+  };
+  const config: SenderConfig = {
+    name: 'one',
+    shownUrl: '1:secret-url',
+    parallel: 1,
+    backoff: { minMs: 1000, maxMs: 60_000 },
+    rateLimitBytesPerS: 0,
+    forceVmProto: false,
+    codec: 'snappy',
+    ...over,
+  };
+  const onDowngrade = () => void downgrades.push(1);
+  const sender = new Sender(config, {
+    source: queue,
+    transport,
+    clock,
+    log,
+    meter,
+    random: () => 0,
+    onDowngrade,
+  });
+  sender.start();
+  const value = (name: string, labels = {}) =>
+    meter.value(`vmagent_remotewrite_${name}`, { url: '1:secret-url', ...labels });
+  /** Enough turns of the event loop for everything that does not wait for the clock (zstd runs on other threads). */
+  const settle = async (until?: () => boolean) => {
+    for (let i = 0; i < 10; i++) await turn();
+    while (until !== undefined && !until()) await turn();
+  };
+  return { clock, queue, meter, log, sent, downgrades, sender, value, settle };
+}
+
+test('a taken block ends as delivered and the next one goes', async () => {
+  const { queue, sent, value, settle, sender } = setUp([200, 204]);
+  queue.push(makeBlock(1), makeBlock(2));
+  await settle();
+  assert.deepEqual(queue.ended, [
+    [1, 'delivered', ''],
+    [2, 'delivered', ''],
+  ]);
+  assert.equal(sent.length, 2);
+  assert.equal(value('blocks_sent_total'), 2);
+  assert.equal(value('bytes_sent_total'), Buffer.byteLength('block 1block 2'));
+  assert.equal(value('requests_total', { status_code: '2XX' }), 2);
+  assert.equal(value('duration_seconds'), 2);
+  assert.equal(value('retries_count_total'), 0);
+  const status = sender.status();
+  assert.equal(status.lastError, undefined);
+  assert.equal(status.inFlight, 0);
+  assert.notEqual(status.lastSuccessAtMs, undefined);
+});
+
+test('a failing block is tried again with doubling waits, in its place, and a new one starts anew', async () => {
+  const down = new Error('connection refused');
+  const { clock, queue, sent, value, settle, sender } = setUp([503, down, 401, 200, 500, 200]);
+  queue.push(makeBlock(1), makeBlock(2));
+  await settle();
+  assert.equal(sender.status().backoffUntilMs, clock.nowMs() + 1000);
+  assert.match(sender.status().lastError!, /status 503: words/);
+  for (const waitMs of [1000, 2000, 4000, 1000]) {
+    const before = sent.length;
+    clock.advance(waitMs - 1);
+    await settle();
+    assert.equal(sent.length, before, `nothing within ${waitMs} ms`);
+    clock.advance(1);
+    await settle();
+  }
+  assert.deepEqual(
+    sent.map(({ atMs, block }) => [atMs, String(block.bytes)]),
+    [
+      [0, 'block 1'],
+      [1000, 'block 1'],
+      [3000, 'block 1'],
+      [7000, 'block 1'],
+      [7000, 'block 2'],
+      [8000, 'block 2'],
+    ],
+  );
+  assert.deepEqual(
+    queue.ended.map(([seq]) => seq),
+    [1, 2],
+  );
+  assert.equal(value('errors_total'), 1);
+  assert.equal(value('retries_count_total'), 4);
+  assert.equal(value('requests_total', { status_code: '503' }), 1);
+  assert.equal(value('requests_total', { status_code: '401' }), 1);
+  assert.equal(value('send_duration_seconds_total'), 8);
+});
+
+test('Retry-After sets the wait', async () => {
+  const { clock, sent, queue, settle } = setUp([{ status: 429, text: '', retryAfter: '7' }, 503, 200]);
+  queue.push(makeBlock(1));
+  await settle();
+  for (const ms of [7000, 14_000]) {
+    clock.advance(ms);
+    await settle();
+  }
+  assert.deepEqual(
+    sent.map(({ atMs }) => atMs),
+    [0, 7000, 21_000],
+  );
+});
+
+test('a refused block is rejected with its reason, and the next one goes', async () => {
+  const { queue, value, settle, log } = setUp([400, 409, 415, 200]);
+  queue.push(...[1, 2, 3, 4].map((seq) => makeBlock(seq)));
+  await settle();
+  assert.deepEqual(queue.ended, [
+    [1, 'rejected', 'bad_request'],
+    [2, 'rejected', 'conflict'],
+    [3, 'rejected', 'unsupported_media_type'],
+    [4, 'delivered', ''],
+  ]);
+  assert.equal(value('packets_dropped_total'), 3);
+  assert.equal(log.lines.filter(({ level }) => level === 'error').length, 3);
+});
+
+const raw = Buffer.from('a remote write request, as far as this test is concerned');
+const zstdBlock = (seq: number) =>
+  makeBlock(seq, { codec: 'zstd', bytes: zstdCompressSync(raw), rawLength: raw.length });
+
+test('a destination that turns zstd down gets the same data as snappy at once, and from then on', async () => {
+  const { queue, sent, downgrades, value, settle, sender } = setUp([415, 200], { codec: 'zstd' });
+  queue.push(zstdBlock(1), zstdBlock(2), makeBlock(3));
+  await settle(() => queue.ended.length === 3);
+  assert.deepEqual(
+    sent.map(({ block, atMs }) => [block.codec, atMs]),
+    [
+      ['zstd', 0],
+      ['snappy', 0],
+      ['snappy', 0],
+      ['snappy', 0],
+    ],
+  );
+  assert.deepEqual(Buffer.from(snappy.uncompress(sent[1]!.block.bytes)), raw);
+  assert.deepEqual(
+    queue.ended.map(([, kind]) => kind),
+    ['delivered', 'delivered', 'delivered'],
+  );
+  assert.equal(downgrades.length, 1);
+  assert.equal(value('retries_count_total'), 1);
+  assert.equal(sender.status().codec, 'snappy');
+});
+
+test('with a forced protocol only the refused block becomes snappy', async () => {
+  const { queue, sent, downgrades, settle } = setUp([400, 200, 200], { forceVmProto: true, codec: 'zstd' });
+  queue.push(zstdBlock(1), zstdBlock(2));
+  await settle(() => queue.ended.length === 2);
+  assert.deepEqual(
+    sent.map(({ block }) => block.codec),
+    ['zstd', 'snappy', 'zstd'],
+  );
+  assert.equal(downgrades.length, 0);
+});
+
+test('a 400 for the snappy form too rejects the block; a damaged zstd block is rejected as such', async () => {
+  const { queue, settle } = setUp([400], { codec: 'zstd' });
+  queue.push(zstdBlock(1), makeBlock(2, { codec: 'zstd', bytes: Buffer.from('garbage') }));
+  await settle(() => queue.ended.length === 2);
+  assert.deepEqual(queue.ended, [
+    [1, 'rejected', 'bad_request'],
+    [2, 'rejected', 'undecodable'],
+  ]);
+});
+
+test('N blocks are under way at the same time', async () => {
+  const { queue, sent, settle, sender, value } = setUp(['hang'], { parallel: 3 });
+  queue.push(...[1, 2, 3, 4].map((seq) => makeBlock(seq)));
+  await settle();
+  assert.equal(sent.length, 3);
+  assert.equal(sender.status().inFlight, 3);
+  assert.equal(value('queues'), 3);
+});
+
+test('the rate limit is charged once a block', async () => {
+  const { clock, queue, sent, settle, value } = setUp([500, 200], { rateLimitBytesPerS: 7 });
+  queue.push(makeBlock(1), makeBlock(2));
+  await settle();
+  clock.advance(1000);
+  await settle();
+  assert.deepEqual(
+    sent.map(({ block }) => String(block.bytes)),
+    ['block 1', 'block 1', 'block 2'],
+  );
+  assert.equal(value('rate_limit'), 7);
+  assert.equal(value('rate_limit_reached_total'), 0);
+});
+
+test('a broken queue does not end a sender', async () => {
+  const { clock, queue, settle, log } = setUp([200]);
+  queue.failures = 2;
+  queue.push(makeBlock(1), makeBlock(2));
+  for (let i = 0; i < 3; i++) {
+    await settle();
+    clock.advance(1000);
+  }
+  await settle();
+  assert.equal(queue.ended.length, 2);
+  assert.ok(log.lines.some(({ message }) => /unexpectedly/.test(message)));
+});
+
+test('words of the peer reach the log escaped and bounded', async () => {
+  const { queue, settle, log } = setUp([{ status: 500, text: `x\n\x1b${'y'.repeat(10_000)}` }]);
+  queue.push(makeBlock(1));
+  await settle();
+  const { error } = log.lines[0]!.fields as { error: string };
+  assert.match(error, /^status 500: x\\n\\u001byyy/);
+  assert.ok(Buffer.byteLength(error) <= 4096);
+});
+
+// ---- stop
+
+test('a stop sends what is there and then leases nothing more', async () => {
+  const { queue, settle, sender, sent } = setUp(['hang', 200], { parallel: 2 });
+  queue.push(...[1, 2, 3, 4, 5].map((seq) => makeBlock(seq)));
+  await settle();
+  assert.equal(queue.ended.length, 4);
+  const stopped = sender.stop(5000);
+  await settle();
+  sent[0]!.answer({ status: 200, text: '' });
+  await stopped;
+  assert.equal(queue.ended.length, 5);
+  queue.push(makeBlock(6));
+  await settle();
+  assert.deepEqual(
+    queue.waiting.map(({ seq }) => seq),
+    [6],
+  );
+  assert.equal(queue.leased.size, 0);
+});
+
+test('a stop ends waits at once and puts their blocks back', async () => {
+  const { queue, settle, sender, clock } = setUp([503], { parallel: 2 });
+  queue.push(makeBlock(1), makeBlock(2), makeBlock(3));
+  await settle();
+  await sender.stop(5000);
+  assert.deepEqual(queue.waiting.map(({ seq }) => seq).sort(), [1, 2, 3]);
+  assert.equal(queue.leased.size, 0);
+  assert.equal(clock.monotonicMs(), 0);
+});
+
+test('a failure while stopping puts the block back without another try', async () => {
+  const { queue, settle, sender, sent } = setUp(['hang', 503]);
+  queue.push(makeBlock(1), makeBlock(2), makeBlock(3));
+  await settle();
+  const stopped = sender.stop(5000);
+  sent[0]!.answer({ status: 200, text: '' });
+  await stopped;
+  assert.equal(sent.length, 2);
+  assert.deepEqual(
+    queue.waiting.map(({ seq }) => seq),
+    [2, 3],
+  );
+});
+
+test('what is under way at the deadline is aborted and put back, and is no error', async () => {
+  const { queue, settle, sender, clock, value } = setUp(['hang'], { parallel: 2 });
+  queue.push(makeBlock(1), makeBlock(2), makeBlock(3));
+  await settle();
+  const stopped = sender.stop(5000);
+  clock.advance(4999);
+  await settle();
+  assert.equal(queue.leased.size, 2);
+  clock.advance(1);
+  await stopped;
+  assert.deepEqual(queue.waiting.map(({ seq }) => seq).sort(), [1, 2, 3]);
+  assert.equal(value('errors_total'), 0);
+});
+
+test('a transport that ignores the abort cannot hold up the stop, nor count its block twice later', async () => {
+  const { queue, settle, sender, clock, sent } = setUp(['deaf']);
+  queue.push(makeBlock(1));
+  await settle();
+  const stopped = sender.stop(1000);
+  clock.advance(1500);
+  await stopped;
+  assert.deepEqual(
+    queue.waiting.map(({ seq }) => seq),
+    [1],
+  );
+  sent[0]!.answer({ status: 200, text: '' });
+  await settle();
+  assert.deepEqual(queue.ended, []);
+});
+
+test('a stop with nothing to do resolves at once, also when the queue is closed or stays open', async () => {
+  for (const close of [true, false]) {
+    const { queue, sender, settle } = setUp([200]);
+    await settle();
+    if (close) queue.close();
+    await sender.stop(1000);
+  }
+});
+
+test('every metric is there from the start', () => {
+  const { meter } = setUp([200]);
+  for (const name of [
+    'queues',
+    'rate_limit',
+    'rate_limit_reached_total',
+    'bytes_sent_total',
+    'blocks_sent_total',
+    'errors_total',
+    'packets_dropped_total',
+    'retries_count_total',
+    'send_duration_seconds_total',
+    'duration_seconds',
+  ]) {
+    assert.ok(meter.names.includes(`vmagent_remotewrite_${name}[["url","1:secret-url"]]`), name);
+  }
+});

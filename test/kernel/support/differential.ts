@@ -1,0 +1,257 @@
+/** Runs one input through the kernels and the references, and throws where they disagree. */
+import assert from 'node:assert/strict';
+import { compress, uncompress } from 'snappyjs';
+import { Columns } from '../../../src/kernel/columns.ts';
+import { KernelError } from '../../../src/kernel/errors.ts';
+import { compileKernel, Kernel, type WriteRequestFound } from '../../../src/kernel/kernel.ts';
+import { ALL_SLOTS } from '../../../src/model/block.ts';
+import { SeriesTable } from '../../../src/series/table.ts';
+import { Guarded } from './guarded.ts';
+import {
+  bigintOf,
+  decodeExact,
+  type ExactRequest,
+  type ExactSeries,
+  ExactTimeSeries,
+  ExactWriteRequest,
+  referenceSnappy,
+} from './reference.ts';
+
+const INPUT_BYTES_MAX = 1 << 18;
+const ROW_BYTES = 64;
+/** What protobufjs accepts and the kernel refuses, on purpose; the other way round there is nothing. */
+const STRICTER: readonly number[] = [KernelError.group, KernelError.wrongWireType, KernelError.mixedSeries];
+
+export class Differential {
+  readonly kernel = new Kernel(compileKernel());
+  readonly #input = new Guarded(this.kernel.memory, INPUT_BYTES_MAX);
+  readonly #output = new Guarded(this.kernel.memory, 4 * INPUT_BYTES_MAX);
+  readonly #rows = new Guarded(this.kernel.memory, INPUT_BYTES_MAX);
+  readonly #timestamps = new Guarded(this.kernel.memory, INPUT_BYTES_MAX);
+  readonly #values = new Guarded(this.kernel.memory, INPUT_BYTES_MAX);
+  readonly #metadata = new Guarded(this.kernel.memory, INPUT_BYTES_MAX);
+  readonly #scratch = new Guarded(this.kernel.memory, INPUT_BYTES_MAX);
+  readonly #columns = new Columns(this.kernel);
+  readonly #table = new SeriesTable(this.kernel, { capacity: 100 });
+  accepted = 0;
+  refused = 0;
+
+  /** Validates, scans and writes again what may be a WriteRequest. */
+  writeRequest(bytes: Uint8Array): void {
+    const found = this.#validateTwice(bytes);
+    const expected = decodeExact(bytes);
+    if ('error' in found) {
+      this.refused++;
+      assert.ok(found.at <= bytes.length, `an error at byte ${found.at} of ${bytes.length}`);
+      this.#rawScan(
+        bytes,
+        { series: 9, samples: 40, metadata: 5 },
+        found.code === KernelError.mixedSeries ? undefined : false,
+      );
+      const stricter = STRICTER.includes(found.code) || isLongVarint(bytes, found.at, found.code);
+      if (expected !== undefined && !stricter)
+        assert.fail(`refused, but protobufjs accepts it: ${found.error}`);
+      return;
+    }
+    this.accepted++;
+    assert.ok(expected !== undefined, 'accepted, but protobufjs refuses it');
+    const mixed = expected.timeseries.some(
+      ({ samples, histograms }) => samples.length * histograms.length > 0,
+    );
+    assert.ok(!mixed, 'accepted a series with both samples and histograms');
+    compareCounts(found, expected);
+    this.#rawScan(bytes, found.counts, true);
+    this.#compareColumns(bytes, expected);
+  }
+
+  /** The verdict must not depend on what lies around the bytes. */
+  #validateTwice(bytes: Uint8Array) {
+    const verdicts = [0x00, 0x8a].map((canary) => {
+      const ptr = this.#input.place(bytes, canary);
+      const verdict = this.kernel.validateWriteRequest(ptr, bytes.length);
+      this.#input.assertIntact('validate');
+      return verdict;
+    });
+    assert.deepEqual(verdicts[1], verdicts[0]);
+    return verdicts[0]!;
+  }
+
+  /** The kernel itself, with columns that have just the room, on bytes that need not be valid. */
+  #rawScan(
+    bytes: Uint8Array,
+    room: { series: number; samples: number; metadata: number },
+    expected: boolean | undefined,
+  ): void {
+    const done = this.kernel.exports.scanWriteRequest(
+      this.#input.place(bytes, 0x0a),
+      bytes.length,
+      this.#rows.room(room.series * ROW_BYTES, 0xc1),
+      room.series,
+      this.#timestamps.room(room.samples * 8, 0xc2),
+      this.#values.room(room.samples * 8, 0xc3),
+      room.samples,
+      this.#metadata.room(room.metadata * 8, 0xc4),
+      room.metadata,
+      this.#scratch.room(bytes.length, 0xc5),
+      bytes.length,
+    );
+    // A series with both kinds is refused by the validation alone, and what follows it was not looked at.
+    if (expected !== undefined) assert.equal(done, expected ? 1 : 0, 'the scan agrees with the validation');
+    for (const region of [this.#input, this.#rows, this.#timestamps, this.#values, this.#metadata]) {
+      region.assertIntact('scan');
+    }
+    this.#scratch.assertIntact('scan');
+  }
+
+  #compareColumns(bytes: Uint8Array, expected: ExactRequest): void {
+    const columns = this.#columns;
+    columns.scan(this.#input.place(bytes, 0x12), bytes.length, this.#table, true);
+    assert.equal(columns.seriesCount, expected.timeseries.length);
+    for (const [index, series] of expected.timeseries.entries()) {
+      compareSeries(this.kernel, columns, index, series);
+    }
+    const memory = this.kernel.memory.bytes();
+    const fields = Array.from({ length: columns.metadataCount }, (_, index) => {
+      const { ptr, length } = columns.metadataField(index);
+      return memory.slice(ptr, ptr + length);
+    });
+    assertSame(
+      ExactWriteRequest.encode(ExactWriteRequest.decode(Buffer.concat(fields))).finish(),
+      ExactWriteRequest.encode({ metadata: expected.metadata }).finish(),
+      'metadata',
+    );
+    this.#compareWritten(expected);
+  }
+
+  #compareWritten(expected: ExactRequest): void {
+    const capacity = this.#output.read(0).length + 4 * INPUT_BYTES_MAX;
+    const written = this.kernel.encodeSeries(this.#columns, {
+      first: 0,
+      slots: ALL_SLOTS,
+      suffixPtr: 0,
+      suffixLength: 0,
+      suffixLabels: 0,
+      dst: this.#output.room(capacity, 0x77),
+      capacity,
+      rowsMax: 1e9,
+      labelsMax: 1e9,
+    });
+    this.#output.assertIntact('encode');
+    const timeseries = expected.timeseries.filter(
+      ({ samples, histograms, exemplars }) => samples.length + histograms.length + exemplars.length > 0,
+    );
+    assert.equal(written.next, expected.timeseries.length);
+    assert.equal(written.counts.series, timeseries.length);
+    const again = decodeExact(this.#output.read(written.bytes));
+    assert.ok(again !== undefined, 'what was written is a WriteRequest');
+    assertSame(
+      ExactWriteRequest.encode(again).finish(),
+      ExactWriteRequest.encode({ timeseries }).finish(),
+      'written series',
+    );
+  }
+
+  /** Decodes what may be a snappy block. */
+  snappyBlock(block: Uint8Array): void {
+    const expected = referenceSnappy(block, INPUT_BYTES_MAX);
+    const outcomes = [0x00, 0xfd].map((canary) => {
+      const src = this.#input.place(block, canary);
+      const declared = this.kernel.snappyDecodedLength(src, block.length);
+      assert.equal(declared === -1, expected === 'preamble');
+      const capacity = Math.min(Math.max(declared, 0), INPUT_BYTES_MAX);
+      const dst = this.#output.room(capacity, canary ^ 0x55);
+      const length = this.kernel.snappyDecode(src, block.length, dst, capacity);
+      this.#input.assertIntact('snappy decode');
+      this.#output.assertIntact('snappy decode');
+      return length < 0
+        ? { code: this.kernel.errorCode, at: this.kernel.errorAt }
+        : this.#output.read(length);
+    });
+    assert.deepEqual(outcomes[1], outcomes[0]);
+    const [outcome] = outcomes;
+    if (typeof expected === 'string') {
+      this.refused++;
+      assert.ok(!Buffer.isBuffer(outcome), `accepted, but the reference says: ${expected}`);
+      assert.ok(outcome!.at <= block.length);
+      return;
+    }
+    this.accepted++;
+    assert.ok(Buffer.isBuffer(outcome), `refused: ${this.kernel.snappyError()}`);
+    assertSame(outcome, expected, 'decoded block');
+    if (!endsWithShortLongLiteral(block)) assertSame(uncompress(block), expected, 'snappyjs');
+  }
+
+  /** Compresses, and has both others decompress it. */
+  snappyRoundTrip(content: Uint8Array): Uint8Array {
+    const src = this.#input.place(content, 0x00);
+    const dst = this.#output.room(this.kernel.snappyMaxLength(content.length), 0x66);
+    const block = this.#output.read(this.kernel.snappyEncode(src, content.length, dst));
+    this.#input.assertIntact('snappy encode');
+    this.#output.assertIntact('snappy encode');
+    assertSame(uncompress(block), content, 'snappyjs of the kernel');
+    this.snappyBlock(block);
+    this.snappyBlock(compress(content));
+    return block;
+  }
+}
+
+function assertSame(actual: Uint8Array, expected: Uint8Array, what: string): void {
+  if (Buffer.compare(actual, expected) === 0) return;
+  assert.equal(Buffer.from(actual).toString('hex'), Buffer.from(expected).toString('hex'), what);
+}
+
+/** protobufjs skips unknown varints of any length; ten bytes that go on are too long for the kernel. */
+function isLongVarint(bytes: Uint8Array, at: number, code: number): boolean {
+  return code === KernelError.badVarint && bytes.subarray(at, at + 10).every((byte) => byte > 127);
+}
+
+/** snappyjs reads four bytes for every length of its own, though there may be fewer: the end is refused by mistake. */
+function endsWithShortLongLiteral(block: Uint8Array): boolean {
+  return block.subarray(-6).some((byte) => (byte & 3) === 0 && byte >> 2 >= 60);
+}
+
+function compareCounts(found: WriteRequestFound, { timeseries, metadata }: ExactRequest): void {
+  const sum = (count: (series: ExactSeries) => number) =>
+    timeseries.reduce((total, series) => total + count(series), 0);
+  const hasData = (series: ExactSeries) =>
+    series.samples.length + series.histograms.length + series.exemplars.length > 0;
+  assert.deepEqual(found, {
+    counts: {
+      series: timeseries.length,
+      samples: sum(({ samples }) => samples.length),
+      histograms: sum(({ histograms }) => histograms.length),
+      exemplars: sum(({ exemplars }) => exemplars.length),
+      metadata: metadata.length,
+    },
+    labels: sum(({ labels }) => labels.length),
+    seriesWithSamples: timeseries.filter(({ samples }) => samples.length > 0).length,
+    everySeriesHasData: timeseries.every(hasData),
+  });
+}
+
+function compareSeries(kernel: Kernel, columns: Columns, index: number, expected: ExactSeries): void {
+  const row = columns.row(index);
+  const memory = kernel.memory.bytes();
+  const slice = (ptr: number, length: number) => memory.slice(ptr, ptr + length);
+  const { labels, samples, histograms, exemplars } = expected;
+  // Encoded by protobufjs the labels are canonical; so must those of the row be, byte for byte.
+  assertSame(
+    slice(row.labelsPtr, row.labelsLength),
+    ExactTimeSeries.encode({ labels }).finish(),
+    `labels of series ${index}`,
+  );
+  assertSame(
+    ExactTimeSeries.encode(ExactTimeSeries.decode(slice(row.restPtr, row.restLength))).finish(),
+    ExactTimeSeries.encode({ exemplars, histograms }).finish(),
+    `rest of series ${index}`,
+  );
+  assert.equal(row.labelCount, labels.length);
+  assert.equal(row.sampleCount, samples.length);
+  assert.equal(row.histograms, histograms.length);
+  assert.equal(row.exemplars, exemplars.length);
+  for (const [nth, sample] of samples.entries()) {
+    assert.equal(columns.valueBits(row.sampleStart + nth), bigintOf(sample.value));
+    assert.equal(columns.timestampMs(row.sampleStart + nth), BigInt.asIntN(64, bigintOf(sample.timestamp)));
+  }
+  assert.equal(columns.slot(index), Number(kernel.xxh64(row.labelsPtr, row.labelsLength) & 31n));
+}

@@ -1,0 +1,212 @@
+/** Every service endpoint over HTTP: its status, its body, and who may see it. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { IngestValues } from '../../src/ingest/options.ts';
+import { noCounts } from '../../src/model/body.ts';
+import { createEndpoints } from '../../src/service/index.ts';
+import type { ServicePorts } from '../../src/service/ports.ts';
+import { Secret } from '../../src/util/secret.ts';
+import { fetchText, type Harness, RecordingMeter, startServer } from '../ingest/harness.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
+  return {
+    version: 'sluice-1.2.3',
+    metricsText: () => Promise.resolve('up 1\n'),
+    setOptions: () => [],
+    status: { status: () => ({ ledger: [], destinations: [] }) },
+    clock: new FakeClock(),
+    meter: new RecordingMeter(),
+    ...overrides,
+  };
+}
+
+function start(
+  t: TestContext,
+  ports: Partial<ServicePorts> = {},
+  values: Partial<IngestValues> = {},
+): Promise<Harness> {
+  return startServer(t, values, createEndpoints(portsWith(ports)));
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+test('fixed answers', async (t) => {
+  const { url } = await start(t);
+  const cases = [
+    ['/health', 200, 'OK', TEXT],
+    ['/-/healthy', 200, 'Sluice is healthy.\n', TEXT],
+    ['/-/ready', 200, 'Sluice is ready.\n', TEXT],
+    ['/ready', 200, 'OK', TEXT],
+    ['/ping', 204, '', null],
+    ['/ping?verbose=true', 200, '', TEXT],
+    ['/robots.txt', 200, 'User-agent: *\nDisallow: /\n', TEXT],
+    ['/metrics', 200, 'up 1\n', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['/flags', 200, '', TEXT],
+  ] as const;
+  for (const [path, status, body, type] of cases) {
+    const answer = await fetchText(`${url}${path}`);
+    assert.deepEqual(
+      [answer.status, answer.body, answer.headers.get('content-type')],
+      [status, body, type],
+      path,
+    );
+  }
+  const icon = await fetchText(`${url}/favicon.ico`);
+  assert.deepEqual([icon.status, icon.headers.get('content-type')], [200, 'image/svg+xml']);
+  assert.match(icon.body, /^<svg .*<\/svg>$/);
+});
+
+test('/health tells that the relay is going away, the other checks do not', async (t) => {
+  const { url, server } = await start(t, {}, { 'http.shutdownDelay': 60_000 });
+  const closed = server.close();
+  const health = await fetchText(`${url}/health`);
+  assert.deepEqual(
+    [health.status, health.body],
+    [503, 'the relay is shutting down; send new requests elsewhere\n'],
+  );
+  for (const path of ['/-/healthy', '/-/ready', '/ready']) {
+    assert.equal((await fetchText(`${url}${path}`)).status, 200, path);
+  }
+  server.close();
+  await closed;
+});
+
+test('/flags lists what was set, one a line, quoted', async (t) => {
+  const setOptions = () => [
+    { name: 'remoteWrite.url', value: 'secret' },
+    { name: 'selfScrapeJob', value: 'a "b"\nc' },
+  ];
+  const { url } = await start(t, { setOptions });
+  const answer = await fetchText(`${url}/flags`);
+  assert.equal(answer.body, '-remoteWrite.url="secret"\n-selfScrapeJob="a \\"b\\"\\nc"\n');
+});
+
+test('/metrics is collected once a second at most, and a failure is not kept', async (t) => {
+  const clock = new FakeClock();
+  const meter = new RecordingMeter();
+  let collections = 0;
+  const metricsText = () => {
+    collections++;
+    return collections === 2 ? Promise.reject(new Error('no')) : Promise.resolve(`c ${collections}\n`);
+  };
+  const { url } = await start(t, { metricsText, clock, meter });
+  const read = async () => {
+    const { status, body } = await fetchText(`${url}/metrics`);
+    return [status, body.trim()];
+  };
+  assert.deepEqual(await Promise.all([read(), read()]), [
+    [200, 'c 1'],
+    [200, 'c 1'],
+  ]);
+  clock.advance(999);
+  assert.deepEqual(await read(), [200, 'c 1']);
+  clock.advance(1);
+  assert.equal((await read())[0], 500);
+  assert.deepEqual(await read(), [200, 'c 3']);
+  const count = meter.value('vm_http_request_duration_seconds_count', { path: '/metrics' });
+  assert.equal(count, 4);
+});
+
+test('basic auth guards pages, not health checks', async (t) => {
+  const password = new Secret('pass');
+  const { url } = await start(t, {}, { 'httpAuth.username': 'ann', 'httpAuth.password': password });
+  const headers = { Authorization: `Basic ${Buffer.from('ann:pass').toString('base64')}` };
+  for (const path of ['/', '/metrics', '/flags', '/ready', '/no-such-page']) {
+    assert.equal((await fetchText(`${url}${path}`)).status, 401, path);
+    assert.notEqual((await fetchText(`${url}${path}`, { headers })).status, 401, path);
+  }
+  for (const path of ['/health', '/-/healthy', '/-/ready', '/ping', '/robots.txt', '/favicon.ico']) {
+    assert.ok((await fetchText(`${url}${path}`)).status < 300, path);
+  }
+});
+
+test('an auth key stands instead of basic auth, in the query or as a bearer token', async (t) => {
+  const { url, meter } = await start(
+    t,
+    {},
+    {
+      'httpAuth.username': 'ann',
+      'httpAuth.password': new Secret('pass'),
+      metricsAuthKey: new Secret('mkey'),
+      flagsAuthKey: new Secret('fkey'),
+    },
+  );
+  const basic = { Authorization: `Basic ${Buffer.from('ann:pass').toString('base64')}` };
+  for (const [path, key, other] of [
+    ['/metrics', 'mkey', 'fkey'],
+    ['/flags', 'fkey', 'mkey'],
+  ]) {
+    assert.equal((await fetchText(`${url}${path}?authKey=${key}`)).status, 200);
+    assert.equal(
+      (await fetchText(`${url}${path}`, { headers: { Authorization: `Bearer ${key}` } })).status,
+      200,
+    );
+    for (const init of [{}, { headers: basic }, { headers: { Authorization: `Bearer ${other}` } }]) {
+      const answer = await fetchText(`${url}${path}`, init);
+      assert.equal(answer.status, 401);
+      assert.match(answer.body, new RegExp(`-${path!.slice(1)}AuthKey`));
+      assert.ok(!answer.body.includes(key!));
+    }
+    assert.equal((await fetchText(`${url}${path}?authKey=${key}x`)).status, 401);
+  }
+  assert.equal(meter.value('vm_http_request_errors_total', { path: '*', reason: 'wrong_auth_key' }), 8);
+});
+
+test('the status page shows the ledger and the destinations, and escapes what others named', async (t) => {
+  const evil = `<script>alert("x")</script>'&`;
+  const counts = { ...noCounts, samples: 1_234_567 };
+  const status = () => ({
+    ledger: [{ column: 'in_engine', counts }],
+    destinations: [
+      {
+        name: evil,
+        url: `http://x/?${evil}`,
+        state: `refused: ${evil}`,
+        isHealthy: false,
+        ledger: [{ column: evil, counts }],
+        pendingBytes: 5_452_595,
+      },
+    ],
+  });
+  const { url } = await start(t, { status: { status }, version: evil });
+  const { status: code, body, headers } = await fetchText(`${url}/`);
+  assert.equal(code, 200);
+  assert.equal(headers.get('content-type'), 'text/html; charset=utf-8');
+  assert.equal(headers.get('x-content-type-options'), 'nosniff');
+  assert.match(headers.get('content-security-policy')!, /^default-src 'none'; style-src 'sha256-/);
+  assert.match(body, /<th scope="row">in engine<\/th><td class="">1,234,567<\/td><td class="zero">0<\/td>/);
+  assert.match(body, /5\.2 MiB waiting/);
+  assert.ok(!body.includes('<script'));
+  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 5);
+});
+
+test('the policy allows exactly the style that the page has', async (t) => {
+  const { hash } = await import('node:crypto');
+  const { url } = await start(t);
+  const { body, headers } = await fetchText(`${url}/`);
+  const style = /<style>(.*)<\/style>/s.exec(body)![1]!;
+  assert.ok(headers.get('content-security-policy')!.includes(`'sha256-${hash('sha256', style, 'base64')}'`));
+});
+
+test('the status page keeps its own policy beside a configured one, counts up time, and is for reading only', async (t) => {
+  const clock = new FakeClock();
+  const { url } = await start(t, { clock }, { 'http.header.csp': "default-src 'self'" });
+  clock.advance((26 * 3600 + 61) * 1000);
+  const { body, headers } = await fetchText(`${url}/`);
+  assert.match(body, /up for 1 d 2 h</);
+  assert.match(headers.get('content-security-policy')!, /'none'/);
+  const refused = await fetchText(`${url}/`, { method: 'POST', body: 'x' });
+  assert.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD']);
+});
+
+test('below a path prefix the links of the page still work', async (t) => {
+  const { url } = await start(t, {}, { 'http.pathPrefix': '/relay' });
+  const { body } = await fetchText(`${url}/`);
+  const links = [...body.matchAll(/href="([^"]+)"/g)].map(([, link]) => link!);
+  assert.ok(links.length > 3);
+  for (const link of links) {
+    const { status } = await fetchText(new URL(link, `${url}/`).href);
+    assert.equal(status, 200, link);
+  }
+});

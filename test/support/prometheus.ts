@@ -1,0 +1,96 @@
+/** A real Prometheus that scrapes and writes to the daemon with its own defaults. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { metricSum, parseMetrics, type Sample } from './metrics.ts';
+import { freePort, startProgram } from './process.ts';
+import { program } from './programs.ts';
+import { bitsOf, type Labels } from './remote-write.ts';
+import { SampleStore } from './samples.ts';
+
+interface QueryResponse {
+  readonly data: { readonly result: readonly { metric: Labels; values: readonly [number, string][] }[] };
+}
+
+export interface PrometheusSpec {
+  readonly directory: string;
+  readonly remoteWriteUrl: string;
+  /** Job name → host:port; scraped every second. */
+  readonly targets: Readonly<Record<string, string>>;
+}
+
+function configOf({ remoteWriteUrl }: PrometheusSpec, targets: Readonly<Record<string, string>>): string {
+  // JSON is YAML; the remote write has its defaults.
+  return JSON.stringify({
+    global: { scrape_interval: '1s' },
+    scrape_configs: Object.entries(targets).map(([job, target]) => ({
+      job_name: job,
+      static_configs: [{ targets: [target] }],
+    })),
+    remote_write: [{ url: remoteWriteUrl }],
+  });
+}
+
+export class Prometheus {
+  readonly #spec: PrometheusSpec;
+  readonly #configFile: string;
+  readonly url: string;
+
+  private constructor(spec: PrometheusSpec, port: number) {
+    this.#spec = spec;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#configFile = join(spec.directory, 'prometheus.yml');
+  }
+
+  static async start(t: TestContext, spec: PrometheusSpec): Promise<Prometheus> {
+    const port = await freePort();
+    const instance = new Prometheus(spec, port);
+    writeFileSync(instance.#configFile, configOf(spec, spec.targets));
+    await startProgram(t, {
+      name: 'prometheus',
+      command: program('prometheus'),
+      args: [
+        `--config.file=${instance.#configFile}`,
+        `--storage.tsdb.path=${join(spec.directory, 'prometheus')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--web.enable-lifecycle',
+        '--log.level=warn',
+      ],
+      readyUrl: `${instance.url}/-/ready`,
+    });
+    return instance;
+  }
+
+  /** No more scrapes: every series ends with a stale marker and nothing new comes. */
+  async stopScraping(): Promise<void> {
+    writeFileSync(this.#configFile, configOf(this.#spec, {}));
+    const response = await fetch(`${this.url}/-/reload`, { method: 'POST' });
+    if (!response.ok) throw new Error(`reload answered ${response.status}: ${await response.text()}`);
+  }
+
+  async metrics(): Promise<Sample[]> {
+    return parseMetrics(await (await fetch(`${this.url}/metrics`)).text());
+  }
+
+  /** Samples that its remote write has read from the WAL and has not yet been rid of. */
+  async pendingSamples(): Promise<number | undefined> {
+    return metricSum(await this.metrics(), 'prometheus_remote_storage_samples_pending');
+  }
+
+  /** Everything it has stored in the last hour; a range selector leaves stale markers out. */
+  async samples(): Promise<SampleStore> {
+    const response = await fetch(`${this.url}/api/v1/query`, {
+      method: 'POST',
+      body: new URLSearchParams({ query: '{__name__=~".+"}[1h]' }),
+    });
+    if (!response.ok) throw new Error(`query answered ${response.status}: ${await response.text()}`);
+    const store = new SampleStore();
+    for (const { metric, values } of ((await response.json()) as QueryResponse).data.result) {
+      for (const [seconds, text] of values) {
+        const value = Number(text.replace('Inf', 'Infinity'));
+        store.add(metric, Math.round(seconds * 1000), bitsOf(value));
+      }
+    }
+    return store;
+  }
+}
