@@ -7,6 +7,7 @@ import { encodeOptions } from './encode/options.ts';
 import { ingestOptions } from './ingest/options.ts';
 import { protocols } from './protocol/index.ts';
 import { queueOptions } from './queue/options.ts';
+import { telemetryOptions } from './telemetry/options.ts';
 
 export const schema = collect([
   { title: 'Configuration', options: configOptions },
@@ -19,5 +20,6 @@ export const schema = collect([
   { title: 'Blocks', options: encodeOptions },
   { title: 'Queues', options: queueOptions },
   { title: 'HTTP server', options: ingestOptions },
+  { title: 'Log, metrics and memory', options: telemetryOptions },
   ...Object.values(protocols).map(({ name, options }) => ({ title: `Protocol ${name}`, options })),
 ]);

@@ -11,7 +11,13 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const rooms = ['ingest', 'series', 'transform', 'route', 'encode', 'queue', 'deliver'];
 /** Leaves in their order: each may import those before it. A list in one place counts as one step. */
-const leaves = [['util'], ['model'], ['kernel'], ['config', 'telemetry', 'ledger'], ['protocol', 'destination']];
+const leaves = [
+  ['util'],
+  ['model'],
+  ['kernel'],
+  ['config', 'telemetry', 'ledger'],
+  ['protocol', 'destination'],
+];
 const shells = ['engine', 'service', 'cli', '(main)'];
 
 function sourcesOf(folder: string): string[] {
@@ -54,7 +60,10 @@ test('the import rule catches what it should', () => {
 
 test('every folder of src is a known room, leaf or shell', () => {
   const known = new Set([...rooms, ...leaves.flat(), ...shells]);
-  assert.deepEqual([...new Set(files.map(folderOf))].filter((folder) => !known.has(folder)), []);
+  assert.deepEqual(
+    [...new Set(files.map(folderOf))].filter((folder) => !known.has(folder)),
+    [],
+  );
 });
 
 test('shells import rooms, rooms import leaves, leaves import leaves before them', () => {
@@ -86,7 +95,11 @@ const banned: { pattern: RegExp; where: (file: string) => boolean; instead: stri
     instead: 'sockets belong to ingest and deliver',
   },
   { pattern: /\b(TODO|FIXME|XXX|HACK)\b/, where: () => true, instead: 'finish it, or open an issue' },
-  { pattern: /\benum \w+ \{/, where: () => true, instead: 'an `as const` object (types are stripped, not compiled)' },
+  {
+    pattern: /\benum \w+ \{/,
+    where: () => true,
+    instead: 'an `as const` object (types are stripped, not compiled)',
+  },
 ];
 
 test('calls that belong to one place stay there', () => {
@@ -111,7 +124,10 @@ test('every source file is reachable from an entry', () => {
   };
   for (const entry of entries) walk(entry);
   for (const script of sourcesOf('scripts')) walk(script);
-  assert.deepEqual(files.filter((file) => !seen.has(file) && !file.endsWith('.d.ts')), []);
+  assert.deepEqual(
+    files.filter((file) => !seen.has(file) && !file.endsWith('.d.ts')),
+    [],
+  );
 });
 
 /** Files without a test of their own: types only, or tested through the named file. */
@@ -125,7 +141,8 @@ const untested = new Map<string, string>([
 test('every source file with behaviour has its test file', () => {
   const missing = files.filter((file) => {
     const text = readFileSync(path.join(root, file), 'utf8');
-    const hasBehaviour = /\b(function|class|=>)\b/.test(text.replace(/\/\*[\s\S]*?\*\//g, '')) || /=> \{/.test(text);
+    const hasBehaviour =
+      /\b(function|class|=>)\b/.test(text.replace(/\/\*[\s\S]*?\*\//g, '')) || /=> \{/.test(text);
     const testFile = file.replace(/^src/, 'test').replace(/\.ts$/, '.test.ts');
     const substitute = untested.get(file);
     return hasBehaviour && !existsSync(path.join(root, substitute ?? testFile)) && !coveredByFolder(file);

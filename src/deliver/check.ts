@@ -28,7 +28,7 @@ export function checkDestination(values: DeliverValues, where: string): Problem[
   if (values['remoteWrite.forceVMProto'] && values['remoteWrite.forcePromProto']) {
     add('both -remoteWrite.forceVMProto and -remoteWrite.forcePromProto are set', 'keep one of them');
   }
-  checkProxy(values['remoteWrite.proxyURL'], add);
+  checkProxy(values['remoteWrite.proxyURL']?.reveal() ?? '', add);
   for (const message of parseHeaders(values['remoteWrite.headers']?.reveal() ?? '').problems) {
     add(`-remoteWrite.headers: ${message}`, 'write Name: value, and ^^ between headers');
   }

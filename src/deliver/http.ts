@@ -70,7 +70,7 @@ export class HttpClient implements HttpExchange {
     this.#values = values;
     this.#ports = ports;
     this.#resolver = ports.resolver ?? systemResolver;
-    this.#proxy = chooseProxy(this.#url, values['remoteWrite.proxyURL'], ports.env);
+    this.#proxy = chooseProxy(this.#url, values['remoteWrite.proxyURL']?.reveal() ?? '', ports.env);
     this.#tlsFiles = new TlsFiles(values, ports.clock);
     const configured = parseHeaders(values['remoteWrite.headers']?.reveal() ?? '').headers;
     const hostHeader = configured.find(([name]) => name.toLowerCase() === 'host')?.[1];

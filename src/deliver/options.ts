@@ -54,8 +54,9 @@ export const deliverOptions = options({
       'Headers for every request to this destination, separated by ^^. Headers that describe the body and credentials from other options win against them.',
   },
   'remoteWrite.proxyURL': {
-    ...text,
+    ...secret,
     placeholder: 'URL',
+    notReference: true,
     summary:
       'An http://, https:// or socks5:// proxy for this destination. Without it the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY decide.',
   },

@@ -1,3 +1,4 @@
+import type { Counts } from '../model/body.ts';
 import type { Counter, Histogram, Meter, MetricLabels } from '../util/meter.ts';
 
 /** The `vmagent_remotewrite_*` metrics of one destination's sender; `url` is the name for people. */
@@ -10,6 +11,9 @@ export class SenderMetrics {
   readonly retries: Counter;
   readonly sendDurationSeconds: Counter;
   readonly durationSeconds: Histogram;
+  readonly #blockBytes: Histogram;
+  readonly #blockRows: Histogram;
+  readonly #blockMetadata: Histogram;
   readonly #meter: Meter;
   readonly #labels: MetricLabels;
   readonly #requests = new Map<string, Counter>();
@@ -39,7 +43,20 @@ export class SenderMetrics {
       'Duration of an attempt.',
       labels,
     );
+    const block = (name: string, help: string) => meter.histogram(`vmagent_remotewrite_block_${name}`, help);
+    this.#blockBytes = block('size_bytes', 'Compressed bytes of accepted blocks, all destinations together.');
+    this.#blockRows = block('size_rows', 'Series in accepted blocks.');
+    this.#blockMetadata = block('metadata_rows', 'Metadata entries in accepted blocks.');
     this.answered(200, 0);
+  }
+
+  /** A block was accepted as `bytes` compressed bytes. */
+  delivered(bytes: number, counts: Readonly<Counts>): void {
+    this.blocksSent.inc();
+    this.bytesSent.inc(bytes);
+    this.#blockBytes.observe(bytes);
+    this.#blockRows.observe(counts.series);
+    this.#blockMetadata.observe(counts.metadata);
   }
 
   /** Counts an answer; all of 2xx together, everything else by its exact status. */

@@ -259,8 +259,7 @@ export class Sender {
     if (!this.#open.delete(lease)) return;
     if (outcome.kind === 'delivered') {
       this.#lastSuccessAtMs = this.#clock.nowMs();
-      this.#metrics.blocksSent.inc();
-      this.#metrics.bytesSent.inc(block.bytes.byteLength);
+      this.#metrics.delivered(block.bytes.byteLength, lease.block.counts);
     } else {
       this.#metrics.packetsDropped.inc();
       this.#dropped(lease.block, outcome);

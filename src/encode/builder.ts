@@ -31,7 +31,8 @@ export class BlockBuilder {
   readonly #codec: Codec;
   readonly #level: number;
   readonly #limits: BlockLimits;
-  readonly #tailPtr: number;
+  #tailPtr: number;
+  #tailCapacity: number;
   #tailLength = 0;
   #streams = new Uint8Array(0);
   #streamsEnd = PREAMBLE_BYTES;
@@ -47,8 +48,22 @@ export class BlockBuilder {
     this.#level = level;
     this.slots = slots;
     this.#limits = limits;
-    // Pages that are never touched cost nothing, so every builder reserves the largest block there can be.
+    // Pages that are never touched cost nothing, so every builder reserves the largest block that it aims at.
+    this.#tailCapacity = limits.rawBytesMax;
     this.#tailPtr = kernel.memory.alloc(limits.rawBytesMax);
+  }
+
+  /** Gives its memory back; the builder is empty and is not used any more. */
+  close(): void {
+    this.#kernel.memory.free(this.#tailPtr, this.#tailCapacity);
+  }
+
+  /** Makes room in an empty block for a single item that is larger than blocks should be: it goes out alone. */
+  makeRoom(byteLength: number): void {
+    if (byteLength <= this.#tailCapacity) return;
+    this.#kernel.memory.free(this.#tailPtr, this.#tailCapacity);
+    this.#tailCapacity = byteLength;
+    this.#tailPtr = this.#kernel.memory.alloc(byteLength);
   }
 
   get counts(): Readonly<Counts> {

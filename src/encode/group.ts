@@ -4,7 +4,7 @@
  * A group with `parallel` = n fills n blocks side by side; lane l owns the slots s with s mod n = l, so that the lanes
  * have no series in common.
  */
-import type { Columns, Kernel } from '../kernel/kernel.ts';
+import type { Columns, Encoded, Kernel } from '../kernel/kernel.ts';
 import { ALL_SLOTS, type Codec, type SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
 import { BlockBuilder, type BuiltBlock } from './builder.ts';
@@ -18,10 +18,15 @@ export interface GroupOptions {
   readonly parallel: number;
 }
 
-/** Everything of the bodies before `body`, and of `body` all series before `series`, is out. */
+/** Everything of the bodies before `body` is out, and of `body` all series before `series`, and its samples before `sample`. */
 export interface LaneProgress {
   readonly body: number;
   readonly series: number;
+  readonly sample: number;
+}
+
+function startOf(body: number): LaneProgress {
+  return { body, series: 0, sample: 0 };
 }
 
 export interface FinishedBlock extends BuiltBlock {
@@ -32,6 +37,8 @@ export interface FinishedBlock extends BuiltBlock {
 }
 
 const SLOTS = 32;
+/** Room for one sample, and for the head of its series, beside labels and native histograms. */
+const SAMPLE_ROOM_BYTES = 64;
 
 function slotsOfLane(lane: number, parallel: number): SlotMask {
   if (parallel === 1) return ALL_SLOTS;
@@ -64,7 +71,7 @@ export class GroupEncoder {
       (_, lane) =>
         new BlockBuilder(kernel, options.codec, options.level, slotsOfLane(lane, options.parallel), limits),
     );
-    this.#progress = this.#builders.map((_, lane) => progress?.[lane] ?? { body: 0, series: 0 });
+    this.#progress = this.#builders.map((_, lane) => progress?.[lane] ?? startOf(0));
   }
 
   /** What waits in unfinished blocks. */
@@ -80,9 +87,15 @@ export class GroupEncoder {
     return open.length === 0 ? undefined : Math.min(...open);
   }
 
+  /** When the oldest unfinished block was begun, in monotonic milliseconds. */
+  get oldestBornMs(): number | undefined {
+    const open = this.#builders.filter((builder) => !builder.empty).map((builder) => builder.bornMs);
+    return open.length === 0 ? undefined : Math.min(...open);
+  }
+
   /**
    * Where the next body is best decoded, so that `join` need not copy it; undefined when the group would not join it
-   * or has no room for it in the block that is open.
+   * or has no room for it in the block that is open. Ask `takesInPlace` before anything is added.
    */
   decodeTarget(rawLength: number): number | undefined {
     const [first] = this.#builders;
@@ -90,51 +103,86 @@ export class GroupEncoder {
     return rawLength <= first.room ? first.tailEnd : undefined;
   }
 
+  /** Whether a parcel that lies at `decodeTarget` can stay there: it will be joined to the block that is open. */
+  takesInPlace(parcel: Parcel): boolean {
+    return this.#laneOf(parcel) === 'join' && !this.#isOut(0, parcel) && this.#builders[0]!.fits(parcel);
+  }
+
+  #laneOf(parcel: Parcel): Lane {
+    const begun = this.#progress.some((at) => at.body === parcel.body && (at.series > 0 || at.sample > 0));
+    return begun ? 'column' : pickLane(this.options, this.#limits, parcel);
+  }
+
+  /** Whether the lane had put all of this body into blocks before the engine was started again. */
+  #isOut(lane: number, parcel: Parcel): boolean {
+    return parcel.body < this.#progress[lane]!.body;
+  }
+
   /** Adds a body; `columns` scans it when single series have to be looked at. Returns the lane that was taken. */
   add(parcel: Parcel, columns: () => Columns, nowMs: number): Lane {
-    const lane = this.#progress.every((at) => at.body < parcel.body || at.series === 0)
-      ? pickLane(this.options, this.#limits, parcel)
-      : 'column';
+    const lane = this.#laneOf(parcel);
     if (lane === 'column') {
       for (let index = 0; index < this.#builders.length; index++) {
-        this.#addColumns(index, parcel, columns(), nowMs);
+        if (!this.#isOut(index, parcel)) this.#addColumns(index, parcel, columns(), nowMs);
       }
       return lane;
     }
-    if (parcel.body < this.#progress[0]!.body) return lane;
+    if (this.#isOut(0, parcel)) return lane;
     const builder = this.#builders[0]!;
-    if (!builder.fits(parcel)) this.#finish(0, { body: parcel.body, series: 0 });
+    if (!builder.fits(parcel)) this.#finish(0, startOf(parcel.body));
     if (lane === 'verbatim') builder.addVerbatim(parcel, nowMs);
     else builder.addMessage(parcel, nowMs);
-    if (builder.full) this.#finish(0, { body: parcel.body + 1, series: 0 });
+    if (builder.full) this.#finish(0, startOf(parcel.body + 1));
     return lane;
   }
 
   /** Writes the lane's share of the series of a body, over as many blocks as it takes. */
   #addColumns(lane: number, parcel: Parcel, columns: Columns, nowMs: number): void {
     const from = this.#progress[lane]!;
-    if (parcel.body < from.body) return;
-    let series = parcel.body === from.body ? from.series : 0;
+    let { series, sample } = parcel.body === from.body ? from : startOf(parcel.body);
     const builder = this.#builders[lane]!;
-    if (lane === 0 && series === 0 && this.options.metadata) this.#addMetadata(parcel, columns, nowMs);
+    if (lane === 0 && series === 0 && sample === 0 && this.options.metadata) {
+      this.#addMetadata(parcel, columns, nowMs);
+    }
     while (series < columns.seriesCount) {
-      if (builder.full) this.#finish(lane, { body: parcel.body, series });
-      const step = this.#kernel.encodeSeries(columns, {
-        first: series,
-        slots: builder.slots,
-        suffixPtr: parcel.suffixPtr,
-        suffixLength: parcel.suffixLength,
-        suffixLabels: parcel.suffixLabels,
-        dst: builder.tailEnd,
-        capacity: builder.room,
-        rowsMax: builder.rowsLeft,
-        labelsMax: builder.labelsLeft,
-      });
+      const before = { body: parcel.body, series, sample };
+      if (builder.full) this.#finish(lane, before);
+      let step = this.#encode(builder, parcel, columns, before, builder.room);
+      if (step.bytes === 0 && step.next === series && builder.empty) {
+        // Nothing of it can be cut off: the labels or the native histograms alone are larger than a block should be.
+        const { labelsLength, restLength } = columns.row(series);
+        const room = labelsLength + restLength + parcel.suffixLength + SAMPLE_ROOM_BYTES;
+        builder.makeRoom(room);
+        step = this.#encode(builder, parcel, columns, before, room);
+      }
       if (step.bytes > 0) builder.addTail(parcel.body, step.bytes, step.counts, step.labels, nowMs);
       series = step.next;
-      if (series < columns.seriesCount) this.#finish(lane, { body: parcel.body, series });
+      sample = step.nextSample;
+      if (series < columns.seriesCount) this.#finish(lane, { body: parcel.body, series, sample });
     }
-    if (builder.full) this.#finish(lane, { body: parcel.body + 1, series: 0 });
+    if (builder.full) this.#finish(lane, startOf(parcel.body + 1));
+  }
+
+  #encode(
+    builder: BlockBuilder,
+    parcel: Parcel,
+    columns: Columns,
+    { series, sample }: LaneProgress,
+    capacity: number,
+  ): Encoded {
+    return this.#kernel.encodeSeries(columns, {
+      first: series,
+      slots: builder.slots,
+      suffixPtr: parcel.suffixPtr,
+      suffixLength: parcel.suffixLength,
+      suffixLabels: parcel.suffixLabels,
+      dst: builder.tailEnd,
+      capacity,
+      rowsMax: builder.rowsLeft,
+      labelsMax: builder.labelsLeft,
+      // Only a series that does not even fit into an empty block is cut.
+      ...(builder.empty && { firstSample: sample }),
+    });
   }
 
   #addMetadata(parcel: Parcel, columns: Columns, nowMs: number): void {
@@ -142,7 +190,8 @@ export class GroupEncoder {
     for (let index = 0; index < columns.metadataCount; index++) {
       const { ptr, length } = columns.metadataField(index);
       if (builder.metadataLeft <= 0 || length > builder.room) {
-        this.#finish(0, { body: parcel.body, series: 0 });
+        this.#finish(0, startOf(parcel.body));
+        builder.makeRoom(length);
       }
       this.#kernel.memory.bytes().copyWithin(builder.tailEnd, ptr, ptr + length);
       builder.addTail(parcel.body, length, { ...noCounts, metadata: 1 }, 0, nowMs);
@@ -152,8 +201,13 @@ export class GroupEncoder {
   /** Finishes the blocks that were begun at or before `bornBeforeMs`. */
   flush(bornBeforeMs: number, nextBody: number): void {
     for (const [lane, builder] of this.#builders.entries()) {
-      if (!builder.empty && builder.bornMs <= bornBeforeMs) this.#finish(lane, { body: nextBody, series: 0 });
+      if (!builder.empty && builder.bornMs <= bornBeforeMs) this.#finish(lane, startOf(nextBody));
     }
+  }
+
+  /** Gives the memory of the blocks back; everything was flushed. */
+  close(): void {
+    for (const builder of this.#builders) builder.close();
   }
 
   #finish(lane: number, progress: LaneProgress): void {

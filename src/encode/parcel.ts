@@ -9,7 +9,7 @@ export interface Parcel {
   /** The element stream of a snappy body (its bytes after the length preamble), or a length of 0 for another codec. */
   readonly elementsPtr: number;
   readonly elementsLength: number;
-  /** The WriteRequest message. */
+  /** The WriteRequest message; it stays there until every group has had the parcel. */
   readonly rawPtr: number;
   readonly rawLength: number;
   readonly counts: Counts;

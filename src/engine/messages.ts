@@ -5,6 +5,7 @@
  * until the engine says that nothing of it is left inside, and never changes it in between; the engine only reads.
  * Block bytes that the engine made are transferred: they belong to the main thread from then on.
  */
+import type { LaneProgress } from '../encode/group.ts';
 import type { Codec } from '../model/block.ts';
 import type { BodyEncoding, Counts, Label } from '../model/body.ts';
 
@@ -39,14 +40,8 @@ export interface BodyRef {
   readonly extraLabels: readonly Label[];
 }
 
-/**
- * How far a lane of a group has come: all of the bodies before `body` is out in blocks, and of `body` itself all series
- * before `series`. After a crash the next engine starts every lane there, so nothing is sent twice or left out.
- */
-export interface Progress {
-  readonly body: number;
-  readonly series: number;
-}
+/** How far a lane of a group has come. After a crash the next engine starts there: nothing is sent twice or left out. */
+export type Progress = LaneProgress;
 
 export type ToEngine =
   | { readonly kind: 'slab'; readonly index: number; readonly memory: SharedArrayBuffer }
@@ -111,7 +106,10 @@ export interface EngineStats {
   readonly lanes: { readonly verbatim: number; readonly join: number; readonly column: number };
 }
 
-/** The start data of an engine thread. `current[0]` holds the id of the body that is being worked on, else 0. */
+/**
+ * The start data of an engine thread. `current` is one f64: the id of the body that is being worked on, else 0. The main
+ * thread reads it only after the engine's end, so no atomics are needed.
+ */
 export interface EngineStart {
   readonly module: WebAssembly.Module;
   readonly current: SharedArrayBuffer;

@@ -23,6 +23,10 @@ import type {
 /** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
 const ZSTD_WINDOW_LOG_MAX = 25;
 
+/** A series leaves the table when it was not seen for 6 to 7 of these: an hour bridges a restart of its target. */
+const SWEEP_EVERY_MS = 10 * 60_000;
+const SWEEPS_KEPT = 6;
+
 /** What is wrong with a body, for the client. */
 interface Refusal {
   readonly status: 400 | 413;
@@ -45,11 +49,14 @@ export class Pipeline {
   readonly #lanes: Record<Lane, number> = { verbatim: 0, join: 0, column: 0 };
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
+  #sweptMs: number | undefined;
   #blocks: BlockMessage[] = [];
   #input = { ptr: 0, capacity: 0 };
   #scratch = { ptr: 0, capacity: 0 };
   #suffix = { ptr: 0, capacity: 0 };
   #nextBody = 1;
+  /** The group in whose open block the body at hand was decoded. */
+  #host: GroupEncoder | undefined;
 
   constructor(kernel: Kernel, config: EngineConfig, progress?: readonly (readonly Progress[])[]) {
     this.#kernel = kernel;
@@ -84,6 +91,7 @@ export class Pipeline {
   /** `wire` is only read during the call. */
   accept(body: BodyRef, wire: Uint8Array, nowMs: number): VerdictMessage {
     this.#nextBody = body.id + 1;
+    this.#forgetIdle(nowMs);
     const decoded = this.#decode(wire, body.encoding);
     if ('error' in decoded) return { id: body.id, ...decoded };
     const found = this.#kernel.validateWriteRequest(decoded.rawPtr, decoded.rawLength);
@@ -106,21 +114,41 @@ export class Pipeline {
       suffixLength: suffix.length,
       suffixLabels: body.extraLabels.length,
     };
-    this.#route(parcel, nowMs);
+    this.#route(this.#settled(parcel), nowMs);
     return { id: body.id, counts: found.counts };
+  }
+
+  /** The parcel at a place where nothing is written while the groups look at it. */
+  #settled(parcel: Parcel): Parcel {
+    const host = this.#host;
+    if (host === undefined || host.takesInPlace(parcel)) return parcel;
+    const rawPtr = this.#reserve(this.#scratch, parcel.rawLength);
+    this.#kernel.memory.bytes().copyWithin(rawPtr, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
+    this.#kernel.validateWriteRequest(rawPtr, parcel.rawLength);
+    return { ...parcel, rawPtr };
   }
 
   #route(parcel: Parcel, nowMs: number): void {
     let scanned = false;
     const columns = () => {
       if (!scanned) {
-        const hashed = this.#groups.some((group) => group.options.parallel > 1);
-        this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#table, hashed);
+        const slots = this.#groups.some((group) => group.options.parallel > 1);
+        const identity = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
+        this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#table, slots, identity);
         scanned = true;
       }
       return this.#columns;
     };
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
+  }
+
+  /** Series that were not seen for a while leave the table, so that churn does not fill it. */
+  #forgetIdle(nowMs: number): void {
+    this.#sweptMs ??= nowMs;
+    if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
+    this.#sweptMs = nowMs;
+    this.#table.epoch++;
+    this.#table.sweep(Math.max(0, this.#table.epoch - SWEEPS_KEPT));
   }
 
   #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Refusal {
@@ -177,8 +205,11 @@ export class Pipeline {
   #target(rawLength: number): number {
     for (const group of this.#groups) {
       const place = group.decodeTarget(rawLength);
-      if (place !== undefined) return place;
+      if (place === undefined) continue;
+      this.#host = group;
+      return place;
     }
+    this.#host = undefined;
     return this.#reserve(this.#scratch, rawLength);
   }
 
@@ -229,9 +260,14 @@ export class Pipeline {
     return blocks;
   }
 
+  /** The first body of which something is in an unfinished block. */
   get heldFrom(): number | undefined {
-    const held = this.#groups.map((group) => group.heldFrom).filter((id) => id !== undefined);
-    return held.length === 0 ? undefined : Math.min(...held);
+    return least(this.#groups.map((group) => group.heldFrom));
+  }
+
+  /** When the oldest unfinished block was begun, in monotonic milliseconds. */
+  get oldestBornMs(): number | undefined {
+    return least(this.#groups.map((group) => group.oldestBornMs));
   }
 
   get stats(): EngineStats {
@@ -243,6 +279,11 @@ export class Pipeline {
       lanes: { ...this.#lanes },
     };
   }
+}
+
+function least(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 function malformed(error: string): Refusal {

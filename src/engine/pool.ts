@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Block } from '../model/block.ts';
-import { addCounts, type Body, type Counts, type Intake, noCounts, type Verdict } from '../model/body.ts';
+import type { Body, Counts, Intake, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -49,10 +49,9 @@ export interface PoolPorts {
   readonly onBlock: (group: number, generation: number, block: Block) => void;
   /** What an accepted body held; called once a body. */
   readonly onAccepted: (counts: Readonly<Counts>) => void;
-  /** A body that killed the engine twice; `accepted` has its counts if it had been acknowledged before. */
-  readonly onQuarantined: (body: Uint8Array, client: string, accepted: Readonly<Counts> | undefined) => void;
-  /** What a group's configuration leaves out, by group. */
-  readonly start: Pick<EngineStart, 'module'>;
+  /** A body that killed the engine twice; it may have been acknowledged before. */
+  readonly onQuarantined: (body: Uint8Array, client: string) => void;
+  readonly module: WebAssembly.Module;
   /** The thread's entry; tests put a faulty one here. */
   readonly workerUrl?: URL;
 }
@@ -61,7 +60,6 @@ export class EnginePool implements Intake {
   readonly #ports: PoolPorts;
   readonly #arena: Arena;
   readonly #held = new Map<number, Held>();
-  readonly #accepted = new Map<number, Counts>();
   readonly #current = new SharedArrayBuffer(8);
   #worker: Worker | undefined;
   /** Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. */
@@ -94,6 +92,11 @@ export class EnginePool implements Intake {
 
   get stats(): EngineStats | undefined {
     return this.#stats;
+  }
+
+  /** The configuration that `stats` and the blocks that arrive now belong to. */
+  get generation(): number {
+    return this.#activeGeneration;
   }
 
   get restarts(): number {
@@ -193,7 +196,7 @@ export class EnginePool implements Intake {
   }
 
   #startWorker(): void {
-    const data: EngineStart = { module: this.#ports.start.module, current: this.#current };
+    const data: EngineStart = { module: this.#ports.module, current: this.#current };
     const worker = new Worker(this.#ports.workerUrl ?? new URL('./worker.ts', import.meta.url), {
       workerData: data,
       name: 'engine',
@@ -259,7 +262,6 @@ export class EnginePool implements Intake {
     held.settle = undefined;
     if ('counts' in message) {
       this.#ports.onAccepted(message.counts);
-      this.#accepted.set(message.id, message.counts);
       settle({ ok: true, counts: message.counts });
     } else {
       this.#release(held);
@@ -281,14 +283,13 @@ export class EnginePool implements Intake {
 
   #release(held: Held): void {
     this.#held.delete(held.ref.id);
-    this.#accepted.delete(held.ref.id);
     this.#arena.free(held.slice);
   }
 
   #resetProgress(): void {
     const groups = this.#configs.get(this.#activeGeneration)?.groups ?? [];
     this.#progress = groups.map((group) =>
-      Array.from({ length: group.parallel }, () => ({ body: 0, series: 0 })),
+      Array.from({ length: group.parallel }, () => ({ body: 0, series: 0, sample: 0 })),
     );
   }
 
@@ -296,7 +297,9 @@ export class EnginePool implements Intake {
     this.#worker = undefined;
     if (this.#closed && this.#held.size === 0) return;
     this.#restarts++;
-    const culprit = this.#held.get(Atomics.exchange(new Int32Array(this.#current), 0, 0));
+    const current = new Float64Array(this.#current);
+    const culprit = this.#held.get(current[0]!);
+    current[0] = 0;
     this.#ports.log.error(
       'the engine thread died; it is started again and goes on with the requests it had',
       {
@@ -311,8 +314,7 @@ export class EnginePool implements Intake {
   }
 
   #quarantine(held: Held): void {
-    const accepted = this.#accepted.get(held.ref.id);
-    this.#ports.onQuarantined(held.slice.bytes.slice(), held.client, accepted);
+    this.#ports.onQuarantined(held.slice.bytes.slice(), held.client);
     held.settle?.({
       ok: false,
       status: 400,
@@ -322,11 +324,4 @@ export class EnginePool implements Intake {
     });
     this.#release(held);
   }
-}
-
-/** The sum of several counts. */
-export function sumCounts(all: Iterable<Readonly<Counts>>): Counts {
-  const sum = { ...noCounts };
-  for (const counts of all) addCounts(sum, counts);
-  return sum;
 }

@@ -3,26 +3,23 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Kernel } from '../kernel/kernel.ts';
 import { assert } from '../util/assert.ts';
 import { systemClock } from '../util/clock.ts';
-import type { BodyRef, EngineConfig, EngineStart, FromEngine, ToEngine, VerdictMessage } from './messages.ts';
+import type { BodyRef, EngineStart, FromEngine, ToEngine, VerdictMessage } from './messages.ts';
 import { Pipeline } from './pipeline.ts';
-
-/** Blocks are looked at this many times a flush interval, so a sample waits at most 1.25 intervals. */
-const LOOKS_PER_INTERVAL = 4;
 
 class EngineThread {
   readonly #port: NonNullable<typeof parentPort>;
   readonly #kernel: Kernel;
-  readonly #current: Int32Array;
+  readonly #current: Float64Array;
   readonly #slabs = new Map<number, Uint8Array>();
   #pipeline: Pipeline | undefined;
   #flushIntervalMs = 1000;
   #generation = 0;
-  #cancelTimer = () => {};
+  #flushPlanned = false;
 
   constructor(port: NonNullable<typeof parentPort>, start: EngineStart) {
     this.#port = port;
     this.#kernel = new Kernel(start.module);
-    this.#current = new Int32Array(start.current);
+    this.#current = new Float64Array(start.current);
   }
 
   take(message: ToEngine): void {
@@ -40,7 +37,7 @@ class EngineThread {
         this.#accept(message.bodies);
         break;
       case 'flush':
-        this.#running.flush();
+        this.#flush(Number.POSITIVE_INFINITY);
         this.#answer([], 0, [message.ticket]);
         break;
     }
@@ -55,24 +52,33 @@ class EngineThread {
     if (this.#pipeline === undefined) {
       this.#pipeline = new Pipeline(this.#kernel, config, progress);
     } else {
-      this.#pipeline.flush();
+      this.#flush(Number.POSITIVE_INFINITY);
       this.#answer([], 0, []);
       this.#pipeline.configure(config);
     }
     this.#generation = generation;
-    this.#watchFlush(config);
+    this.#flushIntervalMs = config.flushIntervalMs;
     this.#answer([], 0, []);
   }
 
-  #watchFlush(config: EngineConfig): void {
-    this.#cancelTimer();
-    this.#flushIntervalMs = config.flushIntervalMs;
-    const lookMs = Math.max(1, config.flushIntervalMs / LOOKS_PER_INTERVAL);
-    this.#cancelTimer = systemClock.after(lookMs, () => {
-      this.#running.flushBornBefore(systemClock.monotonicMs() - this.#flushIntervalMs);
+  /** Wakes up when the oldest unfinished block has waited for a flush interval. */
+  #planFlush(): void {
+    const bornMs = this.#running.oldestBornMs;
+    if (bornMs === undefined || this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    const waitMs = Math.max(1, bornMs + this.#flushIntervalMs - systemClock.monotonicMs());
+    systemClock.after(waitMs, () => {
+      this.#flushPlanned = false;
+      this.#flush(systemClock.monotonicMs() - this.#flushIntervalMs);
       this.#answer([], 0, []);
-      this.#watchFlush(config);
     });
+  }
+
+  /** If a block cannot be finished, the first of its bodies is taken for the cause. */
+  #flush(bornBeforeMs: number): void {
+    this.#current[0] = this.#running.heldFrom ?? 0;
+    this.#running.flushBornBefore(bornBeforeMs);
+    this.#current[0] = 0;
   }
 
   #accept(bodies: readonly BodyRef[]): void {
@@ -80,10 +86,10 @@ class EngineThread {
     for (const body of bodies) {
       const slab = this.#slabs.get(body.slab);
       assert(slab !== undefined, `slab ${body.slab} was announced`);
-      Atomics.store(this.#current, 0, body.id | 0);
+      this.#current[0] = body.id;
       const wire = slab.subarray(body.offset, body.offset + body.length);
       verdicts.push(this.#running.accept(body, wire, systemClock.monotonicMs()));
-      Atomics.store(this.#current, 0, 0);
+      this.#current[0] = 0;
     }
     this.#answer(verdicts, 1, []);
   }
@@ -104,6 +110,7 @@ class EngineThread {
       message,
       blocks.map((block) => block.memory),
     );
+    this.#planFlush();
   }
 }
 

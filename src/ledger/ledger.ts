@@ -1,11 +1,11 @@
 /**
- * The ledger: every sample that came in is in exactly one column, and the columns add up at every quiet moment:
+ * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received = in_engine + routed                                          (routed: handed to the queues as blocks)
- *     enqueued(destination) = delivered + rejected + dropped_queue_full + damaged + pending(destination)
- *     Σ enqueued by this run = routed × destinations that take the kind
+ *     received + recovered = withheld + quarantined + in_engine + pending
+ *                          + delivered + rejected + dropped_queue_full + damaged
  *
- * Samples, native histograms, exemplars and metadata are counted apart. Main thread only.
+ * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
+ * metadata are counted apart. Main thread only.
  */
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
 
@@ -16,32 +16,88 @@ export type Kind = (typeof kinds)[number];
 export const ends = ['delivered', 'rejected', 'dropped_queue_full', 'damaged'] as const;
 export type End = (typeof ends)[number];
 
-export class DestinationLedger {
-  readonly enqueuedCounts: Counts = { ...noCounts };
-  readonly endedCounts: Record<End, Counts>;
+export interface LedgerColumn {
+  /** As in the metrics: `received`, `delivered`, … */
+  readonly column: string;
+  readonly counts: Readonly<Counts>;
+}
 
-  constructor() {
-    this.endedCounts = Object.fromEntries(ends.map((end) => [end, { ...noCounts }])) as Record<End, Counts>;
+/** One destination's columns. */
+export class DestinationLedger {
+  /** Acknowledged to clients by this run. */
+  readonly received: Counts = { ...noCounts };
+  /** Metadata for a destination that takes none. */
+  readonly withheld: Counts = { ...noCounts };
+  /** Acknowledged, and later found to be what the engine died of; kept in the quarantine directory. */
+  readonly quarantined: Counts = { ...noCounts };
+  /** Found in the data directory at the start: what an earlier run could not deliver. */
+  readonly recovered: Counts = { ...noCounts };
+  /** Handed to the queue as blocks by this run. */
+  readonly routed: Counts = { ...noCounts };
+  readonly ended: Readonly<Record<End, Counts>> = {
+    delivered: { ...noCounts },
+    rejected: { ...noCounts },
+    dropped_queue_full: { ...noCounts },
+    damaged: { ...noCounts },
+  };
+
+  /** A client's request was accepted. */
+  accept(counts: Readonly<Counts>, takesMetadata: boolean): void {
+    addCounts(this.received, counts);
+    if (!takesMetadata) this.withheld.metadata += counts.metadata;
   }
 
-  /** A block of this run was handed to the queue. */
-  enqueued(counts: Readonly<Counts>): void {
-    addCounts(this.enqueuedCounts, counts);
+  /** A block of this run came to the queue. */
+  route(counts: Readonly<Counts>): void {
+    addCounts(this.routed, counts);
   }
 
   /** A block of an earlier run was found in the data directory. */
-  recovered(counts: Readonly<Counts>): void {
-    addCounts(this.recoveredCounts, counts);
-    addCounts(this.enqueuedCounts, counts);
+  recover(counts: Readonly<Counts>): void {
+    addCounts(this.recovered, counts);
   }
 
-  readonly recoveredCounts: Counts = { ...noCounts };
-
-  ended(end: End, counts: Readonly<Counts>): void {
-    addCounts(this.endedCounts[end], counts);
+  /** A block left the queue for good. */
+  end(end: End, counts: Readonly<Counts>): void {
+    addCounts(this.ended[end], counts);
   }
 
-  pending(kind: Kind): number {
-    return ends.reduce((left, end) => left - this.endedCounts[end][kind], this.enqueuedCounts[kind]);
+  quarantine(counts: Readonly<Counts>): void {
+    addCounts(this.quarantined, counts);
+  }
+
+  /** What was received and is in no block although the engine, which holds `inEngine`, is through with it. */
+  unaccounted(inEngine: Readonly<Counts>): Counts {
+    const rest = { ...this.received };
+    for (const kind of countKeys) {
+      rest[kind] -= this.withheld[kind] + this.quarantined[kind] + this.routed[kind] + inEngine[kind];
+    }
+    return rest;
+  }
+
+  /** All columns. `inEngine` waits for this destination in unfinished blocks, `pending` in its queue or on the way. */
+  columns(inEngine: Readonly<Counts>, pending: Readonly<Counts>): LedgerColumn[] {
+    return [
+      { column: 'received', counts: this.received },
+      { column: 'recovered', counts: this.recovered },
+      { column: 'withheld', counts: this.withheld },
+      { column: 'quarantined', counts: this.quarantined },
+      { column: 'in_engine', counts: inEngine },
+      { column: 'pending', counts: pending },
+      ...ends.map((end) => ({ column: end, counts: this.ended[end] })),
+    ];
+  }
+
+  /** The way to the queues: `received` is the sum of the others. */
+  wayToQueue(inEngine: Readonly<Counts>): LedgerColumn[] {
+    return [
+      { column: 'received', counts: this.received },
+      { column: 'withheld', counts: this.withheld },
+      { column: 'quarantined', counts: this.quarantined },
+      { column: 'in_engine', counts: inEngine },
+      { column: 'routed', counts: this.routed },
+    ];
   }
 }
+
+const countKeys = ['series', ...kinds] as const;

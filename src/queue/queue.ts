@@ -6,6 +6,7 @@
 import { rename, unlink } from 'node:fs/promises';
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block } from '../model/block.ts';
+import { addCounts, type Counts, noCounts } from '../model/body.ts';
 import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -32,6 +33,7 @@ export class DestinationQueue implements BlockSource {
   #nextSeq = 1;
   #writtenBytes = 0;
   #readBytes = 0;
+  readonly #dropped = { blocks: 0, bytes: 0 };
 
   constructor(config: QueueConfig, clock: Clock, log: Logger) {
     this.#config = config;
@@ -50,7 +52,7 @@ export class DestinationQueue implements BlockSource {
       else this.#segments.set(segment.path, { left: segment.records.length, damaged });
       for (const { header, payload } of segment.records) {
         this.#readBytes += payload.byteLength;
-        this.ledger.recovered(header.counts);
+        this.ledger.recover(header.counts);
         const block: Block = {
           seq: header.seq,
           codec: header.codec,
@@ -74,8 +76,8 @@ export class DestinationQueue implements BlockSource {
   /** Tells whether the segment is damaged; what the headers of damaged records still say is counted. */
   #countDamage(segment: StoredSegment): boolean {
     for (const header of segment.damaged) {
-      this.ledger.recovered(header.counts);
-      this.ledger.ended('damaged', header.counts);
+      this.ledger.recover(header.counts);
+      this.ledger.end('damaged', header.counts);
     }
     const damaged = segment.damaged.length > 0 || segment.lostBytes > 0;
     if (damaged) {
@@ -117,9 +119,21 @@ export class DestinationQueue implements BlockSource {
     return this.#memory.length;
   }
 
+  /** What the unfinished blocks hold. */
+  get pendingCounts(): Counts {
+    const sum = { ...noCounts };
+    for (const { block } of this.#memory.entries) addCounts(sum, block.counts);
+    return sum;
+  }
+
   /** Bytes written to and read from queue files since the start, for `vm_persistentqueue_*`. */
   get fileBytes(): { written: number; read: number } {
     return { written: this.#writtenBytes, read: this.#readBytes };
+  }
+
+  /** Blocks, and their compressed bytes, that came to a full queue. */
+  get dropped(): Readonly<{ blocks: number; bytes: number }> {
+    return this.#dropped;
   }
 
   /** Age in milliseconds of the oldest block that is not finished; 0 when there is none. */
@@ -133,15 +147,17 @@ export class DestinationQueue implements BlockSource {
    * caller, who then calls `drop`.
    */
   push(block: Block): void {
-    this.ledger.enqueued(block.counts);
+    this.ledger.route(block.counts);
     this.#memory.push({ block, leased: false, release: () => {} });
     this.#serve();
   }
 
   /** Counts a block that this destination does not get because its queue is full. */
   drop(block: Block): void {
-    this.ledger.enqueued(block.counts);
-    this.ledger.ended('dropped_queue_full', block.counts);
+    this.#dropped.blocks++;
+    this.#dropped.bytes += block.bytes.byteLength;
+    this.ledger.route(block.counts);
+    this.ledger.end('dropped_queue_full', block.counts);
   }
 
   lease(): Promise<Lease | undefined> {
@@ -170,7 +186,7 @@ export class DestinationQueue implements BlockSource {
 
   #end(entry: Entry, outcome: Outcome): void {
     this.#memory.remove(entry);
-    this.ledger.ended(outcome.kind, entry.block.counts);
+    this.ledger.end(outcome.kind, entry.block.counts);
     entry.release();
   }
 

@@ -1,11 +1,7 @@
 /** What the status page shows; the app fills it from the ledger and the senders. */
-import type { Counts } from '../model/body.ts';
+import type { LedgerColumn } from '../ledger/ledger.ts';
 
-export interface LedgerColumn {
-  /** As in the ledger's metrics: `received`, `routed`, `delivered`, … */
-  readonly column: string;
-  readonly counts: Readonly<Counts>;
-}
+export type { LedgerColumn };
 
 export interface DestinationStatus {
   readonly name: string;

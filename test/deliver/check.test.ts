@@ -30,9 +30,9 @@ test('each mistake is told, with a hint, without its value', () => {
     ],
     [{ 'remoteWrite.basicAuth.password': canary }, /^a password without a user name/],
     [{ 'remoteWrite.forceVMProto': true, 'remoteWrite.forcePromProto': true }, /^both .*forceVMProto/],
-    [{ 'remoteWrite.proxyURL': 'canary:3128' }, /^-remoteWrite.proxyURL has no :\/\/$/],
-    [{ 'remoteWrite.proxyURL': 'http://' }, /cannot be parsed/],
-    [{ 'remoteWrite.proxyURL': 'ftp://canary' }, /scheme that is not supported/],
+    [{ 'remoteWrite.proxyURL': new Secret('canary:3128') }, /^-remoteWrite.proxyURL has no :\/\/$/],
+    [{ 'remoteWrite.proxyURL': new Secret('http://') }, /cannot be parsed/],
+    [{ 'remoteWrite.proxyURL': new Secret('ftp://canary') }, /scheme that is not supported/],
     [{ 'remoteWrite.headers': new Secret('canary') }, /header 1 has no colon/],
     [{ 'remoteWrite.headers': new Secret('A: b^^C d: canary') }, /header 2 has an invalid name/],
     [{ 'remoteWrite.headers': new Secret('A: canary\r\nB: c') }, /header A has a line break or NUL/],
@@ -59,7 +59,7 @@ test('each mistake is told, with a hint, without its value', () => {
 test('good headers and proxies pass', () => {
   assert.deepEqual(messages({ 'remoteWrite.headers': new Secret('A: b^^ X-Y:z: 1 ^^') }), []);
   for (const proxy of ['http://p:1', 'https://u:p@p', 'socks5://p:1']) {
-    assert.deepEqual(messages({ 'remoteWrite.proxyURL': proxy }), []);
+    assert.deepEqual(messages({ 'remoteWrite.proxyURL': new Secret(proxy) }), []);
   }
 });
 

@@ -367,7 +367,7 @@ test('an HTTP proxy gets whole URLs for http, and credentials that the destinati
     reply.writeHead(204).end();
   });
   const proxy = await proxyServer(t);
-  const http = client(t, `${url}/w?x=1`, { 'remoteWrite.proxyURL': proxy.url });
+  const http = client(t, `${url}/w?x=1`, { 'remoteWrite.proxyURL': new Secret(proxy.url) });
   assert.equal((await http.post([], body, never)).status, 204);
   assert.deepEqual(proxy.asked, [`POST ${url}/w?x=1 ${proxyAuth}`]);
   assert.equal(seen['proxy-authorization'], undefined);
@@ -382,7 +382,7 @@ test('https goes through CONNECT', async (t) => {
   const port = await listen(t, server);
   const proxy = await proxyServer(t);
   const http = client(t, `https://db.example:${port}/w`, {
-    'remoteWrite.proxyURL': proxy.url,
+    'remoteWrite.proxyURL': new Secret(proxy.url),
     'remoteWrite.tlsCAFile': ca.certFile,
   });
   assert.equal((await http.post([], body, never)).status, 204);
@@ -410,7 +410,7 @@ test('a SOCKS5 proxy is logged in to and told the name', async (t) => {
   });
   const port = await listen(t, server);
   const http = client(t, 'http://db.example:8428/w', {
-    'remoteWrite.proxyURL': `socks5://u:pw@127.0.0.1:${port}`,
+    'remoteWrite.proxyURL': new Secret(`socks5://u:pw@127.0.0.1:${port}`),
   });
   assert.equal((await http.post([], body, never)).status, 204);
   assert.deepEqual(told[0], Buffer.of(5, 1, 2));
@@ -513,7 +513,7 @@ test('nothing of a destination with secrets everywhere reaches log or error', as
     t,
     'http://u:canary-url@db.example/canary-path?k=canary-query',
     {
-      'remoteWrite.proxyURL': proxy,
+      'remoteWrite.proxyURL': new Secret(proxy),
       'remoteWrite.headers': new Secret('X-A: canary-header'),
       'remoteWrite.basicAuth.username': 'u',
       'remoteWrite.basicAuth.password': new Secret('canary-password'),

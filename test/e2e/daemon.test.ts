@@ -121,7 +121,7 @@ test('a destination that cannot be resolved is retried, and what came for it is 
   assert.ok(metricSum(page, 'vmagent_remotewrite_pending_data_bytes')! > 0);
   const { destinations } = assertLedgerBalances(page);
   const [columns] = Object.values(destinations);
-  assert.equal(columns!.enqueued, acknowledged.samples);
+  assert.equal(columns!.received, acknowledged.samples);
   assert.equal(columns!.delivered, 0);
   assert.equal((await program.kill('SIGTERM')).code, 0);
 });

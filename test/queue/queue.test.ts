@@ -29,8 +29,8 @@ test('a sender that waits gets the block that is pushed', async () => {
   assert.equal(lease?.block.seq, 7);
   lease?.end({ kind: 'delivered' });
   assert.equal(queue.pendingBlocks, 0);
-  assert.equal(queue.ledger.endedCounts.delivered.samples, 7);
-  assert.equal(queue.ledger.pending('samples'), 0);
+  assert.equal(queue.ledger.ended.delivered.samples, 7);
+  assert.equal(queue.pendingCounts.samples, 0);
 });
 
 test('a block that was put back comes again before later ones', async () => {
@@ -49,8 +49,8 @@ test('the end of a lease counts once', async () => {
   const lease = await queue.lease();
   lease?.end({ kind: 'rejected', reason: 'http_400', detail: 'no' });
   lease?.end({ kind: 'delivered' });
-  assert.equal(queue.ledger.endedCounts.rejected.samples, 3);
-  assert.equal(queue.ledger.endedCounts.delivered.samples, 0);
+  assert.equal(queue.ledger.ended.rejected.samples, 3);
+  assert.equal(queue.ledger.ended.delivered.samples, 0);
 });
 
 test('closing ends the wait of every sender', async () => {
@@ -71,7 +71,7 @@ test('unsent blocks survive a stop, in order and ahead of new ones, and their fi
 
   const { queue: next } = await freshQueue(directory);
   next.push(makeBlock(9));
-  assert.equal(next.ledger.recoveredCounts.samples, 5);
+  assert.equal(next.ledger.recovered.samples, 5);
   const order: number[] = [];
   for (let k = 0; k < 3; k++) {
     const lease = await next.lease();
@@ -79,7 +79,7 @@ test('unsent blocks survive a stop, in order and ahead of new ones, and their fi
     lease?.end({ kind: 'delivered' });
   }
   assert.deepEqual(order, [2, 3, 9]);
-  assert.equal(next.ledger.pending('samples'), 0);
+  assert.equal(next.pendingCounts.samples, 0);
   await eventually(async () => assert.deepEqual(await readdir(directory), []));
 });
 
@@ -116,11 +116,11 @@ test('damage costs the damaged block only, is counted, and the file is set aside
   await writeFile(file, bytes);
 
   const { queue: next } = await freshQueue(directory);
-  assert.equal(next.ledger.endedCounts.damaged.samples, 2);
-  assert.equal(next.ledger.pending('samples'), 4);
+  assert.equal(next.ledger.ended.damaged.samples, 2);
+  assert.equal(next.pendingCounts.samples, 4);
   for (let k = 0; k < 2; k++) (await next.lease())?.end({ kind: 'delivered' });
   await eventually(async () => assert.deepEqual(await readdir(directory), [`${name}.bad`]));
-  assert.equal(next.ledger.pending('samples'), 0);
+  assert.equal(next.pendingCounts.samples, 0);
 });
 
 test('nothing pending writes nothing', async () => {

@@ -17,14 +17,17 @@ const balanced = `# HELP sluice_ledger_samples_total where samples went
 sluice_ledger_samples_total{column="received"} 10
 sluice_ledger_samples_total{column="dropped"} 1
 sluice_ledger_samples_total{column="routed"} 9
-sluice_ledger_destination_samples{destination="1",column="enqueued"} 9
+sluice_ledger_destination_samples{destination="1",column="received"} 8
+sluice_ledger_destination_samples{destination="1",column="recovered"} 1
 sluice_ledger_destination_samples{destination="1",column="delivered"} 6
-sluice_ledger_destination_samples{destination="1",column="pending_memory"} 3
+sluice_ledger_destination_samples{destination="1",column="pending"} 3
 `;
 
 test('a ledger that balances passes', () => {
   const ledger = assertLedgerBalances(parseMetrics(balanced));
-  assert.deepEqual(ledger.destinations, { 1: { enqueued: 9, delivered: 6, pending_memory: 3 } });
+  assert.deepEqual(ledger.destinations, {
+    1: { received: 8, recovered: 1, delivered: 6, pending: 3 },
+  });
 });
 
 for (const [what, page] of [

@@ -1,0 +1,52 @@
+/** Options → app → signal → drain. */
+import { App } from './app.ts';
+import { prepareStart } from './cli/start.ts';
+import { versionLabel } from './cli/version.ts';
+import type { Check } from './config/check.ts';
+import { checkDestination, checkUrl } from './deliver/check.ts';
+import { schema } from './options.ts';
+import { openLog } from './telemetry/log.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { systemClock } from './util/clock.ts';
+import { SluiceError } from './util/error.ts';
+
+const checkDestinations: Check<typeof schema.table> = ({ destinations }) =>
+  destinations.flatMap(({ url, values, where }) => [
+    ...checkUrl(url, where),
+    ...checkDestination(values, where),
+  ]);
+
+async function main(): Promise<void> {
+  const start = await prepareStart(process.argv.slice(2), schema, [checkDestinations], {
+    env: process.env,
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+  });
+  if (start.kind === 'exit') {
+    process.exitCode = start.code;
+    return;
+  }
+  const { values } = start.config;
+  const metrics = new Metrics({ exposeMetadata: values['metrics.exposeMetadata'] });
+  const log = await openLog(values, { clock: systemClock, meter: metrics, versionLabel });
+  const app = new App(start.config, { clock: systemClock, log, metrics, env: process.env });
+  await app.start();
+
+  let isStopping = false;
+  const stop = async (signal: string) => {
+    if (isStopping) return app.hurry();
+    isStopping = true;
+    log.info('stopping', { signal });
+    process.exit((await app.stop()) ? 0 : 1);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+}
+
+try {
+  await main();
+} catch (error) {
+  // What the operator can mend is told in a sentence; the rest is our mistake and needs its stack.
+  const text = error instanceof SluiceError ? error.message : error instanceof Error ? error.stack : error;
+  process.stderr.write(`sluice: cannot start: ${text}\n`);
+  process.exit(1);
+}
