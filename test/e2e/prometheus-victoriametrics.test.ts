@@ -106,13 +106,19 @@ async function assertEverywhere(expected: SampleStore, { tee, steady, flaky }: T
   await assertAllIn('the VictoriaMetrics that was down', expected, () => flaky.export(), isSameStoredValue);
 }
 
-/** Every series that the tee has seen ended with a stale marker, bit for bit. */
-function assertStaleMarkers(tee: Sink, expected: SampleStore): void {
-  const missing = [...expected.series.keys()].filter((key) => {
-    const points = tee.samples.series.get(key) ?? new Map<number, bigint[]>();
-    return ![...points.values()].flat().includes(STALE_MARKER_BITS);
+/** Every series ends with a stale marker, bit for bit; Prometheus writes them two intervals after the last scrape. */
+async function assertStaleMarkers(tee: Sink, expected: SampleStore): Promise<void> {
+  let missing: string[] = [];
+  const isComplete = () => {
+    missing = [...expected.series.keys()].filter((key) => {
+      const points = tee.samples.series.get(key) ?? new Map<number, bigint[]>();
+      return ![...points.values()].flat().includes(STALE_MARKER_BITS);
+    });
+    return missing.length === 0;
+  };
+  await until('every series ends with a stale marker', ARRIVES_WITHIN_MS, isComplete).catch(() => {
+    assert.fail(`${missing.length} series without a stale marker at the tee, ${missing[0]} for one`);
   });
-  assert.deepEqual(missing, [], 'series without a stale marker at the tee');
 }
 
 /** Prometheus writes nothing more, and the daemon has nothing left to send. */
@@ -163,10 +169,10 @@ test('every sample that Prometheus has is in both VictoriaMetrics, through an ou
   await flaky.start();
 
   await prometheus.stopScraping();
+  await assertStaleMarkers(tee, await prometheus.samples());
   const metrics = await untilDrained(topology);
   const expected = await prometheus.samples();
   await assertEverywhere(expected, topology);
-  assertStaleMarkers(tee, expected);
   t.diagnostic(`${tee.samples.samples} samples of ${tee.samples.series.size} series in the end`);
   assertNothingLost(assertLedgerBalances(metrics), expected);
   assert.equal(metricSum(await sluice.metrics(), 'vmagent_remotewrite_packets_dropped_total'), 0);

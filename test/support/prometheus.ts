@@ -19,13 +19,13 @@ export interface PrometheusSpec {
   readonly targets: Readonly<Record<string, string>>;
 }
 
-function configOf({ remoteWriteUrl }: PrometheusSpec, targets: Readonly<Record<string, string>>): string {
+function configOf({ remoteWriteUrl, targets }: PrometheusSpec, isScraping: boolean): string {
   // JSON is YAML; the remote write has its defaults.
   return JSON.stringify({
     global: { scrape_interval: '1s' },
     scrape_configs: Object.entries(targets).map(([job, target]) => ({
       job_name: job,
-      static_configs: [{ targets: [target] }],
+      static_configs: [{ targets: isScraping ? [target] : [] }],
     })),
     remote_write: [{ url: remoteWriteUrl }],
   });
@@ -45,7 +45,7 @@ export class Prometheus {
   static async start(t: TestContext, spec: PrometheusSpec): Promise<Prometheus> {
     const port = await freePort();
     const instance = new Prometheus(spec, port);
-    writeFileSync(instance.#configFile, configOf(spec, spec.targets));
+    writeFileSync(instance.#configFile, configOf(spec, true));
     await startProgram(t, {
       name: 'prometheus',
       command: program('prometheus'),
@@ -61,9 +61,12 @@ export class Prometheus {
     return instance;
   }
 
-  /** No more scrapes: every series ends with a stale marker and nothing new comes. */
+  /**
+   * No more scrapes: every series ends with a stale marker and nothing new comes. The jobs stay, without targets:
+   * Prometheus writes no stale markers for a job that is removed.
+   */
   async stopScraping(): Promise<void> {
-    writeFileSync(this.#configFile, configOf(this.#spec, {}));
+    writeFileSync(this.#configFile, configOf(this.#spec, false));
     const response = await fetch(`${this.url}/-/reload`, { method: 'POST' });
     if (!response.ok) throw new Error(`reload answered ${response.status}: ${await response.text()}`);
   }
