@@ -1,97 +1,135 @@
 /**
  * Nanoseconds of CPU per series of every kernel, on the bodies that the end-to-end bench sends.
- * `node bench/kernels/measure.ts [--series 100000] [--per-request 2000] [--rounds 15]`; the best round is printed,
- * because everything that disturbs a round makes it slower.
+ * `node bench/kernels/measure.ts [--series 100000] [--per-request 2000] [--rounds 15] [--against OTHER.wasm]`
+ *
+ * The best round is printed, because everything that disturbs a round makes it slower. `--against` measures another
+ * build of the kernels in the same rounds, in turn; its TypeScript face is the one of this tree.
  */
+
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { ALL_SLOTS } from '../../src/model/block.ts';
 import { SeriesTable } from '../../src/series/table.ts';
-import { makeWorkload } from '../load/workload.ts';
+import { type EncodedBody, makeWorkload } from '../load/workload.ts';
 
 const { values: flags } = parseArgs({
   options: {
     series: { type: 'string', default: '100000' },
     'per-request': { type: 'string', default: '2000' },
     rounds: { type: 'string', default: '15' },
+    against: { type: 'string' },
   },
 });
 const series = Number(flags.series);
+const rounds = Number(flags.rounds);
 const bodies = makeWorkload({ series, seriesPerRequest: Number(flags['per-request']), scrapes: 1 });
 
-const kernel = new Kernel(compileKernel());
-const { memory } = kernel;
-const columns = kernel.createColumns();
-const table = new SeriesTable(kernel);
-
-/** Every body and its compressed form in linear memory, as they come in: cold for the caches. */
-const placed = bodies.map(({ raw, compressed }) => {
-  const rawPtr = memory.alloc(raw.byteLength);
-  const compressedPtr = memory.alloc(compressed.byteLength);
-  memory.bytes().set(raw, rawPtr);
-  memory.bytes().set(compressed, compressedPtr);
-  return { rawPtr, rawLength: raw.byteLength, compressedPtr, compressedLength: compressed.byteLength };
-});
-const roomBytes = Math.max(...bodies.map(({ raw }) => kernel.snappyMaxLength(raw.byteLength)));
-const decoded = memory.alloc(roomBytes);
-const written = memory.alloc(roomBytes * 2);
-type Placed = (typeof placed)[number];
-
-const noSuffix = { suffixPtr: 0, suffixLength: 0, suffixLabels: 0 };
-function encodeAll(): number {
-  const { bytes, next } = kernel.encodeSeries(columns, {
-    ...noSuffix,
-    first: 0,
-    slots: ALL_SLOTS,
-    dst: written,
-    capacity: roomBytes * 2,
-    rowsMax: 1e9,
-    labelsMax: 1e9,
-  });
-  if (next !== columns.seriesCount) throw new Error('not every series was written');
-  return bytes;
+/** A body and its compressed form in linear memory, as it comes in: cold for the caches. */
+interface Placed extends EncodedBody {
+  readonly rawPtr: number;
+  readonly compressedPtr: number;
 }
-const decode = (body: Placed) =>
-  kernel.snappyDecode(body.compressedPtr, body.compressedLength, decoded, roomBytes);
 
-let encodedBytes = 0;
-const steps: Record<string, (body: Placed) => unknown> = {
-  'snappy decode': decode,
-  validate: ({ rawPtr, rawLength }) => kernel.validateWriteRequest(rawPtr, rawLength),
-  'validate + scan': ({ rawPtr, rawLength }) => columns.scan(rawPtr, rawLength),
-  'validate + scan + slots': ({ rawPtr, rawLength }) => columns.scan(rawPtr, rawLength, undefined, true),
-  'validate + scan + intern': ({ rawPtr, rawLength }) => columns.scan(rawPtr, rawLength, table),
-  'validate + scan + encode': ({ rawPtr, rawLength }) => {
-    columns.scan(rawPtr, rawLength);
-    encodeAll();
-  },
-  'snappy encode': ({ rawPtr, rawLength }) => {
-    encodedBytes += kernel.snappyEncode(rawPtr, rawLength, written);
-  },
-  'verbatim: decode + validate': (body) => kernel.validateWriteRequest(decoded, decode(body)),
-  'column: decode + validate + scan + intern + encode + snappy': (body) => {
-    columns.scan(decoded, decode(body), table);
-    kernel.snappyEncode(written, encodeAll(), decoded);
-  },
-};
+type Step = (body: Placed) => unknown;
 
-function bestNs(step: (body: Placed) => unknown): number {
-  const rounds: number[] = [];
-  for (let round = 0; round < Number(flags.rounds); round++) {
-    const from = process.cpuUsage();
-    for (const body of placed) step(body);
-    const { user, system } = process.cpuUsage(from);
-    rounds.push(((user + system) * 1000) / series);
+/** The steps by name, on a kernel of their own. */
+function makeSteps(kernel: Kernel): { placed: Placed[]; steps: Record<string, Step> } {
+  const { memory } = kernel;
+  const columns = kernel.createColumns();
+  const table = new SeriesTable(kernel);
+  const place = (bytes: Uint8Array, ptr = memory.alloc(bytes.byteLength)) => {
+    memory.bytes().set(bytes, ptr);
+    return ptr;
+  };
+  const placed = bodies.map((body) => ({
+    ...body,
+    rawPtr: place(body.raw),
+    compressedPtr: place(body.compressed),
+  }));
+  const roomBytes = Math.max(...bodies.map(({ raw }) => kernel.snappyMaxLength(raw.byteLength)));
+  const input = memory.alloc(roomBytes);
+  const decoded = memory.alloc(roomBytes);
+  const written = memory.alloc(roomBytes * 2);
+  const block = new Uint8Array(roomBytes);
+
+  const encodeAll = () => {
+    const { bytes, next } = kernel.encodeSeries(columns, {
+      suffixPtr: 0,
+      suffixLength: 0,
+      suffixLabels: 0,
+      first: 0,
+      slots: ALL_SLOTS,
+      dst: written,
+      capacity: roomBytes * 2,
+      rowsMax: 1e9,
+      labelsMax: 1e9,
+    });
+    if (next !== columns.seriesCount) throw new Error('not every series was written');
+    return bytes;
+  };
+  const decode = ({ compressed }: Placed, ptr: number) => {
+    const length = kernel.snappyDecodedLength(ptr, compressed.byteLength);
+    return kernel.snappyDecode(ptr, compressed.byteLength, decoded, length);
+  };
+  const steps: Record<string, Step> = {
+    'snappy decode': (body) => decode(body, body.compressedPtr),
+    validate: ({ raw, rawPtr }) => kernel.validateWriteRequest(rawPtr, raw.byteLength),
+    'validate + scan': ({ raw, rawPtr }) => columns.scan(rawPtr, raw.byteLength),
+    'validate + scan + slots': ({ raw, rawPtr }) => columns.scan(rawPtr, raw.byteLength, undefined, true),
+    'validate + scan + intern': ({ raw, rawPtr }) => columns.scan(rawPtr, raw.byteLength, table),
+    'validate + scan + encode': ({ raw, rawPtr }) => {
+      columns.scan(rawPtr, raw.byteLength);
+      encodeAll();
+    },
+    'snappy encode': ({ raw, rawPtr }) => kernel.snappyEncode(rawPtr, raw.byteLength, written),
+    'pass through: copy in + decode + validate + copy out': (body) => {
+      place(body.compressed, input);
+      kernel.validateWriteRequest(decoded, decode(body, input));
+      block.set(memory.bytes().subarray(input, input + body.compressed.byteLength));
+    },
+    'column: copy in + decode + validate + scan + intern + encode + snappy': (body) => {
+      place(body.compressed, input);
+      columns.scan(decoded, decode(body, input), table);
+      kernel.snappyEncode(written, encodeAll(), decoded);
+    },
+  };
+  return { placed, steps };
+}
+
+function cpuNs(placed: readonly Placed[], step: Step): number {
+  const from = process.cpuUsage();
+  for (const body of placed) step(body);
+  const { user, system } = process.cpuUsage(from);
+  return (user + system) * 1000;
+}
+
+const files = flags.against === undefined ? [undefined] : [undefined, pathToFileURL(flags.against)];
+const kernels = files.map((file) => new Kernel(compileKernel(file)));
+const variants = kernels.map(makeSteps);
+console.log('ns a series (and a request); with --against: this build, then the other');
+for (const name of Object.keys(variants[0]!.steps)) {
+  const best = variants.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { placed, steps }] of variants.entries()) {
+      best[index] = Math.min(best[index]!, cpuNs(placed, steps[name]!));
+    }
   }
-  return Math.min(...rounds);
+  const columns = best.map(
+    (ns) => `${(ns / series).toFixed(1).padStart(7)} (${(ns / bodies.length).toFixed(0).padStart(7)})`,
+  );
+  console.log(name.padEnd(70), columns.join('   '));
 }
 
-const sum = (read: (body: Placed) => number) => placed.reduce((total, body) => total + read(body), 0);
-for (const [name, step] of Object.entries(steps)) {
-  console.log(name.padEnd(64), `${bestNs(step).toFixed(0).padStart(5)} ns a series`);
-}
-const rawBytes = sum(({ rawLength }) => rawLength);
-console.log(`raw ${(rawBytes / series).toFixed(1)} bytes a series;`);
+const [kernel] = kernels;
+const { placed } = variants[0]!;
+const target = kernel!.memory.alloc(
+  Math.max(...bodies.map(({ raw }) => kernel!.snappyMaxLength(raw.byteLength))),
+);
+const bytes = (read: (body: Placed) => number) =>
+  (placed.reduce((total, body) => total + read(body), 0) / series).toFixed(1);
 console.log(
-  `snappy ${(encodedBytes / Number(flags.rounds) / series).toFixed(1)} (snappyjs ${(sum(({ compressedLength }) => compressedLength) / series).toFixed(1)})`,
+  `bytes a series: raw ${bytes(({ raw }) => raw.byteLength)},`,
+  `snappy ${bytes(({ raw, rawPtr }) => kernel!.snappyEncode(rawPtr, raw.byteLength, target))}`,
+  `(snappyjs ${bytes(({ compressed }) => compressed.byteLength)})`,
 );

@@ -224,10 +224,24 @@ export class BlockBuilder {
   }
 }
 
-/** Options of the one-shot compressor: a chunk as large as the result may get spares it from joining small ones. */
-function zstdOptions(level: number, rawLength: number) {
+/** From this size on the default level is tuned; smaller blocks get smaller with the level's own parameters. */
+const TUNED_FROM_BYTES = 1024 * 1024;
+
+/** The compressor's options for a block; why these: docs/decisions/0003-zstd-parameters.md. */
+export function zstdOptions(level: number, rawLength: number) {
+  // Room for the worst case (ZSTD_compressBound) lets the compressor write its result without buffers of its own.
+  return { chunkSize: rawLength + (rawLength >> 8) + 64, params: zstdParameters(level, rawLength) };
+}
+
+function zstdParameters(level: number, rawLength: number): Record<number, number> {
+  // zlib takes -1 for "not set"; these are the parameters of that level.
+  if (level === -1) return { [constants.ZSTD_c_compressionLevel]: -2, [constants.ZSTD_c_targetLength]: 1 };
+  if (level !== 0) return { [constants.ZSTD_c_compressionLevel]: level };
+  if (rawLength < TUNED_FROM_BYTES) return { [constants.ZSTD_c_compressionLevel]: 3 };
   return {
-    chunkSize: Math.max(64, rawLength >> 2),
-    params: { [constants.ZSTD_c_compressionLevel]: level === 0 ? constants.ZSTD_CLEVEL_DEFAULT : level },
+    [constants.ZSTD_c_compressionLevel]: 3,
+    [constants.ZSTD_c_strategy]: constants.ZSTD_fast,
+    [constants.ZSTD_c_hashLog]: 13,
+    [constants.ZSTD_c_minMatch]: 7,
   };
 }

@@ -111,9 +111,13 @@ export class Columns {
 
   #reserve(region: Region, byteLength: number): void {
     if (byteLength <= region.bytes) return;
-    if (region.bytes > 0) this.#kernel.memory.free(region.ptr, region.bytes);
-    region.bytes = byteLength + (byteLength >> 1);
-    region.ptr = this.#kernel.memory.alloc(region.bytes);
+    const { memory } = this.#kernel;
+    if (region.bytes > 0) memory.free(region.ptr, region.bytes);
+    // Empty until the new region is there: `alloc` may throw, and the old one is no longer ours.
+    region.bytes = 0;
+    const roomy = Math.ceil(byteLength * 1.5);
+    region.ptr = memory.alloc(roomy);
+    region.bytes = roomy;
   }
 
   get seriesCount(): number {

@@ -149,13 +149,18 @@ export class Kernel {
     if (this.exports.validateWriteRequest(ptr, length) === 0) {
       return { error: this.#errorText, code: this.errorCode, at: this.errorAt };
     }
-    const [series, seriesWithSamples, samples, histograms, exemplars, metadata, labels, seriesWithData] =
-      this.memory.u32().subarray(this.#result + 2, this.#result + 10) as unknown as Eight;
+    const series = this.result(2);
     const found = {
-      counts: { series, samples, histograms, exemplars, metadata },
-      labels,
-      seriesWithSamples,
-      everySeriesHasData: seriesWithData === series,
+      counts: {
+        series,
+        samples: this.result(4),
+        histograms: this.result(5),
+        exemplars: this.result(6),
+        metadata: this.result(7),
+      },
+      labels: this.result(8),
+      seriesWithSamples: this.result(3),
+      everySeriesHasData: this.result(9) === series,
     };
     this.#validated = { ptr, length, found };
     return found;
@@ -194,20 +199,23 @@ export class Kernel {
       options.suffixLabels,
       options.dst,
       options.capacity,
-      Math.max(0, options.rowsMax),
-      Math.max(0, options.labelsMax),
+      asLimit(options.rowsMax),
+      asLimit(options.labelsMax),
       options.firstSample ?? 0,
       options.firstSample === undefined ? 0 : 1,
     );
-    const [bytes, next, nextSample, series, samples, histograms, exemplars, labels] = this.memory
-      .u32()
-      .subarray(this.#result, this.#result + 8) as unknown as Eight;
     return {
-      bytes,
-      next,
-      nextSample,
-      counts: { series, samples, histograms, exemplars, metadata: 0 },
-      labels,
+      bytes: this.result(0),
+      next: this.result(1),
+      nextSample: this.result(2),
+      counts: {
+        series: this.result(3),
+        samples: this.result(4),
+        histograms: this.result(5),
+        exemplars: this.result(6),
+        metadata: 0,
+      },
+      labels: this.result(7),
     };
   }
 
@@ -217,4 +225,7 @@ export class Kernel {
   }
 }
 
-type Eight = readonly [number, number, number, number, number, number, number, number];
+/** A limit as the kernels take it: a number beyond 32 bits would wrap around, down to nothing. */
+function asLimit(limit: number): number {
+  return Math.min(Math.max(0, limit), 0xffffffff);
+}

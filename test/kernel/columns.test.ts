@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeWorkload } from '../../bench/load/workload.ts';
-import { NO_REF } from '../../src/kernel/columns.ts';
+import { Columns, NO_REF } from '../../src/kernel/columns.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { SeriesTable } from '../../src/series/table.ts';
 import { decodeWriteRequest } from '../support/remote-write.ts';
@@ -37,6 +37,42 @@ test('a scan asks for no memory once the columns are large enough', () => {
   const before = kernel.memory.allocatedBytes;
   for (let i = 0; i < 3; i++) columns.scan(large!.ptr, large!.length, table, true);
   assert.equal(kernel.memory.allocatedBytes, before);
+});
+
+test('columns that could not grow never use the regions that they gave back', () => {
+  const columns = kernel.createColumns();
+  columns.scan(small!.ptr, small!.length);
+  const { rowsPtr } = columns;
+  const { alloc } = kernel.memory;
+  kernel.memory.alloc = () => {
+    throw new Error('used up');
+  };
+  assert.throws(() => columns.scan(large!.ptr, large!.length), /used up/);
+  kernel.memory.alloc = alloc;
+  const taken = kernel.memory.alloc(Math.ceil(3 * 64 * 1.5));
+  assert.equal(taken, rowsPtr, 'the region was given back');
+  kernel.memory.bytes().fill(0xee, taken, taken + 3 * 64);
+  columns.scan(small!.ptr, small!.length);
+  assert.ok(
+    kernel.memory
+      .bytes()
+      .subarray(taken, taken + 3 * 64)
+      .every((byte) => byte === 0xee),
+  );
+  assert.equal(columns.row(2).sampleCount, 1);
+});
+
+test('room is asked for in full also beyond 2 GiB', () => {
+  const asked: number[] = [];
+  const rows = 2 ** 25 + 1;
+  const huge = {
+    foundIn: () => ({ counts: { series: rows, samples: 0, metadata: 0 } }),
+    memory: { alloc: (byteLength: number) => asked.push(byteLength) },
+    exports: { scanWriteRequest: () => 1 },
+    result: () => 0,
+  };
+  new Columns(huge as unknown as Kernel).scan(64, 0);
+  assert.ok(asked.length === 1 && asked[0]! >= rows * 64, `${asked}`);
 });
 
 test('slots are there only when they were asked for', () => {

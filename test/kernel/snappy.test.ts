@@ -73,6 +73,21 @@ test('copies of every offset and length repeat what they overlap', () => {
   }
 });
 
+test('a long copy that ends with the output writes nothing behind it, whatever follows in the block', () => {
+  for (let offset = 1; offset <= 70; offset++) {
+    for (let length = 48; length <= 64; length++) {
+      const literal = offset <= 60 ? [(offset - 1) << 2] : [60 << 2, offset - 1];
+      const content = Uint8Array.from({ length: offset }, (_, index) => index + 1);
+      const copy = [((length - 1) << 2) | 2, offset, 0];
+      const total = offset + length;
+      const preamble = total < 128 ? [total] : [(total & 127) | 128, total >> 7];
+      differential.snappyBlock(
+        Uint8Array.of(...preamble, ...literal, ...content, ...copy, ...new Uint8Array(100)),
+      );
+    }
+  }
+});
+
 test('a block that is cut anywhere is refused', () => {
   const [body] = makeWorkload({ series: 10, seriesPerRequest: 10, scrapes: 1 });
   for (let length = 0; length < body!.compressed.length; length++) {

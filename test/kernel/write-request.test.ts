@@ -172,6 +172,28 @@ for (const [what, bytes, code, position] of [
   });
 }
 
+test('a last field that ends behind its series is refused, by however few bytes', () => {
+  // Every byte that is left over behind the series begins a valid field (32: number 4, varint) of the request.
+  const spaces = (count: number) => Array.from({ length: count }, () => 0x20);
+  for (const field of [
+    label(0x0a, 1, 0x61, 0x12, 20, ...spaces(20)),
+    sample(0x09, ...spaces(8), 0x10, 0x20),
+  ]) {
+    for (let cut = 1; cut < 5; cut++) {
+      const bytes = [0x0a, 0, 0, ...label(0x0a, 125, ...spaces(125)), ...field];
+      const head = 3 + 129;
+      const length = bytes.length - 3 - cut;
+      bytes[1] = 0x80 | (length & 127);
+      bytes[2] = length >> 7;
+      const message = Uint8Array.from([...bytes, ...spaces(200 + (cut & 1))]);
+      differential.writeRequest(message);
+      const verdict = validate(message);
+      assert.ok('error' in verdict);
+      assert.deepEqual([verdict.code, verdict.at], [KernelError.lengthPastEnd, head + 1]);
+    }
+  }
+});
+
 for (const [what, bytes, labels] of [
   ['a doubled name: the last counts', label(0x0a, 1, 0x61, 0x0a, 1, 0x62, 0x12, 1, 0x63), '0a060a0162120163'],
   ['value before name', label(0x12, 1, 0x63, 0x0a, 1, 0x62), '0a060a0162120163'],
@@ -260,6 +282,8 @@ test('no series is begun once the rows or labels are reached', () => {
   const histograms = encode(ten.map(({ labels }) => ({ labels, histograms: [{ sum: 1 }, { sum: 2 }] })));
   assert.equal(write(histograms, { rowsMax: 6 }).next, 3);
   assert.equal(write(bytes, { rowsMax: -5 }).bytes, 0);
+  const unlimited = { rowsMax: 2 ** 32, labelsMax: Number.POSITIVE_INFINITY };
+  assert.equal(write(bytes, unlimited).next, 10, 'limits beyond 32 bits are none');
 });
 
 test('blocks of any capacity hold all series in order, and nothing is written behind them', () => {
@@ -317,6 +341,11 @@ test('a series that is longer than the capacity can be cut between its samples',
   );
   assert.equal(exemplars, 1);
   assert.ok(steps > 10);
+  assert.equal(
+    writeOn({ firstSample: 51 }).counts.samples,
+    1,
+    'behind its last sample there is nothing to read',
+  );
   assert.equal(writeOn({ capacity: 120 }).bytes, 0, 'without leave nothing is cut');
   assert.equal(writeOn({ capacity: 20, firstSample: 0 }).bytes, 0, 'labels and one sample must fit');
 });

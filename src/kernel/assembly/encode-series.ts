@@ -15,6 +15,8 @@ import {
 } from './row';
 
 const ALL_SLOTS: u32 = 0xffffffff;
+/** Tag and length of a series. */
+const HEAD_BYTES_MAX: u64 = 1 + 5;
 /** The longest sample field: `12 L 09 value 10 timestamp`. */
 const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10;
 
@@ -29,9 +31,10 @@ function putSample(dst: usize, timestamp: u64, value: u64): usize {
   return end;
 }
 
-function sampleBytes(timestamps: usize, count: usize): usize {
-  let sum = count * 12;
-  for (let i: usize = 0; i < count; i++) sum += varintLength(load<u64>(timestamps + (i << 3)));
+/** In 64 bits, as lengths are here: samples grow when they are written, and the sum may go beyond 32. */
+function sampleBytes(timestamps: usize, count: usize): u64 {
+  let sum: u64 = (count as u64) * 12;
+  for (let i: usize = 0; i < count; i++) sum += varintLength(load<u64>(timestamps + (i << 3))) as u64;
   return sum;
 }
 
@@ -83,22 +86,24 @@ export function encodeSeries(
       skip = 0;
       continue;
     }
+    skip = min(skip, own);
     const start = (load<u32>(row, ROW_SAMPLE_START) as usize) + skip;
     const labelBytes = load<u32>(row, ROW_LABELS_LENGTH) as usize;
+    const withoutSamples = (labelBytes as u64) + (suffixLength as u64);
     let here = own - skip;
     let restHere = rest;
-    let length = labelBytes + suffixLength + sampleBytes(timestamps + (start << 3), here) + rest;
-    if (1 + varintLength(length as u64) + length > dEnd - d) {
+    let length = withoutSamples + sampleBytes(timestamps + (start << 3), here) + (rest as u64);
+    if (1 + (varintLength(length) as u64) + length > ((dEnd - d) as u64)) {
       if (!mayCut || d !== dst) break;
       // Alone too long: a part of its samples goes, and what else it has goes with the last part.
-      const fixed = labelBytes + suffixLength + 6;
-      here = fixed < capacity ? samplesThatFit(capacity - fixed, here) : 0;
+      const fixed = withoutSamples + HEAD_BYTES_MAX;
+      here = fixed < (capacity as u64) ? samplesThatFit(capacity - (fixed as usize), here) : 0;
       if (here === 0) break;
       restHere = 0;
-      length = labelBytes + suffixLength + sampleBytes(timestamps + (start << 3), here);
+      length = withoutSamples + sampleBytes(timestamps + (start << 3), here);
     }
     store<u8>(d, 0x0a);
-    d = putVarint(d + 1, length as u64);
+    d = putVarint(d + 1, length);
     copy(d, load<u32>(row, ROW_LABELS_PTR), labelBytes);
     d += labelBytes;
     if (suffixLength !== 0) {

@@ -3,19 +3,13 @@ import assert from 'node:assert/strict';
 import { compress, uncompress } from 'snappyjs';
 import { Columns } from '../../../src/kernel/columns.ts';
 import { KernelError } from '../../../src/kernel/errors.ts';
-import { compileKernel, Kernel, type WriteRequestFound } from '../../../src/kernel/kernel.ts';
+import { compileKernel, type Encoded, type EncodeOptions, Kernel } from '../../../src/kernel/kernel.ts';
 import { ALL_SLOTS } from '../../../src/model/block.ts';
+import { addCounts, type Counts, noCounts } from '../../../src/model/body.ts';
 import { SeriesTable } from '../../../src/series/table.ts';
-import { Guarded } from './guarded.ts';
-import {
-  bigintOf,
-  decodeExact,
-  type ExactRequest,
-  type ExactSeries,
-  ExactTimeSeries,
-  ExactWriteRequest,
-  referenceSnappy,
-} from './reference.ts';
+import { assertSame, compareCounts, compareSeries } from './compare.ts';
+import { atEdge, Guarded } from './guarded.ts';
+import { decodeExact, type ExactRequest, ExactWriteRequest, referenceSnappy } from './reference.ts';
 
 const INPUT_BYTES_MAX = 1 << 18;
 const ROW_BYTES = 64;
@@ -73,6 +67,9 @@ export class Differential {
       return verdict;
     });
     assert.deepEqual(verdicts[1], verdicts[0]);
+    atEdge(this.kernel.memory, bytes, (ptr) => {
+      assert.deepEqual(this.kernel.validateWriteRequest(ptr, bytes.length), verdicts[0]);
+    });
     return verdicts[0]!;
   }
 
@@ -82,8 +79,20 @@ export class Differential {
     room: { series: number; samples: number; metadata: number },
     expected: boolean | undefined,
   ): void {
+    const ptr = this.#input.place(bytes, 0x0a);
+    this.#rawScanAt(ptr, bytes, room, expected);
+    this.#input.assertIntact('scan');
+    atEdge(this.kernel.memory, bytes, (edge) => this.#rawScanAt(edge, bytes, room, expected));
+  }
+
+  #rawScanAt(
+    ptr: number,
+    bytes: Uint8Array,
+    room: { series: number; samples: number; metadata: number },
+    expected: boolean | undefined,
+  ): void {
     const done = this.kernel.exports.scanWriteRequest(
-      this.#input.place(bytes, 0x0a),
+      ptr,
       bytes.length,
       this.#rows.room(room.series * ROW_BYTES, 0xc1),
       room.series,
@@ -97,7 +106,7 @@ export class Differential {
     );
     // A series with both kinds is refused by the validation alone, and what follows it was not looked at.
     if (expected !== undefined) assert.equal(done, expected ? 1 : 0, 'the scan agrees with the validation');
-    for (const region of [this.#input, this.#rows, this.#timestamps, this.#values, this.#metadata]) {
+    for (const region of [this.#rows, this.#timestamps, this.#values, this.#metadata]) {
       region.assertIntact('scan');
     }
     this.#scratch.assertIntact('scan');
@@ -124,31 +133,71 @@ export class Differential {
   }
 
   #compareWritten(expected: ExactRequest): void {
-    const capacity = this.#output.read(0).length + 4 * INPUT_BYTES_MAX;
-    const written = this.kernel.encodeSeries(this.#columns, {
-      first: 0,
-      slots: ALL_SLOTS,
-      suffixPtr: 0,
-      suffixLength: 0,
-      suffixLabels: 0,
-      dst: this.#output.room(capacity, 0x77),
-      capacity,
-      rowsMax: 1e9,
-      labelsMax: 1e9,
-    });
-    this.#output.assertIntact('encode');
+    const capacity = 4 * INPUT_BYTES_MAX;
+    const written = this.#encode({ first: 0, capacity });
     const timeseries = expected.timeseries.filter(
       ({ samples, histograms, exemplars }) => samples.length + histograms.length + exemplars.length > 0,
     );
     assert.equal(written.next, expected.timeseries.length);
     assert.equal(written.counts.series, timeseries.length);
-    const again = decodeExact(this.#output.read(written.bytes));
+    const whole = this.#output.read(written.bytes);
+    const again = decodeExact(whole);
     assert.ok(again !== undefined, 'what was written is a WriteRequest');
     assertSame(
       ExactWriteRequest.encode(again).finish(),
       ExactWriteRequest.encode({ timeseries }).finish(),
       'written series',
     );
+    // Some size below that of a usual request, so that series do not fit, or only in parts.
+    const small = 20 + ((whole.length * 131) % 400);
+    this.#compareBlocks(whole, small);
+    this.#compareCut(written.counts, small);
+  }
+
+  #encode(options: Pick<EncodeOptions, 'first' | 'capacity' | 'firstSample'>): Encoded {
+    const encoded = this.kernel.encodeSeries(this.#columns, {
+      slots: ALL_SLOTS,
+      suffixPtr: 0,
+      suffixLength: 0,
+      suffixLabels: 0,
+      dst: this.#output.room(options.capacity, 0x77),
+      rowsMax: 1e9,
+      labelsMax: 1e9,
+      ...options,
+    });
+    this.#output.assertIntact('encode');
+    assert.ok(encoded.bytes <= options.capacity);
+    return encoded;
+  }
+
+  /** Blocks of this capacity one after another are the whole, but for the series that fit into none. */
+  #compareBlocks(whole: Uint8Array, capacity: number): void {
+    const blocks: Uint8Array[] = [];
+    let fits = true;
+    for (let first = 0; first < this.#columns.seriesCount; ) {
+      const { bytes, next } = this.#encode({ first, capacity });
+      blocks.push(this.#output.read(bytes));
+      const stuck = bytes === 0 && next === first;
+      fits &&= !stuck;
+      first = stuck ? next + 1 : next;
+    }
+    if (fits) assertSame(Buffer.concat(blocks), whole, 'blocks one after another');
+  }
+
+  /** Cut series hold every sample once, and what else they have goes with the last part. */
+  #compareCut(counts: Counts, capacity: number): void {
+    const sum = { ...noCounts };
+    for (let first = 0, firstSample = 0; first < this.#columns.seriesCount; ) {
+      const step = this.#encode({ first, firstSample, capacity });
+      addCounts(sum, step.counts);
+      const went = step.bytes > 0 || step.next > first;
+      if (!went) return; // labels or histograms alone are longer
+      assert.ok(decodeExact(this.#output.read(step.bytes)) !== undefined, 'a part is a WriteRequest');
+      first = step.next;
+      firstSample = step.nextSample;
+    }
+    const { samples, histograms, exemplars } = sum;
+    assert.deepEqual({ ...counts, samples, histograms, exemplars }, counts);
   }
 
   /** Decodes what may be a snappy block. */
@@ -169,6 +218,7 @@ export class Differential {
     });
     assert.deepEqual(outcomes[1], outcomes[0]);
     const [outcome] = outcomes;
+    this.#snappyAtEdge(block, outcome!);
     if (typeof expected === 'string') {
       this.refused++;
       assert.ok(!Buffer.isBuffer(outcome), `accepted, but the reference says: ${expected}`);
@@ -181,6 +231,17 @@ export class Differential {
     if (!endsWithShortLongLiteral(block)) assertSame(uncompress(block), expected, 'snappyjs');
   }
 
+  #snappyAtEdge(block: Uint8Array, expected: Buffer | { code: number; at: number }): void {
+    const { kernel } = this;
+    const capacity = Buffer.isBuffer(expected) ? expected.length : INPUT_BYTES_MAX;
+    const dst = this.#output.room(capacity, 0x3c);
+    atEdge(kernel.memory, block, (src) => {
+      const length = kernel.snappyDecode(src, block.length, dst, capacity);
+      this.#output.assertIntact('snappy decode');
+      assert.equal(length, Buffer.isBuffer(expected) ? expected.length : -1);
+    });
+  }
+
   /** Compresses, and has both others decompress it. */
   snappyRoundTrip(content: Uint8Array): Uint8Array {
     const src = this.#input.place(content, 0x00);
@@ -188,16 +249,15 @@ export class Differential {
     const block = this.#output.read(this.kernel.snappyEncode(src, content.length, dst));
     this.#input.assertIntact('snappy encode');
     this.#output.assertIntact('snappy encode');
+    atEdge(this.kernel.memory, content, (edge) => {
+      const again = this.#output.read(this.kernel.snappyEncode(edge, content.length, dst));
+      assertSame(again, block, 'encoded at the end of the memory');
+    });
     assertSame(uncompress(block), content, 'snappyjs of the kernel');
     this.snappyBlock(block);
     this.snappyBlock(compress(content));
     return block;
   }
-}
-
-function assertSame(actual: Uint8Array, expected: Uint8Array, what: string): void {
-  if (Buffer.compare(actual, expected) === 0) return;
-  assert.equal(Buffer.from(actual).toString('hex'), Buffer.from(expected).toString('hex'), what);
 }
 
 /** protobufjs skips unknown varints of any length; ten bytes that go on are too long for the kernel. */
@@ -208,50 +268,4 @@ function isLongVarint(bytes: Uint8Array, at: number, code: number): boolean {
 /** snappyjs reads four bytes for every length of its own, though there may be fewer: the end is refused by mistake. */
 function endsWithShortLongLiteral(block: Uint8Array): boolean {
   return block.subarray(-6).some((byte) => (byte & 3) === 0 && byte >> 2 >= 60);
-}
-
-function compareCounts(found: WriteRequestFound, { timeseries, metadata }: ExactRequest): void {
-  const sum = (count: (series: ExactSeries) => number) =>
-    timeseries.reduce((total, series) => total + count(series), 0);
-  const hasData = (series: ExactSeries) =>
-    series.samples.length + series.histograms.length + series.exemplars.length > 0;
-  assert.deepEqual(found, {
-    counts: {
-      series: timeseries.length,
-      samples: sum(({ samples }) => samples.length),
-      histograms: sum(({ histograms }) => histograms.length),
-      exemplars: sum(({ exemplars }) => exemplars.length),
-      metadata: metadata.length,
-    },
-    labels: sum(({ labels }) => labels.length),
-    seriesWithSamples: timeseries.filter(({ samples }) => samples.length > 0).length,
-    everySeriesHasData: timeseries.every(hasData),
-  });
-}
-
-function compareSeries(kernel: Kernel, columns: Columns, index: number, expected: ExactSeries): void {
-  const row = columns.row(index);
-  const memory = kernel.memory.bytes();
-  const slice = (ptr: number, length: number) => memory.slice(ptr, ptr + length);
-  const { labels, samples, histograms, exemplars } = expected;
-  // Encoded by protobufjs the labels are canonical; so must those of the row be, byte for byte.
-  assertSame(
-    slice(row.labelsPtr, row.labelsLength),
-    ExactTimeSeries.encode({ labels }).finish(),
-    `labels of series ${index}`,
-  );
-  assertSame(
-    ExactTimeSeries.encode(ExactTimeSeries.decode(slice(row.restPtr, row.restLength))).finish(),
-    ExactTimeSeries.encode({ exemplars, histograms }).finish(),
-    `rest of series ${index}`,
-  );
-  assert.equal(row.labelCount, labels.length);
-  assert.equal(row.sampleCount, samples.length);
-  assert.equal(row.histograms, histograms.length);
-  assert.equal(row.exemplars, exemplars.length);
-  for (const [nth, sample] of samples.entries()) {
-    assert.equal(columns.valueBits(row.sampleStart + nth), bigintOf(sample.value));
-    assert.equal(columns.timestampMs(row.sampleStart + nth), BigInt.asIntN(64, bigintOf(sample.timestamp)));
-  }
-  assert.equal(columns.slot(index), Number(kernel.xxh64(row.labelsPtr, row.labelsLength) & 31n));
 }

@@ -1,4 +1,7 @@
-/** Regions of kernel memory with canaries on both sides: what the kernels must not touch, and must not depend on. */
+/**
+ * Regions of kernel memory that show when a kernel leaves them: with canaries on both sides, which must neither change
+ * nor matter, or at the end of the memory, where reading one byte too much is a trap.
+ */
 import assert from 'node:assert/strict';
 import type { KernelMemory } from '../../../src/kernel/memory.ts';
 
@@ -45,9 +48,24 @@ export class Guarded {
   assertIntact(what: string): void {
     const bytes = this.#memory.bytes();
     const end = this.ptr + this.#length;
+    const touched = (at: number) => bytes[at] !== this.#canary;
     for (let i = 1; i <= CANARY_BYTES; i++) {
-      assert.equal(bytes[this.ptr - i], this.#canary, `${what}: byte ${-i} before the region was written`);
-      assert.equal(bytes[end + i - 1], this.#canary, `${what}: byte ${i - 1} behind the region was written`);
+      if (touched(this.ptr - i)) assert.fail(`${what}: byte ${-i} before the region was written`);
+      if (touched(end + i - 1)) assert.fail(`${what}: byte ${i - 1} behind the region was written`);
     }
   }
+}
+
+/** The page that is never handed out. */
+const EDGE_BYTES_MAX = 65536;
+
+/** Runs `use` with the content as the last bytes of the memory; not at all when it is longer than the guard page. */
+export function atEdge(memory: KernelMemory, content: Uint8Array, use: (ptr: number) => void): void {
+  if (content.length > EDGE_BYTES_MAX) return;
+  const bytes = memory.bytes();
+  const ptr = bytes.length - content.length;
+  bytes.set(content, ptr);
+  use(ptr);
+  // Fresh memory is taken for zero when the page is no longer the last one.
+  memory.bytes().fill(0, ptr, ptr + content.length);
 }
