@@ -288,6 +288,10 @@ export class App implements Intake {
     }
   }
 
+  get hasRoom(): boolean {
+    return this.#engine?.hasRoom ?? false;
+  }
+
   /** Takes a body unless every destination is full and nothing may be dropped. */
   submit(body: Body): Promise<Verdict> {
     if (this.#engine === undefined)

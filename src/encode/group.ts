@@ -99,7 +99,7 @@ export class GroupEncoder {
    */
   decodeTarget(rawLength: number): number | undefined {
     const [first] = this.#builders;
-    if (this.options.codec !== 'zstd' || this.options.parallel !== 1 || first === undefined) return undefined;
+    if (this.options.parallel !== 1 || first === undefined) return undefined;
     return rawLength <= first.room ? first.tailEnd : undefined;
   }
 

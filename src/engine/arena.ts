@@ -15,12 +15,13 @@ const SPARE_SLABS_MAX = 8;
 export interface Slice {
   readonly slab: number;
   readonly offset: number;
-  readonly bytes: Uint8Array;
+  readonly length: number;
 }
 
 interface Slab {
   readonly index: number;
   readonly memory: SharedArrayBuffer;
+  readonly bytes: Uint8Array;
   used: number;
   alive: number;
 }
@@ -52,13 +53,23 @@ export class Arena {
     yield* this.#slabs.values();
   }
 
-  allocate(byteLength: number): Slice {
-    const slab = this.#slabWith(byteLength);
+  /** Keeps a copy of the bytes until `free`. */
+  store(bytes: Uint8Array): Slice {
+    const length = bytes.byteLength;
+    const slab = this.#slabWith(length);
     const offset = slab.used;
+    slab.bytes.set(bytes, offset);
     // 8-byte alignment: the next body starts on a word, which the copies into linear memory like.
-    slab.used += (byteLength + 7) & ~7;
+    slab.used += (length + 7) & ~7;
     slab.alive++;
-    return { slab: slab.index, offset, bytes: new Uint8Array(slab.memory, offset, byteLength) };
+    return { slab: slab.index, offset, length };
+  }
+
+  /** The stored bytes, in place. */
+  bytesOf({ slab, offset, length }: Slice): Uint8Array {
+    const found = this.#slabs.get(slab);
+    assert(found !== undefined, `slab ${slab} is there`);
+    return found.bytes.subarray(offset, offset + length);
   }
 
   free(slice: Slice): void {
@@ -83,7 +94,8 @@ export class Arena {
 
   #add(byteLength: number): Slab {
     const memory = new SharedArrayBuffer((byteLength + 7) & ~7);
-    const slab: Slab = { index: this.#nextIndex++, memory, used: 0, alive: 0 };
+    const bytes = new Uint8Array(memory);
+    const slab: Slab = { index: this.#nextIndex++, memory, bytes, used: 0, alive: 0 };
     this.#slabs.set(slab.index, slab);
     this.#bytes += memory.byteLength;
     this.#listener.added(slab.index, memory);

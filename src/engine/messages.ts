@@ -29,15 +29,19 @@ export interface EngineConfig {
   readonly bodyBytesMax: number;
 }
 
+/** What bodies have in common; nearly always one a message. */
+export interface BodyFormat {
+  readonly encoding: BodyEncoding;
+  readonly protocol: string;
+  readonly extraLabels: readonly Label[];
+}
+
 /** A body in the shared slabs. Ids rise by one in the order of admission. */
-export interface BodyRef {
+export interface BodyRef extends BodyFormat {
   readonly id: number;
   readonly slab: number;
   readonly offset: number;
   readonly length: number;
-  readonly encoding: BodyEncoding;
-  readonly protocol: string;
-  readonly extraLabels: readonly Label[];
 }
 
 /** How far a lane of a group has come. After a crash the next engine starts there: nothing is sent twice or left out. */
@@ -53,7 +57,12 @@ export type ToEngine =
       /** [group][lane]; absent at a change of configuration, where every lane starts with what comes next. */
       readonly progress?: readonly (readonly Progress[])[];
     }
-  | { readonly kind: 'bodies'; readonly bodies: readonly BodyRef[] }
+  | {
+      readonly kind: 'bodies';
+      /** id, slab, offset, length and index of the format, body after body: objects cost more than small bodies do. */
+      readonly fields: readonly number[];
+      readonly formats: readonly BodyFormat[];
+    }
   | { readonly kind: 'flush'; readonly ticket: number };
 
 export interface BlockMessage {
@@ -72,19 +81,24 @@ export interface BlockMessage {
   readonly progress: Progress;
 }
 
-/** The verdict on a body, without prose where all is well. */
-export type VerdictMessage =
-  | { readonly id: number; readonly counts: Counts }
-  | {
-      readonly id: number;
-      readonly status: 400 | 413;
-      readonly reason: 'malformed' | 'too_large';
-      readonly error: string;
-    };
+export const BODY_FIELDS = 5;
+
+/** A body that is refused. */
+export interface Refusal {
+  readonly id: number;
+  readonly status: 400 | 413;
+  readonly reason: 'malformed' | 'too_large';
+  readonly error: string;
+}
+
+/** What became of a body. */
+export type Judged = { readonly id: number; readonly counts: Counts } | Refusal;
 
 export interface FromEngine {
   readonly kind: 'done';
-  readonly verdicts: readonly VerdictMessage[];
+  /** id, series, samples, histograms, exemplars and metadata of accepted bodies, one after another. */
+  readonly accepted: readonly number[];
+  readonly refused: readonly Refusal[];
   readonly blocks: readonly BlockMessage[];
   /** Every body with a smaller id has left the engine; undefined while it holds none. */
   readonly heldFrom: number | undefined;
@@ -114,3 +128,5 @@ export interface EngineStart {
   readonly module: WebAssembly.Module;
   readonly current: SharedArrayBuffer;
 }
+
+export const ACCEPTED_FIELDS = 6;

@@ -11,14 +11,7 @@ import type { BodyEncoding, Label } from '../model/body.ts';
 import { SeriesTable } from '../series/table.ts';
 import { messageOf } from '../util/error.ts';
 import { encodeVarint } from '../util/varint.ts';
-import type {
-  BlockMessage,
-  BodyRef,
-  EngineConfig,
-  EngineStats,
-  Progress,
-  VerdictMessage,
-} from './messages.ts';
+import type { BlockMessage, BodyRef, EngineConfig, EngineStats, Judged, Progress } from './messages.ts';
 
 /** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
 const ZSTD_WINDOW_LOG_MAX = 25;
@@ -28,7 +21,7 @@ const SWEEP_EVERY_MS = 10 * 60_000;
 const SWEEPS_KEPT = 6;
 
 /** What is wrong with a body, for the client. */
-interface Refusal {
+interface Flaw {
   readonly status: 400 | 413;
   readonly reason: 'malformed' | 'too_large';
   readonly error: string;
@@ -89,7 +82,7 @@ export class Pipeline {
   }
 
   /** `wire` is only read during the call. */
-  accept(body: BodyRef, wire: Uint8Array, nowMs: number): VerdictMessage {
+  accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
     this.#nextBody = body.id + 1;
     this.#forgetIdle(nowMs);
     const decoded = this.#decode(wire, body.encoding);
@@ -151,7 +144,7 @@ export class Pipeline {
     this.#table.sweep(Math.max(0, this.#table.epoch - SWEEPS_KEPT));
   }
 
-  #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Refusal {
+  #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Flaw {
     if (wire.byteLength > this.#config.bodyBytesMax) return this.#tooLarge('the body', wire.byteLength);
     if (encoding === 'zstd-or-snappy') {
       const zstd = this.#decodeZstd(wire);
@@ -164,7 +157,7 @@ export class Pipeline {
     return this.#decodeZstd(wire);
   }
 
-  #decodeSnappy(wire: Uint8Array): Decoded | Refusal {
+  #decodeSnappy(wire: Uint8Array): Decoded | Flaw {
     const src = this.#reserve(this.#input, wire.byteLength);
     this.#kernel.memory.bytes().set(wire, src);
     const rawLength = this.#kernel.snappyDecodedLength(src, wire.byteLength);
@@ -183,7 +176,7 @@ export class Pipeline {
     };
   }
 
-  #decodeZstd(wire: Uint8Array): Decoded | Refusal {
+  #decodeZstd(wire: Uint8Array): Decoded | Flaw {
     let message: Buffer;
     try {
       message = zstdDecompressSync(wire, {
@@ -222,7 +215,7 @@ export class Pipeline {
     return region.ptr;
   }
 
-  #tooLarge(what: string, byteLength?: number): Refusal {
+  #tooLarge(what: string, byteLength?: number): Flaw {
     const size = byteLength === undefined ? 'more' : `${byteLength} bytes`;
     return {
       status: 413,
@@ -286,7 +279,7 @@ function least(values: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-function malformed(error: string): Refusal {
+function malformed(error: string): Flaw {
   return { status: 400, reason: 'malformed', error };
 }
 

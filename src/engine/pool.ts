@@ -12,29 +12,39 @@ import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import { Arena, type Slice } from './arena.ts';
-import type {
-  BlockMessage,
-  BodyRef,
-  EngineConfig,
-  EngineStart,
-  EngineStats,
-  FromEngine,
-  Progress,
-  ToEngine,
-  VerdictMessage,
+import {
+  ACCEPTED_FIELDS,
+  type BlockMessage,
+  type BodyFormat,
+  type EngineConfig,
+  type EngineStart,
+  type EngineStats,
+  type FromEngine,
+  type Progress,
+  type Refusal,
+  type ToEngine,
 } from './messages.ts';
 
 /** A second `bodies` message lies ready while the engine works on the first, so that it never waits for the main thread. */
 const BATCHES_IN_FLIGHT_MAX = 2;
+/**
+ * Waking the engine costs more than the work on a small body (25 µs against 2), so small bodies that come in quick
+ * succession wait for others: until there are this many bytes, or this long since the last message.
+ */
+const GATHER_BYTES = 32 * 1024;
+const GATHER_MS = 1;
+/** Compressed bytes that may wait for the engine, some 50 ms of its work, before the limiter counts them. */
+const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 /** A body that was in work at this many deaths of the engine is refused. */
 const DEATHS_MAX = 2;
 /** The pause before the n-th restart in a row is 2^(n-1) × this; a death at the first body of all is a broken build. */
 const RESTART_DELAY_MS = 50;
 const RESTART_DELAY_MS_MAX = 5_000;
 
-interface Held {
-  readonly ref: BodyRef;
-  readonly slice: Slice;
+/** Lives until the body's block is full, so it is kept small: thousands of them are alive under many small requests. */
+interface Held extends Slice {
+  readonly id: number;
+  readonly format: BodyFormat;
   readonly client: string;
   readonly receivedMs: number;
   deaths: number;
@@ -67,9 +77,15 @@ export class EnginePool implements Intake {
   #generation = 1;
   #activeGeneration = 1;
   #progress: Progress[][] = [];
-  #outbox: BodyRef[] = [];
+  #outbox: Held[] = [];
+  #lastFormat: BodyFormat | undefined;
   #batchesInFlight = 0;
-  #flushScheduled = false;
+  #outboxBytes = 0;
+  /** Bytes of the bodies that are not judged yet. */
+  #backlogBytes = 0;
+  #sentMs = 0;
+  #sendPlanned = false;
+  #cancelGather: (() => void) | undefined;
   #nextId = 1;
   #nextSeq = 1;
   #nextTicket = 1;
@@ -111,6 +127,10 @@ export class EnginePool implements Intake {
     return this.#held.size;
   }
 
+  get hasRoom(): boolean {
+    return this.#backlogBytes < BACKLOG_BYTES_MAX;
+  }
+
   submit(body: Body): Promise<Verdict> {
     if (this.#closed) {
       return Promise.resolve({
@@ -122,29 +142,37 @@ export class EnginePool implements Intake {
         retryAfterS: 5,
       });
     }
-    const slice = this.#arena.allocate(body.bytes.byteLength);
-    slice.bytes.set(body.bytes);
-    const ref: BodyRef = {
-      id: this.#nextId++,
-      slab: slice.slab,
-      offset: slice.offset,
-      length: body.bytes.byteLength,
-      encoding: body.encoding,
-      protocol: body.protocol,
-      extraLabels: body.extraLabels,
-    };
+    const { slab, offset, length } = this.#arena.store(body.bytes);
     return new Promise((settle) => {
-      this.#held.set(ref.id, {
-        ref,
-        slice,
+      const held: Held = {
+        slab,
+        offset,
+        length,
+        id: this.#nextId++,
+        format: this.#formatOf(body),
         client: body.client,
         receivedMs: this.#ports.clock.monotonicMs(),
         deaths: 0,
         settle,
-      });
-      this.#outbox.push(ref);
+      };
+      this.#held.set(held.id, held);
+      this.#outbox.push(held);
+      this.#backlogBytes += length;
+      this.#outboxBytes += length;
       this.#schedule();
     });
+  }
+
+  /** The format of the last body when this one has the same, so that a message holds each once. */
+  #formatOf({ encoding, protocol, extraLabels }: Body): BodyFormat {
+    const last = this.#lastFormat;
+    const isSame =
+      last?.encoding === encoding &&
+      last.protocol === protocol &&
+      last.extraLabels.length === 0 &&
+      extraLabels.length === 0;
+    if (!isSame) this.#lastFormat = { encoding, protocol, extraLabels };
+    return this.#lastFormat!;
   }
 
   /** Blocks that are begun are finished under the old configuration first. Returns the new generation. */
@@ -176,18 +204,29 @@ export class EnginePool implements Intake {
 
   /** Bodies that arrive in one turn of the event loop go over in one message. */
   #schedule(): void {
-    if (this.#flushScheduled || this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
-    this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.#send();
-    });
+    if (this.#sendPlanned || this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
+    if (this.#outboxBytes >= GATHER_BYTES || this.#ports.clock.monotonicMs() - this.#sentMs >= GATHER_MS) {
+      this.#sendPlanned = true;
+      setImmediate(() => {
+        this.#sendPlanned = false;
+        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.#send();
+      });
+    } else {
+      this.#cancelGather ??= this.#ports.clock.after(GATHER_MS, () => {
+        this.#cancelGather = undefined;
+        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.#send();
+      });
+    }
   }
 
   #send(): void {
     if (this.#outbox.length === 0 || this.#worker === undefined) return;
-    this.#post({ kind: 'bodies', bodies: this.#outbox });
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
+    this.#post(bodiesMessage(this.#outbox));
     this.#outbox = [];
+    this.#outboxBytes = 0;
+    this.#sentMs = this.#ports.clock.monotonicMs();
     this.#batchesInFlight++;
   }
 
@@ -215,7 +254,7 @@ export class EnginePool implements Intake {
     assert(active !== undefined, 'there is always a configuration in force');
     this.#post({ kind: 'configure', generation: active[0], config: active[1], progress: this.#progress });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
-    this.#outbox = [...this.#held.values()].map((held) => held.ref);
+    this.#outbox = [...this.#held.values()];
     this.#batchesInFlight = 0;
     this.#send();
     for (const [generation, config] of newer) this.#post({ kind: 'configure', generation, config });
@@ -231,7 +270,17 @@ export class EnginePool implements Intake {
       this.#resetProgress();
     }
     for (const block of message.blocks) this.#onBlock(block);
-    for (const verdict of message.verdicts) this.#onVerdict(verdict);
+    const { accepted } = message;
+    for (let at = 0; at < accepted.length; at += ACCEPTED_FIELDS) {
+      this.#onAccepted(accepted[at]!, {
+        series: accepted[at + 1]!,
+        samples: accepted[at + 2]!,
+        histograms: accepted[at + 3]!,
+        exemplars: accepted[at + 4]!,
+        metadata: accepted[at + 5]!,
+      });
+    }
+    for (const refusal of message.refused) this.#onRefused(refusal);
     this.#releaseBefore(message.heldFrom ?? this.#firstUnsettled());
     this.#batchesInFlight -= message.batches;
     for (const ticket of message.tickets) {
@@ -255,18 +304,20 @@ export class EnginePool implements Intake {
     });
   }
 
-  #onVerdict(message: VerdictMessage): void {
-    const held = this.#held.get(message.id);
+  #onAccepted(id: number, counts: Counts): void {
+    const held = this.#held.get(id);
+    // Acknowledged before the engine was started again.
     if (held?.settle === undefined) return;
-    const settle = held.settle;
-    held.settle = undefined;
-    if ('counts' in message) {
-      this.#ports.onAccepted(message.counts);
-      settle({ ok: true, counts: message.counts });
-    } else {
-      this.#release(held);
-      settle({ ok: false, status: message.status, reason: message.reason, error: message.error });
-    }
+    this.#ports.onAccepted(counts);
+    this.#takeSettle(held)({ ok: true, counts });
+  }
+
+  #onRefused({ id, status, reason, error }: Refusal): void {
+    const held = this.#held.get(id);
+    if (held?.settle === undefined) return;
+    const settle = this.#takeSettle(held);
+    this.#release(held);
+    settle({ ok: false, status, reason, error });
   }
 
   #firstUnsettled(): number {
@@ -282,8 +333,8 @@ export class EnginePool implements Intake {
   }
 
   #release(held: Held): void {
-    this.#held.delete(held.ref.id);
-    this.#arena.free(held.slice);
+    this.#held.delete(held.id);
+    this.#arena.free(held);
   }
 
   #resetProgress(): void {
@@ -314,14 +365,36 @@ export class EnginePool implements Intake {
   }
 
   #quarantine(held: Held): void {
-    this.#ports.onQuarantined(held.slice.bytes.slice(), held.client);
-    held.settle?.({
-      ok: false,
-      status: 400,
-      reason: 'quarantined',
-      error:
-        'cannot process the request: it made the engine fail twice; it was kept in the quarantine directory, please report it',
-    });
+    this.#ports.onQuarantined(this.#arena.bytesOf(held).slice(), held.client);
+    if (held.settle !== undefined) {
+      this.#takeSettle(held)({
+        ok: false,
+        status: 400,
+        reason: 'quarantined',
+        error:
+          'cannot process the request: it made the engine fail twice; it was kept in the quarantine directory, please report it',
+      });
+    }
     this.#release(held);
   }
+
+  #takeSettle(held: Held): (verdict: Verdict) => void {
+    const { settle } = held;
+    assert(settle !== undefined, 'a body is judged once');
+    held.settle = undefined;
+    this.#backlogBytes -= held.length;
+    return settle;
+  }
+}
+
+function bodiesMessage(bodies: readonly Held[]): ToEngine {
+  const fields: number[] = [];
+  const formats: BodyFormat[] = [];
+  for (const { id, slab, offset, length, format } of bodies) {
+    // The last one is nearly always it.
+    let index = formats.lastIndexOf(format);
+    if (index < 0) index = formats.push(format) - 1;
+    fields.push(id, slab, offset, length, index);
+  }
+  return { kind: 'bodies', fields, formats };
 }

@@ -3,7 +3,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Kernel } from '../kernel/kernel.ts';
 import { assert } from '../util/assert.ts';
 import { systemClock } from '../util/clock.ts';
-import type { BodyRef, EngineStart, FromEngine, ToEngine, VerdictMessage } from './messages.ts';
+import {
+  BODY_FIELDS,
+  type BodyRef,
+  type EngineStart,
+  type FromEngine,
+  type Refusal,
+  type ToEngine,
+} from './messages.ts';
 import { Pipeline } from './pipeline.ts';
 
 class EngineThread {
@@ -34,11 +41,11 @@ class EngineThread {
         this.#configure(message);
         break;
       case 'bodies':
-        this.#accept(message.bodies);
+        this.#accept(message);
         break;
       case 'flush':
         this.#flush(Number.POSITIVE_INFINITY);
-        this.#answer([], 0, [message.ticket]);
+        this.#answer({ tickets: [message.ticket] });
         break;
     }
   }
@@ -53,12 +60,12 @@ class EngineThread {
       this.#pipeline = new Pipeline(this.#kernel, config, progress);
     } else {
       this.#flush(Number.POSITIVE_INFINITY);
-      this.#answer([], 0, []);
+      this.#answer({});
       this.#pipeline.configure(config);
     }
     this.#generation = generation;
     this.#flushIntervalMs = config.flushIntervalMs;
-    this.#answer([], 0, []);
+    this.#answer({});
   }
 
   /** Wakes up when the oldest unfinished block has waited for a flush interval. */
@@ -70,7 +77,7 @@ class EngineThread {
     systemClock.after(waitMs, () => {
       this.#flushPlanned = false;
       this.#flush(systemClock.monotonicMs() - this.#flushIntervalMs);
-      this.#answer([], 0, []);
+      this.#answer({});
     });
   }
 
@@ -81,28 +88,43 @@ class EngineThread {
     this.#current[0] = 0;
   }
 
-  #accept(bodies: readonly BodyRef[]): void {
-    const verdicts: VerdictMessage[] = [];
-    for (const body of bodies) {
+  #accept({ fields, formats }: Extract<ToEngine, { kind: 'bodies' }>): void {
+    const accepted: number[] = [];
+    const refused: Refusal[] = [];
+    for (let at = 0; at < fields.length; at += BODY_FIELDS) {
+      const body: BodyRef = {
+        id: fields[at]!,
+        slab: fields[at + 1]!,
+        offset: fields[at + 2]!,
+        length: fields[at + 3]!,
+        ...formats[fields[at + 4]!]!,
+      };
       const slab = this.#slabs.get(body.slab);
       assert(slab !== undefined, `slab ${body.slab} was announced`);
       this.#current[0] = body.id;
       const wire = slab.subarray(body.offset, body.offset + body.length);
-      verdicts.push(this.#running.accept(body, wire, systemClock.monotonicMs()));
+      const judged = this.#running.accept(body, wire, systemClock.monotonicMs());
       this.#current[0] = 0;
+      if ('error' in judged) refused.push(judged);
+      else {
+        const { series, samples, histograms, exemplars, metadata } = judged.counts;
+        accepted.push(body.id, series, samples, histograms, exemplars, metadata);
+      }
     }
-    this.#answer(verdicts, 1, []);
+    this.#answer({ accepted, refused, batches: 1 });
   }
 
-  #answer(verdicts: VerdictMessage[], batches: number, tickets: number[]): void {
+  #answer(news: Partial<Pick<FromEngine, 'accepted' | 'refused' | 'batches' | 'tickets'>>): void {
     const blocks = this.#running.takeBlocks();
     const message: FromEngine = {
       kind: 'done',
-      verdicts,
+      accepted: [],
+      refused: [],
+      batches: 0,
+      tickets: [],
+      ...news,
       blocks,
       heldFrom: this.#running.heldFrom,
-      batches,
-      tickets,
       generation: this.#generation,
       stats: this.#running.stats,
     };

@@ -1,6 +1,6 @@
 /**
- * The concurrency limiter: bounds how many bodies are in memory and in the engine at a time. A request takes a token,
- * or waits in a first-in-first-out queue that is bounded by time and by count. Main thread; not shared.
+ * The concurrency limiter: bounds how many bodies are being read, and how many wait for a busy engine. A request takes a
+ * token, or waits in a first-in-first-out queue that is bounded by time and by count. Main thread; not shared.
  */
 import type { Clock } from '../util/clock.ts';
 import type { Counter, Meter } from '../util/meter.ts';

@@ -192,6 +192,8 @@ class Insert implements BodySink {
       verdict = Promise.reject(error);
     }
     this.#reader.release();
+    // The bytes are in the engine's memory now; only where those pile up does the limiter count them as well.
+    if (ports.intake.hasRoom) this.#giveToken();
     verdict.then(
       (result) => this.#answer(result),
       (error) => this.#broken(error),

@@ -55,6 +55,11 @@ export type Verdict =
 
 /** The seam between `ingest` and the engine. */
 export interface Intake {
+  /**
+   * Whether little waits for the engine: then the next body may come in before the last one is judged, which lets small
+   * bodies go to the engine together.
+   */
+  readonly hasRoom: boolean;
   /** Copies `body.bytes` before it returns the promise, so that the caller may reuse the memory at once. */
   submit(body: Body): Promise<Verdict>;
 }

@@ -27,14 +27,14 @@ test('slices keep their bytes while others come and go, and the engine sees the 
             continue;
           }
           fill = (fill + 1) % 251;
-          const slice = arena.allocate(step);
-          slice.bytes.fill(fill);
+          const slice = arena.store(new Uint8Array(step));
+          arena.bytesOf(slice).fill(fill);
           alive.push({ slice, fill });
         }
         for (const { slice, fill: expected } of alive) {
           const memory = slabs.get(slice.slab);
           assert.ok(memory !== undefined);
-          const seen = new Uint8Array(memory, slice.offset, slice.bytes.byteLength);
+          const seen = new Uint8Array(memory, slice.offset, slice.length);
           assert.ok(seen.every((byte) => byte === expected));
         }
       },
@@ -47,7 +47,7 @@ test('memory comes back: a steady flow of bodies needs a bounded number of slabs
   const { arena, slabs } = recordingArena();
   const alive: Slice[] = [];
   for (let round = 0; round < 5_000; round++) {
-    alive.push(arena.allocate(77_000));
+    alive.push(arena.store(new Uint8Array(77_000)));
     if (alive.length > 20) arena.free(alive.shift()!);
   }
   assert.ok(slabs.size <= 12, `${slabs.size} slabs`);
@@ -56,7 +56,7 @@ test('memory comes back: a steady flow of bodies needs a bounded number of slabs
 
 test('a large body gets a slab of its own, which goes with it', () => {
   const { arena, slabs } = recordingArena();
-  const slice = arena.allocate(32 * 1024 * 1024);
+  const slice = arena.store(new Uint8Array(32 * 1024 * 1024));
   assert.equal(slabs.size, 1);
   arena.free(slice);
   assert.equal(slabs.size, 0);
@@ -65,7 +65,7 @@ test('a large body gets a slab of its own, which goes with it', () => {
 
 test('freeing twice is caught', () => {
   const { arena } = recordingArena();
-  const slice = arena.allocate(600_000);
+  const slice = arena.store(new Uint8Array(600_000));
   arena.free(slice);
   assert.throws(() => arena.free(slice), /freed twice/);
 });

@@ -78,6 +78,9 @@ export class FakeIntake implements Intake {
   readonly bodies: Body[] = [];
   judge: (body: Body) => Verdict | Promise<Verdict> = () => verdictOf({ series: 1, samples: 1 });
 
+  /** Tests of the limiter set it to false: tokens are kept until the verdict then. */
+  hasRoom = false;
+
   submit(body: Body): Promise<Verdict> {
     const kept = { ...body, bytes: new Uint8Array(body.bytes) };
     this.bodies.push(kept);
