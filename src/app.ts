@@ -148,11 +148,11 @@ export class App implements Intake {
     this.#planAdapt();
     const { log } = this.#ports;
     for (const warning of this.#config.warnings) log.warn(formatProblem(warning));
-    log.info('started: takes remote write at /api/v1/write, shows its state at /', {
-      version,
-      urls: this.urls,
-      destinations: this.#outlets.map(({ name, shownUrl }) => `${name} (${shownUrl})`),
-    });
+    const destinations = this.#outlets.map(({ name, shownUrl }) => `${name} (${shownUrl})`);
+    log.info('started', { version, listens: this.urls, destinations });
+    const [url] = this.urls;
+    log.info(`look at ${url}/ for where every sample went, and at ${url}/metrics`);
+    log.info(`next: let Prometheus write here, remote_write: [{url: "${url}/api/v1/write"}]`);
   }
 
   /**

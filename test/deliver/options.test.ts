@@ -20,5 +20,6 @@ test('whatever holds a secret is of the secret kind', () => {
     'headers',
     'oauth2.clientSecret',
     'oauth2.endpointParams',
+    'proxyURL',
   ]);
 });
