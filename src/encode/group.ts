@@ -8,7 +8,7 @@ import type { Columns, Encoded, Kernel } from '../kernel/kernel.ts';
 import { ALL_SLOTS, type Codec, type SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
 import { BlockBuilder, type BuiltBlock } from './builder.ts';
-import { type BlockLimits, type Lane, pickLane } from './lane.ts';
+import { type BlockLimits, isWorthVerbatim, type Lane, pickLane } from './lane.ts';
 import type { Parcel } from './parcel.ts';
 
 export interface GroupOptions {
@@ -100,6 +100,7 @@ export class GroupEncoder {
   decodeTarget(rawLength: number): number | undefined {
     const [first] = this.#builders;
     if (this.options.parallel !== 1 || first === undefined) return undefined;
+    if (this.options.codec === 'snappy' && isWorthVerbatim(rawLength)) return undefined;
     return rawLength <= first.room ? first.tailEnd : undefined;
   }
 

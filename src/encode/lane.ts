@@ -33,6 +33,11 @@ const VERBATIM_RAW_BYTES_MIN = 32 * 1024;
 /** A block closes when it holds this many labels for each row of its limit: many labels make big blocks of few samples. */
 export const LABELS_PER_ROW_MAX = 10;
 
+/** Whether a snappy body of this length would go on as it came. */
+export function isWorthVerbatim(rawLength: number): boolean {
+  return rawLength >= VERBATIM_RAW_BYTES_MIN;
+}
+
 export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel): Lane {
   const untouched =
     parcel.suffixLength === 0 &&
@@ -46,5 +51,5 @@ export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel
     parcel.rawLength <= limits.rawBytesMax;
   if (!untouched || !fitsOneBlock) return 'column';
   if (config.codec === 'zstd') return 'join';
-  return parcel.elementsLength > 0 && parcel.rawLength >= VERBATIM_RAW_BYTES_MIN ? 'verbatim' : 'join';
+  return parcel.elementsLength > 0 && isWorthVerbatim(parcel.rawLength) ? 'verbatim' : 'join';
 }
