@@ -93,6 +93,7 @@ export class EnginePool implements Intake {
   #restartsInRow = 0;
   #restarts = 0;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #stats: EngineStats | undefined;
 
   constructor(config: EngineConfig, ports: PoolPorts) {
@@ -194,7 +195,12 @@ export class EnginePool implements Intake {
   }
 
   /** Takes no more bodies, puts all that were taken into blocks, and ends the thread. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     await this.flush();
     const worker = this.#worker;

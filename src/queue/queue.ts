@@ -107,6 +107,11 @@ export class DestinationQueue implements BlockSource {
       });
   }
 
+  /** Where unsent blocks wait for the next start. */
+  get directory(): string {
+    return this.#config.directory;
+  }
+
   get full(): boolean {
     return this.#memory.full;
   }

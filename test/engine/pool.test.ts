@@ -1,0 +1,206 @@
+/** The main thread's side of the engine, with the real thread, with one that dies once, and with one that dies of a body. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setEnvironmentData } from 'node:worker_threads';
+import snappy from 'snappyjs';
+import type { EngineConfig } from '../../src/engine/messages.ts';
+import { EnginePool } from '../../src/engine/pool.ts';
+import { compileKernel } from '../../src/kernel/kernel.ts';
+import type { Block } from '../../src/model/block.ts';
+import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { recordingLogger } from '../support/quiet-logger.ts';
+import { type Content, contentOf, decodeBlock, encodeRequest, type TestRequest } from './support/messages.ts';
+
+const kernelModule = compileKernel();
+
+function configOf(codec: 'snappy' | 'zstd', over: Partial<EngineConfig> = {}): EngineConfig {
+  return {
+    groups: [{ codec, level: 0, metadata: true, parallel: 1 }],
+    maxRowsPerBlock: 50,
+    maxBlockBytes: 1024 * 1024,
+    maxMetadataPerBlock: 5_000,
+    flushIntervalMs: 3_600_000,
+    bodyBytesMax: 1024 * 1024,
+    ...over,
+  };
+}
+
+/** Ten series of one request; `nth` makes them different from others. */
+function requestOf(nth: number, name = 'led'): TestRequest {
+  return {
+    series: Array.from({ length: 10 }, (_, series) => ({
+      labels: [
+        { name: '__name__', value: name },
+        { name: 'series', value: String(series) },
+      ],
+      points: [{ bits: BigInt(nth), timestamp: 1_790_000_000_000 + nth }],
+      exemplars: 0,
+    })),
+    metadata: [],
+  };
+}
+
+function setUp(t: TestContext, config: EngineConfig, worker?: string) {
+  const blocks: { generation: number; block: Block }[] = [];
+  const accepted: Counts = { ...noCounts };
+  const quarantined: string[] = [];
+  const log = recordingLogger();
+  const pool = new EnginePool(config, {
+    clock: systemClock,
+    log,
+    module: kernelModule,
+    onBlock: (_group, generation, block) => blocks.push({ generation, block }),
+    onAccepted: (counts) => addCounts(accepted, counts),
+    onQuarantined: (_body, client) => quarantined.push(client),
+    ...(worker !== undefined && { workerUrl: new URL(`./support/${worker}.ts`, import.meta.url) }),
+  });
+  // The timers of restarts keep no process alive.
+  const alive = setInterval(() => {}, 1_000);
+  t.after(async () => {
+    await pool.close();
+    clearInterval(alive);
+  });
+  const submit = (message: TestRequest, client = 'client'): Promise<Verdict> =>
+    pool.submit({
+      bytes: new Uint8Array(snappy.compress(encodeRequest(message))),
+      encoding: 'snappy-or-zstd',
+      protocol: 'promremotewrite',
+      extraLabels: [],
+      client,
+    });
+  const content = (): Content => {
+    const found: Content = new Map();
+    for (const { block } of blocks) decodeBlock(block, found);
+    return found;
+  };
+  return { pool, blocks, accepted, quarantined, log, submit, content };
+}
+
+const requests = Array.from({ length: 23 }, (_, nth) => requestOf(nth));
+
+test('bodies become blocks in their order, and their memory is given back', async (t) => {
+  const { pool, blocks, accepted, submit, content } = setUp(t, configOf('snappy'));
+  const verdicts = await Promise.all(requests.map((message) => submit(message)));
+  assert.ok(verdicts.every((verdict) => verdict.ok && verdict.counts.samples === 10));
+  assert.equal(accepted.samples, 230);
+  await pool.flush();
+  assert.deepEqual(content(), contentOf(requests));
+  assert.deepEqual(
+    blocks.map(({ block }) => block.seq),
+    blocks.map((_, index) => index + 1),
+  );
+  assert.equal(pool.heldBodies, 0);
+  assert.equal(pool.stats?.pending[0]?.samples, 0);
+  assert.equal(pool.hasRoom, true);
+});
+
+test('a refused body is told why, and leaves nothing behind', async (t) => {
+  const { pool, accepted } = setUp(t, configOf('snappy'));
+  const verdict = await pool.submit({
+    bytes: Uint8Array.of(3, 8, 1, 2, 3),
+    encoding: 'snappy-or-zstd',
+    protocol: 'promremotewrite',
+    extraLabels: [],
+    client: 'client',
+  });
+  assert.ok(!verdict.ok);
+  assert.deepEqual([verdict.status, verdict.reason], [400, 'malformed']);
+  assert.equal(pool.heldBodies, 0);
+  assert.deepEqual(accepted, noCounts);
+});
+
+test('an unfinished block goes out after the flush interval', async (t) => {
+  const config = configOf('snappy', { flushIntervalMs: 5 });
+  let arrived = () => {};
+  const block = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  const pool = new EnginePool(config, {
+    clock: systemClock,
+    log: recordingLogger(),
+    module: kernelModule,
+    onBlock: () => arrived(),
+    onAccepted: () => {},
+    onQuarantined: () => {},
+  });
+  t.after(() => pool.close());
+  await pool.submit({
+    bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(1)))),
+    encoding: 'snappy-or-zstd',
+    protocol: 'p',
+    extraLabels: [],
+    client: 'c',
+  });
+  await block;
+});
+
+for (const codec of ['snappy', 'zstd'] as const) {
+  test(`a death of the engine loses nothing and repeats nothing (${codec})`, async (t) => {
+    const deaths = new SharedArrayBuffer(4);
+    new Int32Array(deaths)[0] = 1;
+    setEnvironmentData('deaths-left', deaths);
+    setEnvironmentData('fatal-body', 17);
+    const { pool, accepted, quarantined, log, submit, content } = setUp(t, configOf(codec), 'dying-worker');
+    // The first ones are acknowledged before the death, some of them in blocks and some not.
+    for (const message of requests.slice(0, 12)) assert.ok((await submit(message)).ok);
+    const rest = requests.slice(12).map((message) => submit(message));
+    const flushed = pool.flush();
+    assert.ok((await Promise.all(rest)).every(({ ok }) => ok));
+    await flushed;
+    assert.equal(pool.restarts, 1);
+    assert.deepEqual(content(), contentOf(requests));
+    assert.equal(accepted.samples, 230);
+    assert.deepEqual(quarantined, []);
+    assert.equal(log.lines.filter(({ level }) => level === 'error').length, 1);
+    assert.equal(pool.heldBodies, 0);
+  });
+}
+
+test('a body that kills the engine twice is refused and set aside; the others get through', async (t) => {
+  const { pool, quarantined, accepted, submit, content } = setUp(t, configOf('snappy'), 'faulty-worker');
+  const before = submit(requests[0]!);
+  const deadly = submit(requestOf(99, 'deadly'), 'attacker');
+  const after = submit(requests[1]!);
+  const verdict = await deadly;
+  assert.ok(!verdict.ok);
+  assert.deepEqual([verdict.status, verdict.reason], [400, 'quarantined']);
+  assert.ok((await before).ok);
+  assert.ok((await after).ok);
+  await pool.flush();
+  assert.deepEqual(quarantined, ['attacker']);
+  assert.equal(pool.restarts, 2);
+  assert.deepEqual(content(), contentOf(requests.slice(0, 2)));
+  assert.equal(accepted.samples, 20);
+  assert.equal(pool.heldBodies, 0);
+  assert.equal(pool.hasRoom, true);
+});
+
+test('a new configuration counts for what comes after it, and blocks say which one they are of', async (t) => {
+  const { pool, blocks, submit, content } = setUp(t, configOf('snappy'));
+  const first = submit(requests[0]!);
+  const generation = pool.configure(configOf('zstd'));
+  const second = submit(requests[1]!);
+  await pool.flush();
+  assert.ok((await first).ok && (await second).ok);
+  assert.deepEqual(
+    blocks.map(({ generation: of, block }) => [of, block.codec]),
+    [
+      [1, 'snappy'],
+      [generation, 'zstd'],
+    ],
+  );
+  assert.equal(pool.generation, generation);
+  assert.deepEqual(content(), contentOf(requests.slice(0, 2)));
+});
+
+test('a closed engine has put everything into blocks and takes nothing more', async (t) => {
+  const { pool, submit, content } = setUp(t, configOf('snappy'));
+  const last = submit(requests[0]!);
+  await pool.close();
+  assert.ok((await last).ok);
+  assert.deepEqual(content(), contentOf(requests.slice(0, 1)));
+  const verdict = await submit(requests[1]!);
+  assert.ok(!verdict.ok);
+  assert.equal(verdict.status, 503);
+});

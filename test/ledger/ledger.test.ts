@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DestinationLedger, type LedgerColumn } from '../../src/ledger/ledger.ts';
+import { type Counts, noCounts } from '../../src/model/body.ts';
+
+const of = (samples: number, metadata = 0): Counts => ({ ...noCounts, samples, metadata });
+
+function sumOf(
+  columns: readonly LedgerColumn[],
+  kind: 'samples' | 'metadata',
+  left: readonly string[],
+): number {
+  return columns.reduce(
+    (sum, { column, counts }) => sum + (left.includes(column) ? counts[kind] : -counts[kind]),
+    0,
+  );
+}
+
+test('what came in is in exactly one column', () => {
+  const ledger = new DestinationLedger();
+  ledger.accept(of(100, 7), false);
+  ledger.recover(of(5));
+  ledger.route(of(60));
+  ledger.end('delivered', of(30));
+  ledger.end('rejected', of(10));
+  ledger.end('damaged', of(2));
+  ledger.end('dropped_queue_full', of(8));
+  // 60 routed + 5 recovered − 50 ended = 15 pending; 40 are still in the engine.
+  const columns = ledger.columns(of(40), of(15));
+  assert.equal(sumOf(columns, 'samples', ['received', 'recovered']), 0);
+  assert.equal(
+    sumOf(columns, 'metadata', ['received', 'recovered']),
+    0,
+    'metadata that nobody takes is withheld',
+  );
+  assert.equal(sumOf(ledger.wayToQueue(of(40)), 'samples', ['received']), 0);
+});
+
+test('a sample that vanished unbalances it', () => {
+  const ledger = new DestinationLedger();
+  ledger.accept(of(100), true);
+  ledger.route(of(99));
+  assert.equal(sumOf(ledger.columns(noCounts, of(99)), 'samples', ['received', 'recovered']), 1);
+});
+
+test('what a quarantined request had lost is found and booked', () => {
+  const ledger = new DestinationLedger();
+  ledger.accept(of(100, 3), true);
+  ledger.route(of(70, 3));
+  assert.deepEqual(ledger.unaccounted(of(20)), of(10));
+  ledger.quarantine(ledger.unaccounted(of(20)));
+  assert.deepEqual(ledger.unaccounted(of(20)), noCounts);
+  assert.equal(sumOf(ledger.wayToQueue(of(20)), 'samples', ['received']), 0);
+});

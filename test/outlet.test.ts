@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Destination } from '../src/config/config.ts';
+import { ConnectionStats } from '../src/deliver/connection-stats.ts';
+import { noCounts } from '../src/model/body.ts';
+import { Outlet } from '../src/outlet.ts';
+import { systemClock } from '../src/util/clock.ts';
+import { FakeMeter, valuesWith } from './deliver/support.ts';
+import { makeBlock } from './support/blocks.ts';
+import { recordingLogger } from './support/quiet-logger.ts';
+
+async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, directory?: string) {
+  const root = directory ?? (await mkdtemp(path.join(tmpdir(), 'sluice-outlet-')));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const meter = new FakeMeter();
+  const log = recordingLogger();
+  const values = valuesWith();
+  const destination = new Destination({ name: 'one', url, shownUrl: '1:secret-url', where: 'flag' }, values);
+  let asked = 0;
+  const outlet = new Outlet(
+    destination,
+    { queueDirectory: root, queueBytesMax, takesMetadata: false, compressLevel: 3 },
+    {
+      clock: systemClock,
+      log,
+      meter,
+      stats: new ConnectionStats(meter),
+      env: {},
+      onNeeds: () => asked++,
+      inEngine: () => noCounts,
+    },
+  );
+  await outlet.queue.open();
+  return { outlet, meter, log, root, asked: () => asked };
+}
+
+const NOWHERE = 'http://127.0.0.1:9/api/v1/write';
+
+test('it begins with one lane of the codec that its kind prefers', async (t) => {
+  const { outlet } = await outletTo(t, NOWHERE);
+  assert.deepEqual(outlet.needs, { codec: 'zstd', level: 3, metadata: false, parallel: 1 });
+  assert.equal(outlet.status().state, 'nothing sent yet');
+});
+
+test('a full queue drops where it may, and keeps where it must; both are counted', async (t) => {
+  const { outlet, meter, log } = await outletTo(t, NOWHERE, 1);
+  const at = { path: outlet.queue.directory, url: '1:secret-url' };
+  outlet.accept({ ...noCounts, samples: 9 });
+  outlet.push(makeBlock(2), true); // an empty queue takes a block of any size
+  outlet.push(makeBlock(3), true);
+  outlet.push(makeBlock(4), false);
+  const columns = Object.fromEntries(outlet.columns().map(({ column, counts }) => [column, counts.samples]));
+  assert.deepEqual([columns.received, columns.pending, columns.dropped_queue_full], [9, 6, 3]);
+  assert.equal(meter.value('vmagent_remotewrite_samples_dropped_total', at), 3);
+  assert.equal(meter.value('vmagent_remotewrite_queue_blocked', at), 1);
+  assert.equal(log.lines.filter(({ level }) => level === 'error').length, 1);
+});
+
+test('what cannot be sent at the stop is on disk, and is there after the next start', async (t) => {
+  const first = await outletTo(t, NOWHERE);
+  first.outlet.start();
+  first.outlet.push(makeBlock(5), true);
+  assert.equal(await first.outlet.stop(100), 1);
+  const next = await outletTo(t, NOWHERE, 1_000_000, first.root);
+  assert.equal(next.outlet.queue.pendingBlocks, 1);
+  assert.equal(next.outlet.queue.ledger.recovered.samples, 5);
+});
