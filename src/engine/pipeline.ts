@@ -7,7 +7,7 @@ import { type FinishedBlock, GroupEncoder } from '../encode/group.ts';
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
 import type { Columns, Kernel } from '../kernel/kernel.ts';
-import type { BodyEncoding, Label } from '../model/body.ts';
+import type { BodyEncoding, Counts, Label } from '../model/body.ts';
 import { SeriesTable } from '../series/table.ts';
 import { messageOf } from '../util/error.ts';
 import { encodeVarint } from '../util/varint.ts';
@@ -19,6 +19,14 @@ const ZSTD_WINDOW_LOG_MAX = 25;
 /** A series leaves the table when it was not seen for 6 to 7 of these: an hour bridges a restart of its target. */
 const SWEEP_EVERY_MS = 10 * 60_000;
 const SWEEPS_KEPT = 6;
+
+/**
+ * What a single request may hold. Real series take 30 bytes or more and real samples 12, so no request of a real sender
+ * within 32 MiB reaches these; empty ones of 2 bytes would make 40 times their size in rows and columns.
+ */
+const SERIES_MAX = 1_000_000;
+const SAMPLES_MAX = 4_000_000;
+const METADATA_MAX = 1_000_000;
 
 /** What is wrong with a body, for the client. */
 interface Flaw {
@@ -96,6 +104,8 @@ export class Pipeline {
         error: `cannot parse remote write request of ${decoded.rawLength} bytes at byte ${found.at}: ${found.error}`,
       };
     }
+    const excess = excessOf(found.counts);
+    if (excess !== undefined) return { id: body.id, status: 413, reason: 'too_large', error: excess };
     const suffix = this.#writeSuffix(body.extraLabels);
     const parcel: Parcel = {
       body: body.id,
@@ -277,6 +287,18 @@ export class Pipeline {
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** What a message has too much of; undefined when it can be taken. */
+function excessOf({ series, samples, metadata }: Counts): string | undefined {
+  const found = [
+    [series, SERIES_MAX, 'series'] as const,
+    [samples, SAMPLES_MAX, 'samples'] as const,
+    [metadata, METADATA_MAX, 'metadata entries'] as const,
+  ].find(([count, max]) => count > max);
+  if (found === undefined) return undefined;
+  const [count, max, what] = found;
+  return `cannot take the request: it has ${count} ${what}, the limit for one request is ${max}; send smaller requests`;
 }
 
 function malformed(error: string): Flaw {

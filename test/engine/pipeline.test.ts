@@ -279,6 +279,29 @@ describe('what cannot be decoded is refused, and what comes before and after it 
     });
   }
 
+  test('a body of millions of empty items is refused before they take memory', () => {
+    const kernel = new Kernel(kernelModule);
+    const pipeline = new Pipeline(kernel, configOf([group()], { bodyBytesMax: 32 << 20 }));
+    pipeline.accept(...bodyWith(1, good));
+    for (const [raw, what] of [
+      [Buffer.alloc(2_000_002, Uint8Array.of(0x0a, 0)), 'series'],
+      [Buffer.alloc(2_000_002, Uint8Array.of(0x1a, 0)), 'metadata'],
+      [
+        Buffer.concat([
+          Buffer.from([0x0a, 0x82, 0xa4, 0xe8, 0x03]),
+          Buffer.alloc(8_000_002, Uint8Array.of(0x12, 0)),
+        ]),
+        'samples',
+      ],
+    ] as const) {
+      const judged = pipeline.accept(...bodyWith(2, zstdCompressSync(raw), 'zstd-or-snappy'));
+      assert.ok('error' in judged, what);
+      assert.equal(judged.status, 413);
+      assert.match(judged.error, new RegExp(`${what}.*the limit for one request`));
+    }
+    assert.ok(kernel.memory.allocatedBytes < 64 << 20);
+  });
+
   test('either name of the encoding takes either encoding', () => {
     for (const encoding of ['snappy-or-zstd', 'zstd-or-snappy'] as const) {
       for (const wire of [good, zstdCompressSync(raw)]) {
