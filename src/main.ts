@@ -33,13 +33,20 @@ async function main(): Promise<void> {
   await app.start();
 
   let isStopping = false;
-  const stop = async (signal: string) => {
+  const stop = async (reason: string, code: number) => {
     if (isStopping) return app.hurry();
     isStopping = true;
-    log.info('stopping', { signal });
-    process.exit((await app.stop()) ? 0 : 1);
+    log.info('stopping', { reason });
+    process.exit((await app.stop()) ? code : 1);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));
+  // Our mistake, and nobody knows what state it left: but what waits for destinations is still there to be saved.
+  process.on('uncaughtException', (error) => {
+    log.error('BUG: an error that nobody expected; the relay stops, please report it', {
+      stack: error.stack,
+    });
+    void stop('an unexpected error', 1);
+  });
 }
 
 try {

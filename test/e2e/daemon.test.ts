@@ -157,6 +157,28 @@ test('what could not be sent before SIGTERM is sent after the next start', async
   assert.deepEqual(await second.program.kill('SIGTERM'), { code: 0, signal: null });
 });
 
+test('an error that nobody expected stops the daemon, but what waits is saved', async (t) => {
+  const directory = temporaryDirectory(t);
+  const port = await freePort();
+  const trap = join(directory, 'trap.cjs');
+  // A fault that the test can set off: the daemon has no such signal handler.
+  writeFileSync(
+    trap,
+    `if (require('node:worker_threads').isMainThread) process.on('SIGUSR2', () => { throw new Error('unexpected'); });`,
+  );
+  const flags = [`-remoteWrite.url=http://127.0.0.1:${port}/api/v1/write`];
+  const first = await startSluice(t, directory, flags, { NODE_OPTIONS: `--require ${trap}` });
+  const acknowledged = await pushAll(first.url, 5);
+  assert.deepEqual(await first.program.kill('SIGUSR2'), { code: 1, signal: null });
+  assert.match(first.program.output, /Error: unexpected.*BUG: /);
+
+  const sink = await startSink(t, { port });
+  const second = await startSluice(t, directory, flags);
+  await until('everything has arrived', 20_000, () => sink.samples.samples >= acknowledged.samples);
+  assertArrived(sink, acknowledged);
+  assert.deepEqual(await second.program.kill('SIGTERM'), { code: 0, signal: null });
+});
+
 test('a destination that is down does not keep another one waiting', async (t) => {
   const sink = await startSink(t);
   const { url, metrics } = await startSluice(t, temporaryDirectory(t), [

@@ -20,6 +20,7 @@ export async function startSluice(
   t: TestContext,
   dataDirectory: string,
   flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<RunningSluice> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -28,6 +29,7 @@ export async function startSluice(
     command: sluiceCommand,
     args: [`-httpListenAddr=127.0.0.1:${port}`, `-remoteWrite.tmpDataPath=${dataDirectory}`, ...flags],
     readyUrl: `${url}/health`,
+    env,
   });
   const metrics = async () => parseMetrics(await (await fetch(`${url}/metrics`)).text());
   return { program, port, url, metrics };
