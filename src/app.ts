@@ -23,6 +23,7 @@ import { flagValues, registerAppMetrics } from './telemetry/app.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { registerProcessMetrics } from './telemetry/process.ts';
 import { watchRuntime } from './telemetry/runtime.ts';
+import { assert } from './util/assert.ts';
 import type { Clock } from './util/clock.ts';
 import { messageOf, SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
@@ -294,8 +295,7 @@ export class App implements Intake {
 
   /** Takes a body unless every destination is full and nothing may be dropped. */
   submit(body: Body): Promise<Verdict> {
-    if (this.#engine === undefined)
-      throw new SluiceError('starting', 'cannot take a request before the start');
+    assert(this.#engine !== undefined, 'nothing listens before the engine is there');
     if (!this.#mayDrop && this.#outlets.every((outlet) => outlet.queue.full)) {
       return Promise.resolve({
         ok: false,

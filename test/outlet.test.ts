@@ -19,7 +19,6 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
   const log = recordingLogger();
   const values = valuesWith();
   const destination = new Destination({ name: 'one', url, shownUrl: '1:secret-url', where: 'flag' }, values);
-  let asked = 0;
   const outlet = new Outlet(
     destination,
     { queueDirectory: root, queueBytesMax, takesMetadata: false, compressLevel: 3 },
@@ -29,12 +28,12 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
       meter,
       stats: new ConnectionStats(meter),
       env: {},
-      onNeeds: () => asked++,
+      onNeeds: () => {},
       inEngine: () => noCounts,
     },
   );
   await outlet.queue.open();
-  return { outlet, meter, log, root, asked: () => asked };
+  return { outlet, meter, log, root };
 }
 
 const NOWHERE = 'http://127.0.0.1:9/api/v1/write';

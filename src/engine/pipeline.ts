@@ -127,7 +127,6 @@ export class Pipeline {
     if (host === undefined || host.takesInPlace(parcel)) return parcel;
     const rawPtr = this.#reserve(this.#scratch, parcel.rawLength);
     this.#kernel.memory.bytes().copyWithin(rawPtr, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
-    this.#kernel.validateWriteRequest(rawPtr, parcel.rawLength);
     return { ...parcel, rawPtr };
   }
 

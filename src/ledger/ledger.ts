@@ -62,6 +62,7 @@ export class DestinationLedger {
     addCounts(this.ended[end], counts);
   }
 
+  /** What was lost with a request that was acknowledged before the engine died of it. */
   quarantine(counts: Readonly<Counts>): void {
     addCounts(this.quarantined, counts);
   }

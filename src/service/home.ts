@@ -1,10 +1,10 @@
 /** The status page: links, the live ledger, and how every destination is doing. No script; it refreshes itself. */
 import { hash } from 'node:crypto';
 import type { Endpoint } from '../ingest/endpoint.ts';
-import { type Kind, kinds } from '../ledger/ledger.ts';
+import { type Kind, kinds, type LedgerColumn } from '../ledger/ledger.ts';
 import { Html, html } from './html.ts';
 import type { ServicePorts } from './ports.ts';
-import type { DestinationStatus, LedgerColumn, Status } from './status.ts';
+import type { DestinationStatus, Status } from './status.ts';
 
 const REFRESH_S = 5;
 

@@ -1,8 +1,6 @@
 /** What the status page shows; the app fills it from the ledger and the senders. */
 import type { LedgerColumn } from '../ledger/ledger.ts';
 
-export type { LedgerColumn };
-
 export interface DestinationStatus {
   readonly name: string;
   /** As it may be shown: `1:secret-url` unless -remoteWrite.showURL. */

@@ -1,4 +1,4 @@
-/** Random write requests, what they hold, and what blocks hold, by decoders that are not ours. */
+/** Random write requests, and what blocks hold: read by snappyjs, zlib and protobufjs, value bits by a plain walk. */
 import { zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import snappy from 'snappyjs';
@@ -168,7 +168,7 @@ export function decodeBlock(block: WireBlock, content: Content): DecodedBlock {
   return { counts, keys, metadata: message.metadata.map(({ metricFamilyName }) => metricFamilyName) };
 }
 
-/** The value bits of all samples in order, read by protobufjs' reader without making numbers of them. */
+/** The value bits of all samples in order: protobufjs would make numbers of them, and a NaN loses its payload there. */
 function sampleBits(raw: Buffer): bigint[] {
   const found: bigint[] = [];
   walk(raw, (tag, series) => {
