@@ -17,10 +17,8 @@ WORKDIR /data
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/opt/sluice/.cache/compile
 RUN mkdir -p "$NODE_COMPILE_CACHE" && chown -R node:node "$NODE_COMPILE_CACHE" /data && chmod -R a+rX /opt/sluice
 USER node
-# A short start fills the compile cache of both threads (18 MB of memory a thread less, on a read-only root too). Node keeps
-# one for each user, so this is done as the user that the relay runs as.
-RUN timeout -s TERM 5 /opt/sluice/bin/sluice -remoteWrite.url=file:/data/warm-up.jsonl -remoteWrite.tmpDataPath=/data \
-      -httpListenAddr=127.0.0.1:0 || [ $? -eq 124 ]; rm -rf /data/*
+# Node keeps compiled sources for each user, so this is done as the user that the relay runs as.
+RUN node /opt/sluice/scripts/warm-up.ts
 VOLUME /data
 EXPOSE 8429
 STOPSIGNAL SIGTERM

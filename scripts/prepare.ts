@@ -1,11 +1,12 @@
 /**
- * Runs at the end of `npm ci`: builds the byte kernels. Without dev dependencies (`--omit=dev`) there is no compiler, and
- * kernels that were built before serve.
+ * Runs at the end of `npm ci`: builds the byte kernels, and lets Node keep the compiled sources. Without dev dependencies
+ * (`--omit=dev`) there is no compiler, and kernels that were built before serve.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { warmUp } from './warm-up.ts';
 
 const root = join(import.meta.dirname, '..');
 const kernel = join(root, 'src/kernel/kernel.wasm');
@@ -38,4 +39,8 @@ if (compiler !== undefined) {
       'run `npm ci` with dev dependencies once, or bring a built kernel.wasm',
   );
   process.exitCode = 1;
+}
+
+if (process.exitCode !== 1 && (await warmUp()) !== 0) {
+  console.warn('the first start could not be tried (see above); it will take more memory than later ones');
 }

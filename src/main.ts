@@ -30,13 +30,14 @@ async function main(): Promise<void> {
   const metrics = new Metrics({ exposeMetadata: values['metrics.exposeMetadata'] });
   const log = await openLog(values, { clock: systemClock, meter: metrics, versionLabel });
   const app = new App(start.config, { clock: systemClock, log, metrics, env: process.env });
-  await app.start();
+  const started = app.start();
 
   let isStopping = false;
   const stop = async (reason: string, code: number) => {
     if (isStopping) return app.hurry();
     isStopping = true;
     log.info('stopping', { reason });
+    await started;
     process.exit((await app.stop()) ? code : 1);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
     });
     void stop('an unexpected error', 1);
   });
+  await started;
 }
 
 try {

@@ -8,6 +8,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Codec, SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
+import { freeBuffer } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
 import { type BlockLimits, LABELS_PER_ROW_MAX } from './lane.ts';
 import { type Parcel, rowsOf } from './parcel.ts';
@@ -167,14 +168,16 @@ export class BlockBuilder {
 
   #takeZstd(): BuiltBlock {
     const message = this.#kernel.memory.bytes().subarray(this.#tailPtr, this.#tailPtr + this.#tailLength);
-    const compressed = zstdCompressSync(message, zstdOptions(this.#level, this.#tailLength));
+    const options = zstdOptions(this.#level, this.#tailLength);
+    const compressed = zstdCompressSync(message, options);
     // The result may lie in a larger buffer; what is handed over for an unknown time is cut to size.
     const memory = new ArrayBuffer(compressed.byteLength);
     new Uint8Array(memory).set(compressed);
+    freeBuffer(compressed, options.chunkSize);
     return {
       memory,
       offset: 0,
-      length: compressed.byteLength,
+      length: memory.byteLength,
       rawLength: this.#tailLength,
       counts: this.#counts,
       firstBody: this.#firstBody,

@@ -10,11 +10,14 @@ import type { Columns, Kernel } from '../kernel/kernel.ts';
 import type { BodyEncoding, Counts, Label } from '../model/body.ts';
 import { SeriesTable } from '../series/table.ts';
 import { messageOf } from '../util/error.ts';
+import { freeBuffer } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
 import type { BlockMessage, BodyRef, EngineConfig, EngineStats, Judged, Progress } from './messages.ts';
 
 /** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
 const ZSTD_WINDOW_LOG_MAX = 25;
+/** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
+const ZSTD_RATIO_COMMON = 32;
 
 /** A series leaves the table when it was not seen for 6 to 7 of these: an hour bridges a restart of its target. */
 const SWEEP_EVERY_MS = 10 * 60_000;
@@ -187,8 +190,10 @@ export class Pipeline {
 
   #decodeZstd(wire: Uint8Array): Decoded | Flaw {
     let message: Buffer;
+    const chunkSize = Math.max(64, Math.min(wire.byteLength * ZSTD_RATIO_COMMON, this.#config.bodyBytesMax));
     try {
       message = zstdDecompressSync(wire, {
+        chunkSize,
         maxOutputLength: this.#config.bodyBytesMax,
         params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
       });
@@ -200,7 +205,9 @@ export class Pipeline {
     }
     const target = this.#target(message.byteLength);
     this.#kernel.memory.bytes().set(message, target);
-    return { rawPtr: target, rawLength: message.byteLength, elementsPtr: 0, elementsLength: 0 };
+    const rawLength = message.byteLength;
+    freeBuffer(message, chunkSize);
+    return { rawPtr: target, rawLength, elementsPtr: 0, elementsLength: 0 };
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */
