@@ -16,6 +16,8 @@ import type { Block } from './model/block.ts';
 import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import { Outlet } from './outlet.ts';
+import { nodeFs } from './queue/file/fs.ts';
+import type { WhenFull } from './queue/queue.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
@@ -40,8 +42,10 @@ export interface AppPorts {
 
 /** How often backlogs are looked at. */
 const ADAPT_EVERY_MS = 500;
-/** The part of the allowed memory that queues may fill; bodies, unfinished blocks and the program share the rest. */
+/** The part of the allowed memory that queues may fill when files cannot be used; the program and the rest share the other. */
 const QUEUE_SHARE = 0.4;
+/** What waits for a destination in memory before its file is used: seconds of a large installation. */
+const QUEUE_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
 const OVERLOAD_RETRY_AFTER_S = 5;
 
 export class App implements Intake {
@@ -109,14 +113,22 @@ export class App implements Intake {
     const { values, destinations } = this.#config;
     const { clock, log, metrics, env } = this.#ports;
     const stats = new ConnectionStats(metrics);
-    const queueBytesMax = Math.floor((this.#memory.allowedBytes * QUEUE_SHARE) / destinations.length);
+    const brokenBytesMax = Math.floor((this.#memory.allowedBytes * QUEUE_SHARE) / destinations.length);
+    const memoryBytesMax = Math.min(brokenBytesMax, QUEUE_MEMORY_BYTES_MAX);
     return destinations.map((destination, index) => {
       const takesMetadata = values.enableMetadata && !destination.values['remoteWrite.disableMetadata'];
       return new Outlet(
         destination,
         {
-          queueDirectory: path.join(this.#dataDirectory, 'queue'),
-          queueBytesMax,
+          queue: {
+            directory: path.join(this.#dataDirectory, 'queue', destination.name),
+            onDisk: !destination.values['remoteWrite.disableOnDiskQueue'],
+            memoryBytesMax,
+            brokenBytesMax,
+            diskBytesMax: destination.values['remoteWrite.maxDiskUsagePerURL'],
+            whenFull: destination.values['remoteWrite.whenFull'] as WhenFull,
+            synced: false,
+          },
           takesMetadata,
           compressLevel: values['remoteWrite.vmProtoCompressLevel'],
         },
@@ -124,6 +136,7 @@ export class App implements Intake {
           clock,
           log,
           meter: metrics,
+          fs: nodeFs,
           stats,
           env,
           onNeeds: () => this.#regroup(),
@@ -260,9 +273,10 @@ export class App implements Intake {
   #distribute(group: number, generation: number, block: Block): void {
     for (const known of this.#groups.keys()) if (known < generation) this.#groups.delete(known);
     // While every destination is full, clients are refused, and what was acknowledged before is kept.
-    const mayDrop = this.#mayDrop || this.#outlets.some((outlet) => !outlet.queue.full);
+    const mayDrop = this.#mayDrop || this.#outlets.some(({ queue }) => !queue.full);
     for (const member of this.#groups.get(generation)?.[group]?.members ?? []) {
-      this.#outlets[member]!.push(block, mayDrop);
+      const outlet = this.#outlets[member]!;
+      outlet.push(block, mayDrop && !outlet.queue.refuses);
     }
   }
 
@@ -296,13 +310,16 @@ export class App implements Intake {
   /** Takes a body unless every destination is full and nothing may be dropped. */
   submit(body: Body): Promise<Verdict> {
     assert(this.#engine !== undefined, 'nothing listens before the engine is there');
-    if (!this.#mayDrop && this.#outlets.every((outlet) => outlet.queue.full)) {
+    const cannotKeep =
+      this.#outlets.some(({ queue }) => queue.refuses) ||
+      (!this.#mayDrop && this.#outlets.every(({ queue }) => queue.full));
+    if (cannotKeep) {
       return Promise.resolve({
         ok: false,
         status: 503,
         reason: 'overloaded',
         error:
-          'cannot take the request: the queues of all destinations are full; send it again later, or see / for what keeps them',
+          'cannot take the request: queues are full and nothing may be dropped; send it again later, or see / for what keeps them',
         retryAfterS: OVERLOAD_RETRY_AFTER_S,
       });
     }
@@ -311,7 +328,7 @@ export class App implements Intake {
 
   #planAdapt(): void {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
-      for (const outlet of this.#outlets) outlet.adaptParallel();
+      for (const outlet of this.#outlets) outlet.maintain();
       this.#planAdapt();
     });
   }

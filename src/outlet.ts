@@ -2,7 +2,6 @@
  * One destination on the main thread: its queue, its senders, the way to it, and its part of the ledger and metrics.
  * Blocks come in by `push`; what it wants of the engine is `needs`.
  */
-import path from 'node:path';
 import type { Destination } from './config/config.ts';
 import type { ConnectionStats } from './deliver/connection-stats.ts';
 import { type DestinationSetup, openTransport, senderConfigOf } from './deliver/open.ts';
@@ -12,7 +11,8 @@ import type { Transport } from './destination/destination.ts';
 import { kinds } from './ledger/ledger.ts';
 import type { Block, Codec } from './model/block.ts';
 import type { Counts } from './model/body.ts';
-import { DestinationQueue } from './queue/queue.ts';
+import type { Fs } from './queue/file/fs.ts';
+import { DestinationQueue, type QueueConfig } from './queue/queue.ts';
 import type { BlockNeeds } from './route/groups.ts';
 import { ParallelPolicy } from './route/parallel.ts';
 import type { DestinationStatus } from './service/status.ts';
@@ -20,13 +20,8 @@ import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/logger.ts';
 import type { Meter } from './util/meter.ts';
 
-/** A full queue is told at most this often. */
-const LOG_EVERY_MS = 5_000;
-
 export interface OutletSettings {
-  /** Unsent blocks are kept in a folder of the destination's name below this one. */
-  readonly queueDirectory: string;
-  readonly queueBytesMax: number;
+  readonly queue: QueueConfig;
   readonly takesMetadata: boolean;
   readonly compressLevel: number;
 }
@@ -35,6 +30,7 @@ export interface OutletPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly meter: Meter;
+  readonly fs: Fs;
   readonly stats: ConnectionStats;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The destination wants its blocks in another form from now on: ask for `needs` again. */
@@ -65,12 +61,7 @@ export class Outlet {
     this.shownUrl = shownUrl;
     this.#settings = settings;
     this.#ports = ports;
-    const directory = path.join(settings.queueDirectory, name);
-    this.queue = new DestinationQueue(
-      { directory, bytesMax: settings.queueBytesMax },
-      ports.clock,
-      ports.log,
-    );
+    this.queue = new DestinationQueue(settings.queue, ports);
     const setup: DestinationSetup = { name, url, shownUrl, values };
     this.#transport = openTransport(setup, ports);
     const config = senderConfigOf(setup);
@@ -85,7 +76,7 @@ export class Outlet {
         ports.onNeeds();
       },
     });
-    this.#register(directory);
+    this.#register(settings.queue.directory);
   }
 
   get needs(): BlockNeeds {
@@ -97,8 +88,9 @@ export class Outlet {
     };
   }
 
-  /** Looks at the backlog; call it regularly. */
-  adaptParallel(): void {
+  /** Looks after the queue and at its backlog; call it regularly. */
+  maintain(): void {
+    this.queue.maintain();
     const parallel = this.#policy.update(this.queue.pendingBlocks, this.#ports.clock.monotonicMs());
     if (parallel === this.#parallel) return;
     this.#parallel = parallel;
@@ -120,20 +112,8 @@ export class Outlet {
 
   /** Takes a block; when the queue is full and `mayDrop`, the block is dropped and counted. */
   push(block: Block, mayDrop: boolean): void {
-    if (!this.queue.full || !mayDrop) {
-      this.queue.push(block);
-      return;
-    }
-    this.queue.drop(block);
-    const { samples, series } = block.counts;
-    this.#ports.log
-      .limited(`full ${this.name}`, LOG_EVERY_MS)
-      .error('the queue of a destination is full; a block for it is dropped and counted', {
-        destination: this.shownUrl,
-        samples,
-        series,
-        pendingBytes: this.queue.pendingBytes,
-      });
+    if (this.queue.full && mayDrop) this.queue.drop(block);
+    else this.queue.push(block);
   }
 
   /** Sends what can be sent within the deadline and writes the rest to disk; returns the number of blocks written. */
@@ -181,7 +161,7 @@ export class Outlet {
       return ledger.ended.dropped_queue_full.metadata;
     });
     gauge('pending_data_bytes', 'Compressed bytes that wait.', () => queue.pendingBytes);
-    gauge('pending_inmemory_blocks', 'Blocks that wait in memory.', () => queue.pendingBlocks);
+    gauge('pending_inmemory_blocks', 'Blocks that wait in memory.', () => queue.memoryBlocks);
     gauge('queue_blocked', '1 while the queue is full.', () => (queue.full ? 1 : 0));
     meter.gaugeOf('sluice_destination_oldest_age_seconds', 'Age of the oldest unsent block.', { url }, () => {
       return queue.oldestAgeMs / 1_000;
@@ -211,7 +191,35 @@ export class Outlet {
       meter.counterOf(`vm_persistentqueue_${name}`, help, at, read);
     count('blocks_dropped_total', 'Blocks dropped at a full queue.', () => queue.dropped.blocks);
     count('bytes_dropped_total', 'Compressed bytes dropped at a full queue.', () => queue.dropped.bytes);
-    count('bytes_written_total', 'Bytes written to queue files.', () => queue.fileBytes.written);
-    count('bytes_read_total', 'Bytes read from queue files.', () => queue.fileBytes.read);
+    count('bytes_written_total', 'Bytes written to queue files.', () => queue.fileTraffic.written.bytes);
+    count('bytes_read_total', 'Bytes read from queue files.', () => queue.fileTraffic.read.bytes);
+    count('blocks_written_total', 'Blocks written to queue files.', () => queue.fileTraffic.written.records);
+    count('blocks_read_total', 'Blocks read from queue files.', () => queue.fileTraffic.read.records);
+    meter.gaugeOf(
+      'vm_persistentqueue_bytes_pending',
+      'Bytes that wait in queue files.',
+      at,
+      () => queue.unloadedBytes,
+    );
+    const own = { destination: this.name, url: this.shownUrl };
+    meter.counterOf(
+      'sluice_queue_damaged_records_total',
+      'Records of queue files that could not be read.',
+      own,
+      () => {
+        return queue.fileTraffic.damage.records;
+      },
+    );
+    meter.counterOf(
+      'sluice_queue_damaged_bytes_total',
+      'Bytes of queue files that could not be read.',
+      own,
+      () => {
+        return queue.fileTraffic.damage.bytes;
+      },
+    );
+    meter.gaugeOf('sluice_queue_broken', '1 while queue files cannot be written or read.', own, () => {
+      return queue.failure === undefined ? 0 : 1;
+    });
   }
 }

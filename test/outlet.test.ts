@@ -7,6 +7,7 @@ import { Destination } from '../src/config/config.ts';
 import { ConnectionStats } from '../src/deliver/connection-stats.ts';
 import { noCounts } from '../src/model/body.ts';
 import { Outlet } from '../src/outlet.ts';
+import { nodeFs } from '../src/queue/file/fs.ts';
 import { systemClock } from '../src/util/clock.ts';
 import { FakeMeter, valuesWith } from './deliver/support.ts';
 import { makeBlock } from './support/blocks.ts';
@@ -21,11 +22,24 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
   const destination = new Destination({ name: 'one', url, shownUrl: '1:secret-url', where: 'flag' }, values);
   const outlet = new Outlet(
     destination,
-    { queueDirectory: root, queueBytesMax, takesMetadata: false, compressLevel: 3 },
+    {
+      queue: {
+        directory: path.join(root, 'one'),
+        onDisk: false,
+        memoryBytesMax: queueBytesMax,
+        brokenBytesMax: queueBytesMax,
+        diskBytesMax: 0,
+        whenFull: 'drop-oldest',
+        synced: false,
+      },
+      takesMetadata: false,
+      compressLevel: 3,
+    },
     {
       clock: systemClock,
       log,
       meter,
+      fs: nodeFs,
       stats: new ConnectionStats(meter),
       env: {},
       onNeeds: () => {},

@@ -138,7 +138,11 @@ const untested = new Map<string, string>([
   ['src/engine/worker.ts', 'test/engine/pool.test.ts'],
   ['src/encode/group.ts', 'test/engine/pipeline.test.ts'],
   ['src/encode/parcel.ts', 'test/engine/pipeline.test.ts'],
-  ['src/queue/file/format.ts', 'test/queue/file/spill.test.ts'],
+  ['src/queue/file/format.ts', 'test/queue/file/log.test.ts'],
+  ['src/queue/file/segment.ts', 'test/queue/file/log.test.ts'],
+  ['src/queue/file/cursor.ts', 'test/queue/file/log.test.ts'],
+  ['src/queue/file/damage.ts', 'test/queue/file/log.test.ts'],
+  ['src/queue/backlog.ts', 'test/queue/queue.test.ts'],
 ]);
 
 test('every source file with behaviour has its test file', () => {

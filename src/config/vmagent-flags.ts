@@ -53,7 +53,7 @@ const unsupportedBools = words(`
   promscrape.kubernetes.attachNodeMetadataAll promscrape.kubernetes.useHTTP2Client promscrape.noStaleMarkers
   promscrape.streamParse promscrape.suppressDuplicateScrapeTargetErrors promscrape.suppressScrapeErrors
   pushmetrics.disableCompression
-  remoteWrite.disableOnDiskQueue remoteWrite.mdx.enable remoteWrite.shardByURL
+  remoteWrite.mdx.enable remoteWrite.shardByURL
   remoteWrite.streamAggr.dropInput remoteWrite.streamAggr.enableWindows remoteWrite.streamAggr.ignoreOldSamples
   remoteWrite.streamAggr.keepInput sortLabels streamAggr.dropInput streamAggr.enableWindows
   streamAggr.ignoreOldSamples streamAggr.keepInput usePromCompatibleNaming
@@ -83,7 +83,7 @@ const unsupportedValues = words(`
   promscrape.seriesLimitPerTarget promscrape.suppressScrapeErrorsDelay promscrape.vultrSDCheckInterval
   promscrape.yandexcloudSDCheckInterval
   pushmetrics.extraLabel pushmetrics.header pushmetrics.interval pushmetrics.url
-  remoteWrite.inmemoryQueues remoteWrite.label remoteWrite.maxDailySeries remoteWrite.maxDiskUsagePerURL
+  remoteWrite.inmemoryQueues remoteWrite.label remoteWrite.maxDailySeries
   remoteWrite.maxHourlySeries remoteWrite.obfuscateLabels remoteWrite.relabelConfig remoteWrite.roundDigits
   remoteWrite.shardByURL.ignoreLabels remoteWrite.shardByURL.labels remoteWrite.shardByURLReplicas
   remoteWrite.significantFigures remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval

@@ -307,6 +307,7 @@ export class EnginePool implements Intake {
       counts: message.counts,
       slots: message.slots,
       bornMs: this.#held.get(message.firstBody)?.receivedMs ?? this.#ports.clock.monotonicMs(),
+      firstBody: message.firstBody,
     });
   }
 

@@ -26,4 +26,6 @@ export interface Block {
   readonly slots: SlotMask;
   /** Monotonic milliseconds when the first of its bodies came in. */
   readonly bornMs: number;
+  /** The request that it begins with, by the engine's number; 0 for blocks of an earlier run. */
+  readonly firstBody: number;
 }

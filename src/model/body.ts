@@ -41,6 +41,14 @@ export function addCounts(into: Counts, more: Readonly<Counts>): void {
   into.metadata += more.metadata;
 }
 
+export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
+  from.series -= less.series;
+  from.samples -= less.samples;
+  from.histograms -= less.histograms;
+  from.exemplars -= less.exemplars;
+  from.metadata -= less.metadata;
+}
+
 /** What the engine says of a body. `unparsed`: the bytes could not be decoded or parsed at all. */
 export type Verdict =
   | { readonly ok: true; readonly counts: Counts }

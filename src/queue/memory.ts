@@ -1,5 +1,5 @@
 /**
- * The memory part of a destination's queue: blocks in order of arrival, bounded in bytes. Main thread only.
+ * The part of a destination's queue whose bytes are in memory: blocks in order of arrival. Main thread only.
  *
  * Order rule: a block may be leased when no earlier unfinished block has a slot in common with it. Walking from the
  * head and collecting the slots of everything passed decides that in one pass, which ends as soon as all 32 slots are
@@ -11,18 +11,15 @@ import { assert } from '../util/assert.ts';
 export interface Entry {
   readonly block: Block;
   leased: boolean;
-  /** Called once when the block has ended at this destination, so that its file can be given back. */
-  readonly release: () => void;
+  /** It has left the queue, though it may still be on its way to the file. */
+  ended: boolean;
+  /** Its number in the file; undefined while it is in memory only. */
+  seq: number | undefined;
 }
 
 export class MemoryQueue {
   readonly #entries: Entry[] = [];
-  readonly #bytesMax: number;
   #bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
 
   get length(): number {
     return this.#entries.length;
@@ -30,11 +27,6 @@ export class MemoryQueue {
 
   get bytes(): number {
     return this.#bytes;
-  }
-
-  /** A queue that holds anything is full from its bound on; an empty one takes a block of any size. */
-  get full(): boolean {
-    return this.#bytes >= this.#bytesMax;
   }
 
   get entries(): readonly Entry[] {
@@ -60,10 +52,9 @@ export class MemoryQueue {
     return undefined;
   }
 
-  /** Takes a leased block out for good. */
   remove(entry: Entry): void {
     const index = this.#entries.indexOf(entry);
-    assert(index >= 0 && entry.leased, 'only a leased block of this queue can be removed');
+    assert(index >= 0, 'only a block of this queue can be removed');
     this.#entries.splice(index, 1);
     this.#bytes -= entry.block.bytes.byteLength;
   }

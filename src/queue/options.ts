@@ -15,6 +15,31 @@ export const queueOptions = options({
     summary:
       'At a stop, how long destinations may take to accept what still waits for them. What is left then is written to -remoteWrite.tmpDataPath and sent after the next start.',
   },
+  'remoteWrite.maxDiskUsagePerURL': {
+    kind: 'bytes',
+    arity: 'destination',
+    default: 0,
+    min: 0,
+    summary:
+      'How many compressed bytes may wait for this destination; -remoteWrite.whenFull says what happens then. 0 means as many as the disk takes.',
+  },
+  'remoteWrite.disableOnDiskQueue': {
+    kind: 'bool',
+    arity: 'destination',
+    default: false,
+    summary:
+      'Keep what waits for this destination in memory only. At a stop it is still written to -remoteWrite.tmpDataPath.',
+  },
+  'remoteWrite.whenFull': {
+    kind: 'string',
+    choices: ['drop-oldest', 'drop-newest', 'refuse'],
+    arity: 'destination',
+    default: 'drop-oldest',
+    placeholder: 'choice',
+    ours: true,
+    summary:
+      'What happens when -remoteWrite.maxDiskUsagePerURL is reached: the oldest or the newest blocks are dropped and counted, or requests are refused with 503 and Retry-After until there is room.',
+  },
   'remoteWrite.dropSamplesOnOverload': {
     kind: 'bool',
     default: false,

@@ -1,173 +1,433 @@
 /**
- * The queue of one destination: blocks in, the same blocks out in order, leased to senders, across a clean restart.
- * Main thread only. The columns that it keeps are the destination's part of the ledger.
+ * The queue of one destination: blocks in, the same blocks out in order, leased to senders, across restarts. Main thread
+ * only. The columns that it keeps are the destination's part of the ledger.
+ *
+ *     window (in memory, leased from) │ unloaded (in the file only) │ tail (in memory, on its way to the file)
+ *
+ * While a destination keeps up, there is the window alone and no file is touched. When memory is full or a block has
+ * waited for too long, *everything* that waits is written to the file, in order, and so is what comes after it, until the
+ * backlog is gone; as much of it as fits stays in the window, so that it need not be read back.
  */
-
-import { rename, unlink } from 'node:fs/promises';
 import { DestinationLedger } from '../ledger/ledger.ts';
-import type { Block } from '../model/block.ts';
-import { addCounts, type Counts, noCounts } from '../model/body.ts';
+import type { Block, Codec } from '../model/block.ts';
+import { addCounts, type Counts } from '../model/body.ts';
 import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
+import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
-import { readSpill, type StoredSegment, syncDirectory, writeSpill } from './file/spill.ts';
+import { Backlog } from './backlog.ts';
+import type { Fs } from './file/fs.ts';
+import { type LogRecord, type NewRecord, SegmentLog } from './file/log.ts';
 import { type Entry, MemoryQueue } from './memory.ts';
 
+/** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
+const FILE_AFTER_MS = 5_000;
+/** The share of `memoryBytesMax` that stays in memory of a backlog that is in the file. */
+const WINDOW_SHARE = 0.25;
+/** One write to the file takes at most this much. */
+const WRITE_BYTES_MAX = 8 * 1024 * 1024;
+/** Smaller than vmagent's 512 MiB: a file that cannot be read costs less, and disk space comes back sooner. */
+const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** How often what was sent is noted on disk: as much is sent again after a crash. */
+const CHECKPOINT_EVERY_MS = 1_000;
+const LOG_EVERY_MS = 5_000;
+
+/** What happens to blocks when `diskBytesMax` is reached. */
+export type WhenFull = 'drop-oldest' | 'drop-newest' | 'refuse';
+
 export interface QueueConfig {
-  /** Where unsent blocks wait for the next start. */
   readonly directory: string;
-  readonly bytesMax: number;
+  /** Whether a file may be used before the stop. */
+  readonly onDisk: boolean;
+  /** Compressed bytes that may wait in memory before the file is used. */
+  readonly memoryBytesMax: number;
+  /** Compressed bytes that may wait in memory while the file cannot be written. */
+  readonly brokenBytesMax: number;
+  /** Compressed bytes that may wait altogether; 0 is no limit but the disk's. */
+  readonly diskBytesMax: number;
+  readonly whenFull: WhenFull;
+  /** Whether what is written to the file must be on the disk before it counts as written. */
+  readonly synced: boolean;
+}
+
+export interface QueuePorts {
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
   readonly #config: QueueConfig;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #memory: MemoryQueue;
+  readonly #ports: QueuePorts;
+  readonly #window = new MemoryQueue();
   readonly #waiting: ((lease: Lease | undefined) => void)[] = [];
+  #log: SegmentLog | undefined;
+  readonly #unloaded = new Backlog();
+  #tail: Entry[] = [];
+  #tailBytes = 0;
+  /** Of blocks that wait and are in memory only. */
+  #unloggedBytes = 0;
+  #usesFile = false;
+  #writing: Promise<void> | undefined;
+  #isLoading = false;
+  #isCheckpointing = false;
+  #checkpointMs = 0;
+  #failure: string | undefined;
   #closed = false;
-  /** Segments of the last stop that still have blocks in the queue, by path. */
-  readonly #segments = new Map<string, { left: number; damaged: boolean }>();
-  #nextSeq = 1;
-  #writtenBytes = 0;
-  #readBytes = 0;
+  readonly #windowBytes: number;
   readonly #dropped = { blocks: 0, bytes: 0 };
 
-  constructor(config: QueueConfig, clock: Clock, log: Logger) {
+  constructor(config: QueueConfig, ports: QueuePorts) {
     this.#config = config;
-    this.#clock = clock;
-    this.#log = log;
-    this.#memory = new MemoryQueue(config.bytesMax);
+    this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
+    this.#ports = ports;
   }
 
-  /** Takes up what the last stop left, ahead of everything new. Call it once, before the first `push`. */
+  /** Takes up what earlier runs left, ahead of everything new. Call it once, before the first `push`. */
   async open(): Promise<void> {
-    for (const segment of await readSpill(this.#config.directory)) {
-      const damaged = this.#countDamage(segment);
-      const last = segment.records.at(-1)?.header.seq ?? 0;
-      this.#nextSeq = Math.max(this.#nextSeq, last + 1);
-      if (segment.records.length === 0) await discard(segment.path, damaged);
-      else this.#segments.set(segment.path, { left: segment.records.length, damaged });
-      for (const { header, payload } of segment.records) {
-        this.#readBytes += payload.byteLength;
-        this.ledger.recover(header.counts);
-        const block: Block = {
-          seq: header.seq,
-          codec: header.codec,
-          bytes: payload,
-          rawLength: header.rawLength,
-          counts: header.counts,
-          slots: header.slots,
-          bornMs: this.#clock.monotonicMs() - Math.max(0, this.#clock.nowMs() - header.writtenAtMs),
-        };
-        this.#memory.push({ block, leased: false, release: () => this.#recordEnded(segment.path) });
-      }
-      if (segment.records.length > 0) {
-        this.#log.info('taking up unsent blocks of the last run', {
-          file: segment.path,
-          blocks: segment.records.length,
-        });
-      }
-    }
+    const { directory } = this.#config;
+    const { log, contents } = await SegmentLog.open({ directory, segmentBytes: SEGMENT_BYTES }, this.#ports);
+    this.#log = log;
+    this.#unloaded.start(log.readSeq, log.nextSeq, contents.bytes, contents.counts);
+    this.ledger.recover(contents.counts);
+    if (contents.records === 0) return;
+    this.#usesFile = true;
+    this.#ports.log.info('taking up unsent blocks of an earlier run', {
+      directory,
+      blocks: contents.records,
+      bytes: contents.bytes,
+    });
+    await this.#load();
   }
 
-  /** Tells whether the segment is damaged; what the headers of damaged records still say is counted. */
-  #countDamage(segment: StoredSegment): boolean {
-    for (const header of segment.damaged) {
-      this.ledger.recover(header.counts);
-      this.ledger.end('damaged', header.counts);
-    }
-    const damaged = segment.damaged.length > 0 || segment.lostBytes > 0;
-    if (damaged) {
-      this.#log.error('a queue file is damaged; its whole records are sent, then it is set aside as *.bad', {
-        file: segment.path,
-        damagedRecords: segment.damaged.length,
-        lostBytes: segment.lostBytes,
-      });
-    }
-    return damaged;
+  get #file(): SegmentLog {
+    assert(this.#log !== undefined, 'the queue is open');
+    return this.#log;
   }
 
-  #recordEnded(file: string): void {
-    const segment = this.#segments.get(file);
-    if (segment === undefined || --segment.left > 0) return;
-    this.#segments.delete(file);
-    discard(file, segment.damaged)
-      .then(() => syncDirectory(this.#config.directory))
-      .catch((error) => {
-        this.#log.warn(
-          'cannot remove a queue file whose blocks were all sent; they may be sent again after a restart',
-          {
-            file,
-            error: messageOf(error),
-          },
-        );
-      });
+  // What is in it.
+
+  /** Whether a block more would be one too many: the file cannot be written, or there is none. */
+  get full(): boolean {
+    const cannotWrite = !this.#config.onDisk || this.#failure !== undefined;
+    const bytesMax = cannotWrite ? this.#config.brokenBytesMax : this.#config.brokenBytesMax * 2;
+    return (
+      this.#unloggedBytes >= bytesMax || (this.#config.whenFull !== 'drop-oldest' && this.#isOverLimit(0))
+    );
   }
 
-  /** Where unsent blocks wait for the next start. */
+  /** Whether clients must wait because this destination may not drop anything. */
+  get refuses(): boolean {
+    return this.#config.whenFull === 'refuse' && this.full;
+  }
+
+  #isOverLimit(more: number): boolean {
+    const { diskBytesMax } = this.#config;
+    return diskBytesMax > 0 && this.pendingBytes + more > diskBytesMax;
+  }
+
   get directory(): string {
     return this.#config.directory;
   }
 
-  get full(): boolean {
-    return this.#memory.full;
+  /** Why the file could not be written at the last try; undefined when it could. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   get pendingBytes(): number {
-    return this.#memory.bytes;
+    return this.#window.bytes + this.#unloaded.bytes + this.#tailBytes;
+  }
+
+  /** Compressed bytes in the file that are not in memory. */
+  get unloadedBytes(): number {
+    return this.#unloaded.bytes;
   }
 
   get pendingBlocks(): number {
-    return this.#memory.length;
+    return this.#window.length + this.#unloaded.blocks + this.#tail.length;
+  }
+
+  /** Blocks that wait in memory. */
+  get memoryBlocks(): number {
+    return this.#window.length + this.#tail.length;
   }
 
   /** What the unfinished blocks hold. */
   get pendingCounts(): Counts {
-    const sum = { ...noCounts };
-    for (const { block } of this.#memory.entries) addCounts(sum, block.counts);
+    const sum = { ...this.#unloaded.counts };
+    for (const { block } of this.#window.entries) addCounts(sum, block.counts);
+    for (const { block } of this.#tail) addCounts(sum, block.counts);
     return sum;
   }
 
-  /** Bytes written to and read from queue files since the start, for `vm_persistentqueue_*`. */
-  get fileBytes(): { written: number; read: number } {
-    return { written: this.#writtenBytes, read: this.#readBytes };
+  /** Bytes and blocks written to and read from the file since the start. */
+  get fileTraffic() {
+    return { written: this.#file.written, read: this.#file.read, damage: this.#file.damage };
   }
 
-  /** Blocks, and their compressed bytes, that came to a full queue. */
+  /** Blocks, and their compressed bytes, that were dropped because the queue was full. */
   get dropped(): Readonly<{ blocks: number; bytes: number }> {
     return this.#dropped;
   }
 
   /** Age in milliseconds of the oldest block that is not finished; 0 when there is none. */
   get oldestAgeMs(): number {
-    const first = this.#memory.entries[0];
-    return first === undefined ? 0 : this.#clock.monotonicMs() - first.block.bornMs;
+    const first = this.#window.entries[0];
+    return first === undefined ? 0 : this.#ports.clock.monotonicMs() - first.block.bornMs;
   }
 
-  /**
-   * Adds a block at the end. Whether a full queue takes it is decided before the block exists (`full`), or by the
-   * caller, who then calls `drop`.
-   */
+  /** The first request of which something waits here in memory only: a crash would lose it. */
+  get firstUnsafeBody(): number | undefined {
+    let first: number | undefined;
+    for (const { block, seq } of [...this.#window.entries, ...this.#tail]) {
+      if (seq === undefined) first = Math.min(first ?? Number.POSITIVE_INFINITY, block.firstBody);
+    }
+    return first;
+  }
+
+  // In.
+
+  /** Adds a block at the end; what the limit does not allow is dropped and counted. */
   push(block: Block): void {
+    const { byteLength } = block.bytes;
+    if (this.#isOverLimit(byteLength)) {
+      if (this.#config.whenFull === 'drop-newest') {
+        this.drop(block);
+        return;
+      }
+      if (this.#config.whenFull === 'drop-oldest') this.#dropOldest(byteLength);
+    }
     this.ledger.route(block.counts);
-    this.#memory.push({ block, leased: false, release: () => {} });
+    const entry: Entry = { block, leased: false, ended: false, seq: undefined };
+    this.#unloggedBytes += byteLength;
+    if (this.#unloaded.blocks > 0 || this.#tail.length > 0) {
+      this.#tail.push(entry);
+      this.#tailBytes += byteLength;
+    } else {
+      this.#window.push(entry);
+    }
+    if (this.#window.bytes > this.#config.memoryBytesMax) this.#usesFile = true;
+    this.#write();
     this.#serve();
   }
 
   /** Counts a block that this destination does not get because its queue is full. */
   drop(block: Block): void {
+    this.ledger.route(block.counts);
+    this.#countDrop(block);
+  }
+
+  #countDrop(block: Block): void {
     this.#dropped.blocks++;
     this.#dropped.bytes += block.bytes.byteLength;
-    this.ledger.route(block.counts);
     this.ledger.end('dropped_queue_full', block.counts);
+    this.#ports.log
+      .limited(`full ${this.directory}`, LOG_EVERY_MS)
+      .error('the queue of a destination is full; blocks for it are dropped and counted', {
+        queue: this.directory,
+        samples: block.counts.samples,
+        pendingBytes: this.pendingBytes,
+        droppedBlocks: this.#dropped.blocks,
+      });
   }
+
+  #dropOldest(room: number): void {
+    while (this.#isOverLimit(room)) {
+      const oldest = this.#window.entries.find(({ leased }) => !leased);
+      if (oldest === undefined) break;
+      this.#leave(oldest);
+      this.#countDrop(oldest.block);
+    }
+    void this.#load();
+  }
+
+  // To the file.
+
+  /** Looks at age, failures and what was sent; call it regularly. */
+  maintain(): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (this.oldestAgeMs >= FILE_AFTER_MS) {
+      this.#usesFile = true;
+    } else if (
+      this.#unloaded.blocks === 0 &&
+      this.#tail.length === 0 &&
+      this.#window.bytes <= this.#windowBytes
+    ) {
+      this.#usesFile = false;
+    }
+    this.#write();
+    void this.#load();
+    if (nowMs - this.#checkpointMs >= CHECKPOINT_EVERY_MS) {
+      this.#checkpointMs = nowMs;
+      void this.#checkpoint();
+    }
+  }
+
+  /** Writes what is in memory only to the file, in order, when the file is in use. */
+  #write(): void {
+    if (!this.#usesFile || !this.#config.onDisk) return;
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#usesFile && (await this.#writeBatch()));
+      this.#failure = undefined;
+    } catch (error) {
+      this.#noteFailure('cannot write a queue file; blocks stay in memory, and it is tried again', error);
+    }
+  }
+
+  /** Whether there was anything to write. */
+  async #writeBatch(): Promise<boolean> {
+    const batch = this.#nextBatch();
+    if (batch.length === 0) return false;
+    const first = await this.#file.append(
+      batch.map(({ block }) => this.#recordOf(block)),
+      this.#config.synced,
+    );
+    for (const [index, entry] of batch.entries()) {
+      entry.seq = first + index;
+      if (entry.ended) this.#file.done(entry.seq);
+      else this.#unloggedBytes -= entry.block.bytes.byteLength;
+    }
+    this.#settle();
+    return true;
+  }
+
+  #nextBatch(): Entry[] {
+    const batch: Entry[] = [];
+    let bytes = 0;
+    for (const entries of [this.#window.entries, this.#tail]) {
+      for (const entry of entries) {
+        if (entry.seq !== undefined) continue;
+        bytes += entry.block.bytes.byteLength;
+        if (batch.length > 0 && bytes > WRITE_BYTES_MAX) return batch;
+        batch.push(entry);
+      }
+    }
+    return batch;
+  }
+
+  #recordOf({ codec, bytes, rawLength, counts, slots, bornMs }: Block): NewRecord {
+    const { clock } = this.#ports;
+    const bornAtMs = clock.nowMs() - (clock.monotonicMs() - bornMs);
+    return { header: { type: codec, rawLength, counts, slots, bornAtMs }, payload: bytes };
+  }
+
+  /** After writing: what is in the file and not in the window leaves memory. */
+  #settle(): void {
+    if (this.#unloaded.blocks === 0) this.#shrinkWindow();
+    if (this.#unloaded.blocks === 0) {
+      for (const entry of this.#tail) this.#window.push(entry);
+      this.#tail = [];
+      this.#tailBytes = 0;
+      return;
+    }
+    while (this.#tail[0]?.seq !== undefined) {
+      const entry = this.#tail.shift()!;
+      this.#tailBytes -= entry.block.bytes.byteLength;
+      this.#unload(entry);
+    }
+  }
+
+  /** Takes blocks from the window's end while it is too large. */
+  #shrinkWindow(): void {
+    let from: number | undefined;
+    for (;;) {
+      const last = this.#window.entries.at(-1);
+      if (
+        this.#window.bytes <= this.#windowBytes ||
+        last === undefined ||
+        last.leased ||
+        last.seq === undefined
+      )
+        break;
+      this.#window.remove(last);
+      from = last.seq;
+      this.#unload(last);
+    }
+    if (from === undefined) return;
+    this.#file.readFrom(from);
+  }
+
+  #unload({ block, seq }: Entry): void {
+    assert(seq !== undefined, 'what leaves memory is in the file');
+    this.#unloaded.add(seq, seq, block.bytes.byteLength, block.counts);
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (this.#isCheckpointing) return;
+    this.#isCheckpointing = true;
+    try {
+      await this.#file.checkpoint();
+    } catch (error) {
+      this.#noteFailure('cannot note on disk what was sent; after a crash it would be sent again', error);
+    }
+    this.#isCheckpointing = false;
+  }
+
+  #noteFailure(message: string, error: unknown): void {
+    this.#failure = messageOf(error);
+    this.#ports.log
+      .limited(`file ${this.directory}`, LOG_EVERY_MS)
+      .error(message, { queue: this.directory, error: this.#failure });
+  }
+
+  // From the file.
+
+  /** Fills the window from the file. */
+  async #load(): Promise<void> {
+    if (this.#isLoading || this.#closed || this.#window.bytes > this.#windowBytes / 2) return;
+    this.#isLoading = true;
+    try {
+      while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#closed) {
+        const record = await this.#file.next();
+        this.#unloaded.take(this.#file.readSeq, record?.header);
+        if (record !== undefined) this.#take(record);
+        if (this.#isOverLimit(0) && this.#config.whenFull === 'drop-oldest') this.#dropOldest(0);
+        this.#serve();
+      }
+      if (this.#unloaded.blocks === 0) {
+        this.ledger.end('damaged', this.#unloaded.settle());
+        this.#settle();
+      }
+    } catch (error) {
+      this.#noteFailure('cannot read a queue file; it is tried again', error);
+    }
+    this.#isLoading = false;
+  }
+
+  #take({ header, payload }: LogRecord): void {
+    if (payload === undefined) {
+      this.ledger.end('damaged', header.counts);
+      this.#file.done(header.seq);
+      return;
+    }
+    const { clock } = this.#ports;
+    const block: Block = {
+      seq: header.seq,
+      codec: header.type as Codec,
+      bytes: payload,
+      rawLength: header.rawLength,
+      counts: header.counts,
+      slots: header.slots,
+      bornMs: clock.monotonicMs() - Math.max(0, clock.nowMs() - header.bornAtMs),
+      firstBody: 0,
+    };
+    this.#window.push({ block, leased: false, ended: false, seq: header.seq });
+  }
+
+  // Out.
 
   lease(): Promise<Lease | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
-    const entry = this.#memory.lease();
+    const entry = this.#window.lease();
     if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry));
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -190,18 +450,27 @@ export class DestinationQueue implements BlockSource {
   }
 
   #end(entry: Entry, outcome: Outcome): void {
-    this.#memory.remove(entry);
+    this.#leave(entry);
     this.ledger.end(outcome.kind, entry.block.counts);
-    entry.release();
+    if (this.#unloaded.blocks > 0) void this.#load();
+  }
+
+  #leave(entry: Entry): void {
+    this.#window.remove(entry);
+    entry.ended = true;
+    if (entry.seq !== undefined) this.#file.done(entry.seq);
+    else this.#unloggedBytes -= entry.block.bytes.byteLength;
   }
 
   #serve(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
-      const entry = this.#memory.lease();
+      const entry = this.#window.lease();
       if (entry === undefined) return;
       this.#waiting.shift()!(this.#leaseOf(entry));
     }
   }
+
+  // The end.
 
   /** No more leases; senders that wait get undefined. */
   close(): void {
@@ -209,22 +478,15 @@ export class DestinationQueue implements BlockSource {
     for (const resolve of this.#waiting.splice(0)) resolve(undefined);
   }
 
-  /** Writes every unfinished block to disk for the next start. Call it after `close`, with no lease left out. */
+  /**
+   * Writes every unfinished block to the file for the next start, whatever the configuration; returns how many wait there.
+   * Call it after `close`, with no lease left out. Rejects when that is not possible.
+   */
   async spill(): Promise<number> {
-    const blocks = this.#memory.entries.map((entry) => entry.block);
-    const old = [...this.#segments];
-    if (blocks.length === 0) return 0;
-    await writeSpill(this.#config.directory, blocks, this.#nextSeq, this.#clock);
-    this.#writtenBytes += this.#memory.bytes;
-    // Only now are the blocks of the older files safe elsewhere. A crash in between sends them twice, never not at all.
-    for (const [file, { damaged }] of old) await discard(file, damaged);
-    await syncDirectory(this.#config.directory);
-    return blocks.length;
+    const blocks = this.pendingBlocks;
+    await this.#writing;
+    while (await this.#writeBatch());
+    await this.#file.close();
+    return blocks;
   }
-}
-
-/** A segment that is done with goes; a damaged one is set aside for a person to look at. */
-async function discard(file: string, damaged: boolean): Promise<void> {
-  if (damaged) await rename(file, `${file}.bad`);
-  else await unlink(file);
 }

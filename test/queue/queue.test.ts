@@ -1,146 +1,294 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { DestinationQueue } from '../../src/queue/queue.ts';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Lease } from '../../src/model/delivery.ts';
+import { DestinationQueue, type QueueConfig } from '../../src/queue/queue.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { MemoryFs } from '../support/memory-fs.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 
-let root: string;
-before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'sluice-queue-'));
-});
-after(() => rm(root, { recursive: true }));
+const delivered = { kind: 'delivered' } as const;
+/** Every test block has this length. */
+const BLOCK_BYTES = 100;
 
-async function freshQueue(directory?: string, bytesMax = 1_000) {
-  const own = directory ?? (await mkdtemp(path.join(root, 'q-')));
-  const queue = new DestinationQueue({ directory: own, bytesMax }, new FakeClock(), recordingLogger());
+const block = (samples: number) =>
+  makeBlock(samples, { bytes: Buffer.alloc(BLOCK_BYTES, samples), bornMs: 0 });
+
+async function openQueue(over: Partial<QueueConfig> = {}, fs = new MemoryFs(), clock = new FakeClock()) {
+  const config: QueueConfig = {
+    directory: '/q',
+    onDisk: true,
+    memoryBytesMax: 10 * BLOCK_BYTES,
+    brokenBytesMax: 20 * BLOCK_BYTES,
+    diskBytesMax: 0,
+    whenFull: 'drop-oldest',
+    synced: false,
+    ...over,
+  };
+  const log = recordingLogger();
+  const queue = new DestinationQueue(config, { fs, clock, log });
   await queue.open();
-  return { queue, directory: own };
+  return { queue, fs, clock, log };
+}
+
+/** Lets everything that the queue does in the background come to its end. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
+}
+
+/** Takes everything out in order; returns the numbers of samples. */
+async function drain(queue: DestinationQueue): Promise<number[]> {
+  const found: number[] = [];
+  while (queue.pendingBlocks > 0) {
+    const lease: Lease | undefined = await queue.lease();
+    found.push(lease!.block.counts.samples);
+    assert.deepEqual(Buffer.from(lease!.block.bytes), Buffer.alloc(BLOCK_BYTES, lease!.block.counts.samples));
+    lease!.end(delivered);
+    await nextTurn();
+  }
+  return found;
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+function assertBalanced(queue: DestinationQueue): void {
+  const { routed, recovered, ended } = queue.ledger;
+  const out = Object.values(ended).reduce((sum, { samples }) => sum + samples, 0);
+  assert.equal(routed.samples + recovered.samples, out + queue.pendingCounts.samples);
 }
 
 test('a sender that waits gets the block that is pushed', async () => {
-  const { queue } = await freshQueue();
+  const { queue } = await openQueue();
   const waiting = queue.lease();
-  queue.push(makeBlock(7));
+  queue.push(block(7));
   const lease = await waiting;
   assert.equal(lease?.block.seq, 7);
-  lease?.end({ kind: 'delivered' });
+  lease?.end(delivered);
   assert.equal(queue.pendingBlocks, 0);
   assert.equal(queue.ledger.ended.delivered.samples, 7);
   assert.equal(queue.pendingCounts.samples, 0);
 });
 
 test('a block that was put back comes again before later ones', async () => {
-  const { queue } = await freshQueue();
-  queue.push(makeBlock(1));
-  queue.push(makeBlock(2));
+  const { queue } = await openQueue();
+  queue.push(block(1));
+  queue.push(block(2));
   const first = await queue.lease();
   first?.putBack();
-  const again = await queue.lease();
-  assert.equal(again?.block.seq, 1);
+  assert.equal((await queue.lease())?.block.seq, 1);
 });
 
 test('the end of a lease counts once', async () => {
-  const { queue } = await freshQueue();
-  queue.push(makeBlock(3));
+  const { queue } = await openQueue();
+  queue.push(block(3));
   const lease = await queue.lease();
   lease?.end({ kind: 'rejected', reason: 'http_400', detail: 'no' });
-  lease?.end({ kind: 'delivered' });
+  lease?.end(delivered);
   assert.equal(queue.ledger.ended.rejected.samples, 3);
   assert.equal(queue.ledger.ended.delivered.samples, 0);
 });
 
 test('closing ends the wait of every sender', async () => {
-  const { queue } = await freshQueue();
+  const { queue } = await openQueue();
   const waiting = [queue.lease(), queue.lease()];
   queue.close();
   assert.deepEqual(await Promise.all(waiting), [undefined, undefined]);
   assert.equal(await queue.lease(), undefined);
 });
 
-test('unsent blocks survive a stop, in order and ahead of new ones, and their file goes when they are sent', async () => {
-  const { queue, directory } = await freshQueue();
-  for (const seq of [1, 2, 3]) queue.push(makeBlock(seq));
-  (await queue.lease())?.end({ kind: 'delivered' });
-  queue.close();
-  assert.equal(await queue.spill(), 2);
-  assert.equal((await readdir(directory)).length, 1);
+test('while the destination keeps up, no file is touched', async () => {
+  const { queue, fs } = await openQueue();
+  for (const samples of range(1, 50)) {
+    queue.push(block(samples));
+    (await queue.lease())?.end(delivered);
+    queue.maintain();
+  }
+  await settled();
+  assert.deepEqual(fs.files(), []);
+});
 
-  const { queue: next } = await freshQueue(directory);
-  next.push(makeBlock(9));
-  assert.equal(next.ledger.recovered.samples, 5);
+test('when memory is full everything goes to the file, in order, and most of it leaves memory', async () => {
+  const { queue, fs } = await openQueue();
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await settled();
+  assert.ok(fs.files().some((name) => name.endsWith('.seg')));
+  assert.ok(queue.memoryBlocks <= 4, `${queue.memoryBlocks} blocks in memory`);
+  assert.equal(queue.pendingBlocks, 40);
+  assert.equal(queue.firstUnsafeBody, undefined);
+  assertBalanced(queue);
+  assert.deepEqual(await drain(queue), range(1, 40));
+  assertBalanced(queue);
+});
+
+test('what comes while the file has data goes behind it, and when all is gone memory is enough again', async () => {
+  const { queue, clock } = await openQueue();
+  for (const samples of range(1, 20)) queue.push(block(samples));
+  await settled();
   const order: number[] = [];
-  for (let k = 0; k < 3; k++) {
-    const lease = await next.lease();
+  for (const samples of range(21, 60)) {
+    queue.push(block(samples));
+    const lease = await queue.lease();
     order.push(lease!.block.counts.samples);
-    lease?.end({ kind: 'delivered' });
+    lease!.end(delivered);
+    await nextTurn();
   }
-  assert.deepEqual(order, [2, 3, 9]);
-  assert.equal(next.pendingCounts.samples, 0);
-  await eventually(async () => assert.deepEqual(await readdir(directory), []));
+  order.push(...(await drain(queue)));
+  assert.deepEqual(order, range(1, 60));
+  queue.maintain();
+  clock.advance(1_000);
+  queue.maintain();
+  await settled();
+  const written = queue.fileTraffic.written.records;
+  queue.push(makeBlock(61, { bornMs: clock.monotonicMs() }));
+  await settled();
+  assert.equal(queue.fileTraffic.written.records, written);
 });
 
-test('a second stop before everything was sent loses nothing and leaves one copy', async () => {
-  const { queue, directory } = await freshQueue();
-  for (const seq of [1, 2, 3]) queue.push(makeBlock(seq));
-  queue.close();
-  await queue.spill();
-  const { queue: second } = await freshQueue(directory);
-  (await second.lease())?.end({ kind: 'delivered' });
-  second.push(makeBlock(4));
-  second.close();
-  await second.spill();
-  const { queue: third } = await freshQueue(directory);
-  const samples: number[] = [];
-  for (let k = 0; k < 3; k++) {
-    const lease = await third.lease();
-    samples.push(lease!.block.counts.samples);
-    lease?.end({ kind: 'delivered' });
-  }
-  assert.deepEqual(samples, [2, 3, 4]);
-  assert.equal(third.pendingBlocks, 0);
+test('a block that waits for 5 s goes to the file, also while it is under way', async () => {
+  const { queue, clock } = await openQueue();
+  queue.push(block(1));
+  await queue.lease();
+  queue.push(block(2));
+  clock.advance(4_999);
+  queue.maintain();
+  await settled();
+  assert.equal(queue.firstUnsafeBody, 1);
+  clock.advance(1);
+  queue.maintain();
+  await settled();
+  assert.equal(queue.firstUnsafeBody, undefined);
+  assert.equal(queue.fileTraffic.written.records, 2);
 });
 
-test('damage costs the damaged block only, is counted, and the file is set aside', async () => {
-  const { queue, directory } = await freshQueue();
-  for (const seq of [1, 2, 3]) queue.push(makeBlock(seq));
-  queue.close();
-  await queue.spill();
-  const [name] = await readdir(directory);
-  const file = path.join(directory, name!);
-  const bytes = await readFile(file);
-  bytes[bytes.indexOf('block 2')]! ^= 1;
-  await writeFile(file, bytes);
+test('unsent blocks survive a stop, in order and ahead of new ones, and their files go when they are sent', async () => {
+  const first = await openQueue();
+  for (const samples of range(1, 3)) first.queue.push(block(samples));
+  (await first.queue.lease())?.end(delivered);
+  first.queue.close();
+  assert.equal(await first.queue.spill(), 2);
 
-  const { queue: next } = await freshQueue(directory);
-  assert.equal(next.ledger.ended.damaged.samples, 2);
-  assert.equal(next.pendingCounts.samples, 4);
-  for (let k = 0; k < 2; k++) (await next.lease())?.end({ kind: 'delivered' });
-  await eventually(async () => assert.deepEqual(await readdir(directory), [`${name}.bad`]));
-  assert.equal(next.pendingCounts.samples, 0);
+  const { queue, fs, clock } = await openQueue({}, first.fs);
+  queue.push(block(9));
+  assert.equal(queue.ledger.recovered.samples, 5);
+  assert.deepEqual(await drain(queue), [2, 3, 9]);
+  clock.advance(1_000);
+  queue.maintain();
+  await settled();
+  assert.deepEqual(fs.files(), ['/q/cursor']);
+});
+
+test('a second stop before everything was sent loses nothing and repeats nothing', async () => {
+  const first = await openQueue();
+  for (const samples of range(1, 30)) first.queue.push(block(samples));
+  first.queue.close();
+  assert.equal(await first.queue.spill(), 30);
+  const second = await openQueue({}, first.fs);
+  (await second.queue.lease())?.end(delivered);
+  second.queue.push(block(31));
+  second.queue.close();
+  await settled();
+  await second.queue.spill();
+  const third = await openQueue({}, first.fs);
+  assert.deepEqual(await drain(third.queue), range(2, 31));
+});
+
+test('a stop writes to disk what a queue without a file has', async () => {
+  const first = await openQueue({ onDisk: false });
+  for (const samples of range(1, 12)) first.queue.push(block(samples));
+  await settled();
+  assert.deepEqual(first.fs.files(), []);
+  first.queue.close();
+  assert.equal(await first.queue.spill(), 12);
+  assert.deepEqual(await drain((await openQueue({ onDisk: false }, first.fs)).queue), range(1, 12));
+});
+
+test('damage costs the damaged block only and is a column of the ledger', async () => {
+  const first = await openQueue();
+  for (const samples of range(1, 9)) first.queue.push(block(samples));
+  first.queue.close();
+  await first.queue.spill();
+  const file = first.fs.files().find((name) => name.endsWith('.seg'))!;
+  const bytes = first.fs.bytesOf(file);
+  first.fs.flip(file, bytes.indexOf(Buffer.alloc(BLOCK_BYTES, 3)));
+  first.fs.flip(file, bytes.indexOf(Buffer.alloc(BLOCK_BYTES, 6)) - 20); // its header
+
+  const { queue } = await openQueue({}, first.fs);
+  assert.deepEqual(await drain(queue), [1, 2, 4, 5, 7, 8, 9]);
+  // What the damaged header held is not known.
+  assert.equal(queue.ledger.recovered.samples, 45 - 6);
+  assert.equal(queue.ledger.ended.damaged.samples, 3);
+  assert.equal(queue.fileTraffic.damage.records, 2);
+  assertBalanced(queue);
+});
+
+test('damage while the queue runs is counted too, header or not', async () => {
+  const { queue, fs } = await openQueue();
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await settled();
+  const file = fs.files().find((name) => name.endsWith('.seg'))!;
+  fs.flip(file, fs.bytesOf(file).indexOf(Buffer.alloc(BLOCK_BYTES, 20)) - 20);
+  assert.deepEqual(
+    await drain(queue),
+    range(1, 40).filter((samples) => samples !== 20),
+  );
+  assert.equal(queue.ledger.ended.damaged.samples, 20);
+  assertBalanced(queue);
+});
+
+test('at the disk limit the oldest go first, and are counted', async () => {
+  const { queue } = await openQueue({ diskBytesMax: 15 * BLOCK_BYTES });
+  for (const samples of range(1, 40)) {
+    queue.push(block(samples));
+    await nextTurn();
+  }
+  await settled();
+  assert.ok(queue.pendingBytes <= 15 * BLOCK_BYTES);
+  assertBalanced(queue);
+  assert.deepEqual(await drain(queue), range(26, 40));
+  assert.equal(queue.dropped.blocks, 25);
+});
+
+test('with drop-newest what comes to a full queue is dropped', async () => {
+  const { queue } = await openQueue({ diskBytesMax: 15 * BLOCK_BYTES, whenFull: 'drop-newest' });
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await settled();
+  assert.equal(queue.refuses, false);
+  assert.deepEqual(await drain(queue), range(1, 15));
+  assert.equal(queue.dropped.blocks, 25);
+  assertBalanced(queue);
+});
+
+test('with refuse nothing is dropped, and clients must wait until there is room', async () => {
+  const { queue } = await openQueue({ diskBytesMax: 15 * BLOCK_BYTES, whenFull: 'refuse' });
+  for (const samples of range(1, 16)) queue.push(block(samples));
+  await settled();
+  assert.equal(queue.refuses, true);
+  assert.deepEqual(await drain(queue), range(1, 16));
+  assert.equal(queue.refuses, false);
+});
+
+test('a full disk keeps blocks in memory, says so, and goes on by itself', async () => {
+  const { queue, fs, log } = await openQueue();
+  fs.capacity = 700;
+  for (const samples of range(1, 19)) queue.push(block(samples));
+  await settled();
+  assert.match(queue.failure ?? '', /ENOSPC/);
+  assert.ok(log.lines.some(({ level }) => level === 'error'));
+  assert.equal(queue.full, false);
+  queue.push(block(20));
+  assert.equal(queue.full, true);
+  fs.capacity = Number.POSITIVE_INFINITY;
+  queue.maintain();
+  await settled();
+  assert.equal(queue.failure, undefined);
+  assert.equal(queue.full, false);
+  assert.deepEqual(await drain(queue), range(1, 20));
 });
 
 test('nothing pending writes nothing', async () => {
-  const { queue, directory } = await freshQueue();
+  const { queue, fs } = await openQueue();
   queue.close();
   assert.equal(await queue.spill(), 0);
-  assert.deepEqual(await readdir(directory), []);
+  assert.deepEqual(fs.files(), []);
 });
-
-/** Files are removed in the background of the last `end`: looks again every turn of the event loop, not after a time. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let turn = 0; turn < 1_000; turn++) {
-    if (
-      await check().then(
-        () => true,
-        () => false,
-      )
-    )
-      return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  await check();
-}

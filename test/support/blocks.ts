@@ -11,6 +11,7 @@ export function makeBlock(seq: number, over: Partial<Block> = {}): Block {
     counts: { ...noCounts, series: 1, samples: seq },
     slots: 0xffffffff,
     bornMs: 0,
+    firstBody: seq,
     ...over,
   };
 }

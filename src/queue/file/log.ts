@@ -1,0 +1,475 @@
+import path from 'node:path';
+import { addCounts, type Counts, noCounts } from '../../model/body.ts';
+import { assert } from '../../util/assert.ts';
+import type { Clock } from '../../util/clock.ts';
+import { messageOf, SluiceError } from '../../util/error.ts';
+import type { Logger } from '../../util/logger.ts';
+import { CursorFile } from './cursor.ts';
+import { Damage } from './damage.ts';
+import { encodeRecordFrame, type RecordHeader, recordLength, SEGMENT_HEADER_BYTES } from './format.ts';
+import type { Fs, FsFile } from './fs.ts';
+import { createSegment, SegmentReader, type SegmentRecord } from './segment.ts';
+
+export interface LogOptions {
+  readonly directory: string;
+  /** A segment is closed when it has reached this many bytes. */
+  readonly segmentBytes: number;
+}
+
+export interface LogPorts {
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** A record to be appended; the log gives it its number. */
+export interface NewRecord {
+  readonly header: Omit<RecordHeader, 'seq' | 'payloadLength'>;
+  readonly payload: Uint8Array;
+}
+
+export interface LogRecord {
+  readonly header: RecordHeader;
+  /** Undefined: the bytes are damaged, the header is not. */
+  readonly payload: Uint8Array | undefined;
+}
+
+interface Segment {
+  readonly firstSeq: number;
+  readonly path: string;
+  size: number;
+}
+
+interface Append {
+  readonly records: readonly NewRecord[];
+  readonly synced: boolean;
+  readonly resolve: (firstSeq: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What was found at the opening. */
+export interface LogContents {
+  readonly records: number;
+  readonly bytes: number;
+  readonly counts: Counts;
+}
+
+export class SegmentLog {
+  readonly #options: LogOptions;
+  readonly #ports: LogPorts;
+  /** In order; the last one is written to while `#active` is there. */
+  #segments: Segment[] = [];
+  #active: { readonly file: FsFile; readonly segment: Segment; readonly seed: number } | undefined;
+  #nextSeq = 1;
+  #appends: Append[] = [];
+  /** Everything that changes files runs one after another. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #pumping = false;
+  #isDirty = false;
+
+  /** Everything before it is done with. */
+  #doneSeq = 1;
+  /** Done with, beyond `#doneSeq`. */
+  readonly #doneApart = new Set<number>();
+  readonly #cursor: CursorFile;
+  #cursorSeq = 0;
+
+  #reader: { readonly segment: Segment; readonly reader: SegmentReader } | undefined;
+  #readSeq = 1;
+  #readOffset = SEGMENT_HEADER_BYTES;
+  readonly #damage: Damage;
+  readonly #written = { records: 0, bytes: 0 };
+  readonly #read = { records: 0, bytes: 0 };
+
+  private constructor(options: LogOptions, ports: LogPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#cursor = new CursorFile(ports.fs, options.directory);
+    this.#damage = new Damage(ports.fs, ports.log);
+  }
+
+  /** Takes up what is there. Throws a SluiceError when the directory cannot be used. */
+  static async open(
+    options: LogOptions,
+    ports: LogPorts,
+  ): Promise<{ readonly log: SegmentLog; readonly contents: LogContents }> {
+    const log = new SegmentLog(options, ports);
+    try {
+      await ports.fs.makeDirectory(options.directory);
+      return { log, contents: await log.#recover() };
+    } catch (error) {
+      if (error instanceof SluiceError) throw error;
+      throw new SluiceError(
+        'queue_open',
+        `cannot open the queue at ${options.directory}: ${messageOf(error)}; make the directory readable and writable, or give another one with -remoteWrite.tmpDataPath`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Everything before it is done with. */
+  get doneSeq(): number {
+    return this.#doneSeq;
+  }
+
+  /** The number that the next record gets. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  /** The first record that `read` has not reached. */
+  get readSeq(): number {
+    return this.#readSeq;
+  }
+
+  /** Bytes of all segments, with what is done with in the first one. */
+  get fileBytes(): number {
+    return this.#segments.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  get segments(): number {
+    return this.#segments.length;
+  }
+
+  /** Records that could not be read, and bytes that were no records. */
+  get damage(): Readonly<{ records: number; bytes: number }> {
+    return this.#damage;
+  }
+
+  /** Since the opening, with their frames. */
+  get written(): Readonly<{ records: number; bytes: number }> {
+    return this.#written;
+  }
+
+  get read(): Readonly<{ records: number; bytes: number }> {
+    return this.#read;
+  }
+
+  // Appending.
+
+  /**
+   * Resolves to the number of the first record when all of them are with the operating system, or on the disk if `synced`;
+   * rejects when none of them counts as written.
+   */
+  append(records: readonly NewRecord[], synced = false): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#appends.push({ records, synced, resolve, reject });
+      if (!this.#pumping) void this.#pump();
+    });
+  }
+
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    while (this.#appends.length > 0) {
+      const batch = this.#appends;
+      this.#appends = [];
+      await this.#exclusive(() => this.#write(batch));
+    }
+    this.#pumping = false;
+  }
+
+  async #write(batch: readonly Append[]): Promise<void> {
+    const firstSeq = this.#nextSeq;
+    try {
+      const active = await this.#openActive();
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      for (const { records } of batch) {
+        for (const { header, payload } of records) {
+          const full = { ...header, seq: this.#nextSeq++, payloadLength: payload.byteLength };
+          const { head, tail } = encodeRecordFrame(full, payload, active.seed);
+          chunks.push(head, payload, tail);
+          bytes += recordLength(payload.byteLength);
+        }
+      }
+      await active.file.write(chunks, active.segment.size);
+      this.#isDirty = true;
+      if (batch.some(({ synced }) => synced)) await this.#syncActive();
+      active.segment.size += bytes;
+      this.#written.bytes += bytes;
+      this.#written.records += this.#nextSeq - firstSeq;
+    } catch (error) {
+      this.#nextSeq = firstSeq;
+      await this.#retreat();
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    let seq = firstSeq;
+    for (const { records, resolve } of batch) {
+      resolve(seq);
+      seq += records.length;
+    }
+  }
+
+  async #openActive() {
+    if (this.#active !== undefined && this.#active.segment.size < this.#options.segmentBytes)
+      return this.#active;
+    await this.#closeActive();
+    const { fs, clock } = this.#ports;
+    const firstSeq = this.#nextSeq;
+    const created = await createSegment(fs, this.#options.directory, firstSeq, clock.nowMs());
+    const segment: Segment = { firstSeq, path: created.path, size: SEGMENT_HEADER_BYTES };
+    this.#segments = [...this.#segments.filter(({ path: other }) => other !== created.path), segment];
+    this.#active = { file: created.file, segment, seed: created.seed };
+    return this.#active;
+  }
+
+  async #syncActive(): Promise<void> {
+    const active = this.#active;
+    if (active === undefined || !this.#isDirty) return;
+    try {
+      await active.file.sync();
+      this.#isDirty = false;
+    } catch (error) {
+      this.#active = undefined;
+      this.#isDirty = false;
+      await active.file.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #closeActive(): Promise<void> {
+    await this.#syncActive();
+    const active = this.#active;
+    this.#active = undefined;
+    await active?.file.close();
+  }
+
+  /** After a failed write: back to the last good end, or on to a new segment. */
+  async #retreat(): Promise<void> {
+    const active = this.#active;
+    if (active === undefined) return;
+    try {
+      await active.file.truncate(active.segment.size);
+    } catch {
+      this.#active = undefined;
+      await active.file.close().catch(() => {});
+    }
+  }
+
+  /** Makes everything that was appended safe from a power cut. Rejects when that is not known. */
+  sync(): Promise<void> {
+    return this.#exclusive(() => this.#syncActive());
+  }
+
+  // Reading.
+
+  /** The next record that was not read, in order; undefined at the end. What is damaged is counted and passed over. */
+  next(): Promise<LogRecord | undefined> {
+    return this.#exclusive(() => this.#next());
+  }
+
+  async #next(): Promise<LogRecord | undefined> {
+    while (this.#readSeq < this.#nextSeq) {
+      const current = await this.#openReader();
+      if (current === undefined) {
+        this.#skipTo(this.#nextSeq);
+        return undefined;
+      }
+      const { segment, reader } = current;
+      const record =
+        (await reader.recordAt(this.#readOffset, segment.size)) ?? (await this.#pastDamage(segment, reader));
+      if (record === undefined || record.header.seq >= this.#endOf(segment)) {
+        await this.#leaveSegment(segment);
+        continue;
+      }
+      this.#readOffset = record.end;
+      if (record.header.seq < this.#readSeq) continue; // done with, or written twice after an error
+      this.#skipTo(record.header.seq);
+      this.#readSeq = record.header.seq + 1;
+      this.#read.records++;
+      this.#read.bytes += record.end - record.offset;
+      const payload = await reader.payloadOf(record);
+      if (payload === undefined) {
+        this.#damage.records++;
+        await this.#damage.keep(reader, segment.path, record.offset, record.end);
+      }
+      return { header: record.header, payload };
+    }
+    return undefined;
+  }
+
+  /** The segment of the record to be read next. */
+  async #openReader(): Promise<{ segment: Segment; reader: SegmentReader } | undefined> {
+    if (this.#reader !== undefined) return this.#reader;
+    const segment = this.#segments.findLast(({ firstSeq }) => firstSeq <= this.#readSeq) ?? this.#segments[0];
+    if (segment === undefined) return undefined;
+    const opened = await SegmentReader.open(this.#ports.fs, segment.path);
+    if (opened.status !== 'ok') {
+      await this.#setAside(segment);
+      return this.#openReader();
+    }
+    this.#reader = { segment, reader: opened.value };
+    this.#readOffset = SEGMENT_HEADER_BYTES;
+    return this.#reader;
+  }
+
+  async #pastDamage(segment: Segment, reader: SegmentReader): Promise<SegmentRecord | undefined> {
+    if (this.#readOffset >= segment.size) return undefined;
+    const record = await reader.recordAfter(this.#readOffset, segment.size);
+    await this.#damage.keep(reader, segment.path, this.#readOffset, record?.offset ?? segment.size);
+    return record;
+  }
+
+  /** The first number that is not in this segment. */
+  #endOf(segment: Segment): number {
+    return this.#segments[this.#segments.indexOf(segment) + 1]?.firstSeq ?? this.#nextSeq;
+  }
+
+  async #leaveSegment(segment: Segment): Promise<void> {
+    const end = this.#endOf(segment);
+    await this.#closeReader();
+    this.#skipTo(end);
+  }
+
+  async #closeReader(): Promise<void> {
+    await this.#reader?.reader.close();
+    this.#reader = undefined;
+  }
+
+  /** Records before `seq` that were not read are lost: nobody will ever finish them. */
+  #skipTo(seq: number): void {
+    for (; this.#readSeq < seq; this.#readSeq++) {
+      this.#damage.records++;
+      this.#markDone(this.#readSeq);
+    }
+  }
+
+  /** Sets the next record to be read: those before it are in memory. Not while a `next` is under way. */
+  readFrom(seq: number): void {
+    const { reader } = this.#reader ?? {};
+    this.#reader = undefined;
+    this.#readSeq = seq;
+    if (reader !== undefined) void this.#exclusive(() => reader.close());
+  }
+
+  // Giving back.
+
+  /** The record is done with; once everything before it is too, its place is given back at the next checkpoint. */
+  done(seq: number): void {
+    assert(seq < this.#nextSeq, `record ${seq} was appended`);
+    this.#markDone(seq);
+  }
+
+  /** Everything before `seq` is done with. */
+  doneBefore(seq: number): void {
+    assert(seq <= this.#nextSeq, `records before ${seq} were appended`);
+    while (this.#doneSeq < seq) this.#markDone(this.#doneSeq);
+  }
+
+  #markDone(seq: number): void {
+    if (seq < this.#doneSeq) return;
+    this.#doneApart.add(seq);
+    while (this.#doneApart.delete(this.#doneSeq)) this.#doneSeq++;
+  }
+
+  /** Keeps how far things are, and removes the segments that are done with. Rejects when the disk does not take it. */
+  checkpoint(): Promise<void> {
+    return this.#exclusive(() => this.#checkpoint());
+  }
+
+  async #checkpoint(): Promise<void> {
+    await this.#syncActive();
+    const seq = this.#doneSeq;
+    if (seq !== this.#cursorSeq) await this.#cursor.write(seq);
+    this.#cursorSeq = seq;
+    const isDone = (segment: Segment) => this.#endOf(segment) <= seq;
+    const done = this.#segments.filter(isDone);
+    if (done.length === 0) return;
+    if (this.#active !== undefined && done.includes(this.#active.segment)) {
+      const { file } = this.#active;
+      this.#active = undefined;
+      await file.close();
+    }
+    if (this.#reader !== undefined && done.includes(this.#reader.segment)) await this.#closeReader();
+    for (const segment of done) {
+      await this.#ports.fs.unlink(segment.path);
+      this.#segments = this.#segments.filter((other) => other !== segment);
+    }
+    await this.#ports.fs.syncDirectory(this.#options.directory);
+  }
+
+  async close(): Promise<void> {
+    await this.#exclusive(async () => {
+      await this.#syncActive();
+      await this.#checkpoint().catch((error) => {
+        const fields = { directory: this.#options.directory, error: messageOf(error) };
+        this.#ports.log.warn('cannot note on disk what was sent; the next start sends it again', fields);
+      });
+      await this.#closeActive();
+      await this.#closeReader();
+      await this.#cursor.close();
+    });
+  }
+
+  // Recovery.
+
+  async #recover(): Promise<LogContents> {
+    const { fs } = this.#ports;
+    const names = (await fs.list(this.#options.directory)).filter(isSegmentName).sort();
+    for (const name of names) {
+      const file = path.join(this.#options.directory, name);
+      this.#segments.push({ firstSeq: Number.parseInt(name, 16), path: file, size: await fs.size(file) });
+    }
+    const cursor = await this.#cursor.read(this.#ports.log);
+    const first = this.#segments[0]?.firstSeq ?? 1;
+    const start = Math.max(cursor ?? 0, first);
+    this.#nextSeq = start;
+    this.#doneSeq = start;
+    this.#cursorSeq = start;
+    this.#readSeq = start;
+    const contents = { records: 0, bytes: 0, counts: { ...noCounts } };
+    for (const segment of [...this.#segments]) await this.#recoverSegment(segment, contents);
+    return contents;
+  }
+
+  /** Looks at every record's header, and at the payload of the last record, which a power cut may have torn. */
+  async #recoverSegment(
+    segment: Segment,
+    contents: { records: number; bytes: number; counts: Counts },
+  ): Promise<void> {
+    const opened = await SegmentReader.open(this.#ports.fs, segment.path);
+    if (opened.status === 'newer') {
+      throw new SluiceError(
+        'queue_version',
+        `cannot read the queue file ${segment.path}: a newer version of Sluice wrote it; start that version to drain it, or move the file away`,
+      );
+    }
+    if (opened.status !== 'ok') return this.#setAside(segment);
+    const reader = opened.value;
+    const next = this.#segments[this.#segments.indexOf(segment) + 1];
+    let end = SEGMENT_HEADER_BYTES;
+    for (;;) {
+      const record =
+        (await reader.recordAt(end, segment.size)) ?? (await reader.recordAfter(end, segment.size));
+      // What the next segment has too was written there again after an error.
+      if (record === undefined || record.header.seq >= (next?.firstSeq ?? Number.POSITIVE_INFINITY)) break;
+      end = record.end;
+      if (record.header.seq < this.#nextSeq) continue;
+      this.#nextSeq = record.header.seq + 1;
+      contents.records++;
+      contents.bytes += record.end - record.offset;
+      addCounts(contents.counts, record.header.counts);
+    }
+    if (next === undefined && end < segment.size) {
+      await this.#damage.cutTail(reader, segment.path, end, segment.size);
+      segment.size = end;
+    }
+    await reader.close();
+  }
+
+  async #setAside(segment: Segment): Promise<void> {
+    this.#segments = this.#segments.filter((other) => other !== segment);
+    await this.#damage.setAside(segment.path, segment.size);
+  }
+
+  #exclusive<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function isSegmentName(name: string): boolean {
+  return /^[0-9a-f]{16}\.seg$/.test(name) && Number.isSafeInteger(Number.parseInt(name, 16));
+}

@@ -1,0 +1,151 @@
+/** Reads one segment of a log: record by record, and past what is damaged. Bounded memory, whatever the bytes say. */
+
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import {
+  type Decoded,
+  decodeRecordHeader,
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  payloadMatches,
+  RECORD_HEADER_BYTES,
+  RECORD_MAGIC,
+  RECORD_TRAILER_BYTES,
+  type RecordHeader,
+  recordLength,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION,
+  type SegmentHeader,
+  saltSeed,
+} from './format.ts';
+import type { Fs, FsFile } from './fs.ts';
+
+/** One read fetches the headers of several small records; large payloads are jumped over and read apart. */
+const READ_AHEAD_BYTES = 16 * 1024;
+/** How much is looked through at a time for the next record behind damage. */
+const SEARCH_BYTES = 256 * 1024;
+const MAGIC = Buffer.alloc(4);
+MAGIC.writeUInt32LE(RECORD_MAGIC);
+
+export interface SegmentRecord {
+  readonly header: RecordHeader;
+  readonly offset: number;
+  /** Where the next record starts. */
+  readonly end: number;
+}
+
+export class SegmentReader {
+  readonly header: SegmentHeader;
+  readonly #file: FsFile;
+  readonly #seed: number;
+  #ahead = Buffer.alloc(0);
+  #aheadAt = 0;
+
+  private constructor(file: FsFile, header: SegmentHeader) {
+    this.#file = file;
+    this.header = header;
+    this.#seed = saltSeed(header.salt);
+  }
+
+  /** The reader, or what is wrong with the segment's header. */
+  static async open(fs: Fs, name: string): Promise<Decoded<SegmentReader>> {
+    const file = await fs.open(name);
+    try {
+      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+      const header = decodeSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)));
+      if (header.status === 'ok') return { status: 'ok', value: new SegmentReader(file, header.value) };
+      await file.close();
+      return header;
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** The record that starts at `offset` and ends at or before `size`; undefined when there is no such thing. */
+  async recordAt(offset: number, size: number): Promise<SegmentRecord | undefined> {
+    const head = await this.#bytes(offset, RECORD_HEADER_BYTES, size);
+    const header = decodeRecordHeader(head, this.#seed);
+    if (header.status !== 'ok') return undefined;
+    const end = offset + recordLength(header.value.payloadLength);
+    return end > size ? undefined : { header: header.value, offset, end };
+  }
+
+  /** The payload; undefined when its bytes are not the ones that were written. */
+  async payloadOf({ header, offset }: SegmentRecord): Promise<Uint8Array | undefined> {
+    const bytes = Buffer.allocUnsafeSlow(recordLength(header.payloadLength));
+    if ((await this.#file.read(bytes, offset)) < bytes.byteLength) return undefined;
+    const payload = bytes.subarray(RECORD_HEADER_BYTES, bytes.byteLength - RECORD_TRAILER_BYTES);
+    const stored = bytes.readUInt32LE(bytes.byteLength - RECORD_TRAILER_BYTES);
+    return payloadMatches(bytes, payload, stored) ? payload : undefined;
+  }
+
+  /** The first record that starts after `offset`: what damage left. */
+  async recordAfter(offset: number, size: number): Promise<SegmentRecord | undefined> {
+    let at = offset + 1;
+    while (at + RECORD_HEADER_BYTES <= size) {
+      const bytes = await this.#bytes(at, Math.min(SEARCH_BYTES, size - at), size);
+      const found = bytes.indexOf(MAGIC);
+      if (found < 0) {
+        at += bytes.byteLength - MAGIC.byteLength + 1;
+        continue;
+      }
+      const record = await this.recordAt(at + found, size);
+      if (record !== undefined) return record;
+      at += found + 1;
+    }
+    return undefined;
+  }
+
+  /** The bytes of a range, to be kept for a person to look at. */
+  async range(from: number, to: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafeSlow(to - from);
+    return bytes.subarray(0, await this.#file.read(bytes, from));
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #bytes(offset: number, length: number, size: number): Promise<Buffer> {
+    const start = offset - this.#aheadAt;
+    if (start >= 0 && start + length <= this.#ahead.byteLength) {
+      return this.#ahead.subarray(start, start + length);
+    }
+    const wanted = Math.max(0, Math.min(Math.max(length, READ_AHEAD_BYTES), size - offset));
+    const bytes = Buffer.allocUnsafeSlow(wanted);
+    this.#ahead = bytes.subarray(0, await this.#file.read(bytes, offset));
+    this.#aheadAt = offset;
+    return this.#ahead.subarray(0, length);
+  }
+}
+
+/**
+ * A new segment with nothing in it, safe on the disk before it is given its name. A segment of the same number, which an
+ * earlier failure left without a record that counts, is replaced.
+ */
+export async function createSegment(
+  fs: Fs,
+  directory: string,
+  firstSeq: number,
+  nowMs: number,
+): Promise<{ readonly path: string; readonly file: FsFile; readonly seed: number }> {
+  const target = path.join(directory, `${firstSeq.toString(16).padStart(16, '0')}.seg`);
+  const temporary = `${target}.tmp`;
+  const salt = randomBytes(8).readBigUInt64LE();
+  const header = { version: SEGMENT_VERSION, firstSeq, salt, createdS: Math.floor(nowMs / 1000) };
+  await fs.unlink(temporary).catch(() => {});
+  const file = await fs.create(temporary);
+  try {
+    await file.write([encodeSegmentHeader(header)], 0);
+    await file.sync();
+    await fs.rename(temporary, target);
+    await fs.syncDirectory(directory);
+  } catch (error) {
+    await file.close().catch(() => {});
+    await fs.unlink(temporary).catch(() => {});
+    await fs.unlink(target).catch(() => {});
+    throw error;
+  }
+  return { path: target, file, seed: saltSeed(salt) };
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  encodeSegmentHeader,
+  RECORD_HEADER_BYTES,
+  recordLength,
+  SEGMENT_HEADER_BYTES,
+} from '../../../src/queue/file/format.ts';
+import { MemoryFs } from '../../support/memory-fs.ts';
+import { openLog, readAll, record } from './support.ts';
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const records = (from: number, to: number) => range(from, to).map((id) => record(id));
+
+test('what was appended is read in order, now and after a restart, across segments', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  assert.equal(await log.append(records(1, 30)), 1);
+  assert.equal(await log.append(records(31, 90)), 31);
+  await log.append(records(91, 100));
+  assert.ok(log.segments >= 3);
+  assert.deepEqual((await readAll(log)).ids, range(1, 100));
+  await log.close();
+  const { log: again, contents } = await openLog(fs);
+  assert.equal(contents.records, 100);
+  assert.equal(contents.counts.samples, 5_050);
+  assert.deepEqual((await readAll(again)).ids, range(1, 100));
+  assert.equal(again.nextSeq, 101);
+});
+
+test('what is done with does not come again after a clean stop, and its segments go', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  for (const id of range(1, 60)) await log.append([record(id)]);
+  const { seqs } = await readAll(log);
+  for (const seq of seqs.slice(0, 45).toReversed()) log.done(seq);
+  const before = log.segments;
+  await log.checkpoint();
+  assert.ok(log.segments < before);
+  await log.close();
+  const { log: again } = await openLog(fs);
+  assert.deepEqual((await readAll(again)).ids, range(46, 60));
+  for (const seq of range(46, 60)) again.done(seq);
+  await again.close();
+  assert.deepEqual(fs.files(), ['/q/cursor']);
+  const { log: third, contents } = await openLog(fs);
+  assert.equal(contents.records, 0);
+  assert.equal(third.nextSeq, 61, 'numbers are never used again');
+});
+
+test('a gap in what is done with holds the cursor', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 5));
+  for (const seq of [1, 2, 4, 5]) log.done(seq);
+  await log.checkpoint();
+  fs.kill();
+  const { log: again } = await openLog(fs);
+  assert.deepEqual((await readAll(again)).ids, [3, 4, 5]);
+});
+
+test('a lost or damaged cursor repeats records and loses none', async () => {
+  for (const damage of ['lost', 'slot 0', 'slot 1', 'both']) {
+    const fs = new MemoryFs();
+    const { log } = await openLog(fs);
+    await log.append(records(1, 10));
+    for (const seq of range(1, 4)) {
+      log.done(seq);
+      await log.checkpoint();
+    }
+    fs.writeBack();
+    if (damage === 'lost') await fs.unlink('/q/cursor');
+    if (damage === 'slot 0' || damage === 'both') fs.flip('/q/cursor', 8);
+    if (damage === 'slot 1' || damage === 'both') fs.flip('/q/cursor', 4096 + 8);
+    fs.kill();
+    const { ids } = await readAll((await openLog(fs)).log);
+    assert.deepEqual(ids, range(ids[0]!, 10), damage);
+    assert.ok(ids[0]! <= 5, damage);
+  }
+});
+
+test('a torn tail costs what was not whole, at every byte of the last record', async () => {
+  const last = recordLength(record(4).payload.byteLength);
+  for (let cut = 1; cut <= last; cut++) {
+    const fs = new MemoryFs();
+    const { log } = await openLog(fs);
+    await log.append(records(1, 4));
+    const [file] = fs.files();
+    const bytes = fs.bytesOf(file!);
+    fs.put(file!, cut % 2 === 0 ? bytes.subarray(0, -cut) : zeroTail(bytes, cut));
+    fs.kill();
+    const { log: again } = await openLog(fs);
+    await again.append([record(9)]);
+    const { ids, damaged } = await readAll(again);
+    // A zeroed payload under a good header is known to be damaged; all else was never a record.
+    assert.deepEqual([ids, damaged.every((id) => id === 4)], [[1, 2, 3, 9], true], `cut ${cut}`);
+  }
+});
+
+function zeroTail(bytes: Buffer, count: number): Buffer {
+  const result = Buffer.from(bytes);
+  result.fill(0, result.byteLength - count);
+  return result;
+}
+
+test('a flipped bit costs the record that it is in, at every byte of a segment', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 9));
+  fs.writeBack();
+  const [file] = fs.files();
+  const good = Buffer.from(fs.bytesOf(file!));
+  const each = recordLength(record(1).payload.byteLength);
+  for (let at = 0; at < good.byteLength; at++) {
+    const copy = new MemoryFs();
+    copy.put(file!, good);
+    copy.flip(file!, at, 1 << (at % 8));
+    const { log: damaged } = await openLog(copy);
+    const found = await readAll(damaged);
+    const touched = at < SEGMENT_HEADER_BYTES ? 0 : Math.floor((at - SEGMENT_HEADER_BYTES) / each) + 1;
+    const left = range(1, 9).filter((id) => id !== touched);
+    assert.deepEqual(found.ids, left, `byte ${at}`);
+    if (touched === 0) continue;
+    const inPayload = (at - SEGMENT_HEADER_BYTES) % each >= RECORD_HEADER_BYTES;
+    assert.deepEqual(found.damaged, inPayload ? [touched] : []);
+    assert.ok(damaged.damage.bytes >= each, `byte ${at}: counted`);
+    if (touched < 9) assert.equal(damaged.damage.records, 1, `byte ${at}`);
+    assert.ok(
+      copy.files().some((name) => name.endsWith('.bad')),
+      'the bytes are kept',
+    );
+  }
+});
+
+test('a lost middle segment costs what was in it and is counted', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  for (const id of range(1, 80)) await log.append([record(id)]);
+  const files = fs.files();
+  assert.ok(files.length >= 3);
+  await fs.unlink(files[1]!);
+  fs.kill();
+  const { log: again } = await openLog(fs);
+  const { ids } = await readAll(again);
+  assert.equal(ids.length + again.damage.records, 80);
+  assert.equal(ids.at(-1), 80);
+});
+
+test('a file of a newer version is refused and kept', async () => {
+  const fs = new MemoryFs();
+  const newer = encodeSegmentHeader({ version: 2, firstSeq: 1, salt: 5n, createdS: 0 });
+  fs.put('/q/0000000000000001.seg', newer);
+  await assert.rejects(openLog(fs), /newer version/);
+  assert.deepEqual(fs.bytesOf('/q/0000000000000001.seg'), newer);
+});
+
+test('files of others are left alone', async () => {
+  const fs = new MemoryFs();
+  fs.put('/q/notes.txt', Buffer.from('mine'));
+  fs.put('/q/ffffffffffffffff.seg', Buffer.from('no number of ours'));
+  const { log } = await openLog(fs);
+  await log.append(records(1, 3));
+  await log.close();
+  assert.equal(fs.bytesOf('/q/notes.txt').toString(), 'mine');
+  assert.equal(fs.bytesOf('/q/ffffffffffffffff.seg').toString(), 'no number of ours');
+});
+
+test('a full disk rejects the append, keeps what was there, and is used again when there is room', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 3));
+  fs.capacity = fs.used + 100;
+  await assert.rejects(log.append(records(4, 9)), /ENOSPC/);
+  fs.capacity = Number.POSITIVE_INFINITY;
+  assert.equal(await log.append(records(4, 5)), 4);
+  fs.kill();
+  assert.deepEqual((await readAll((await openLog(fs)).log)).ids, range(1, 5));
+});
+
+test('after a failed sync nothing is written to that file again', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 3), true);
+  const [first] = fs.files();
+  fs.onOperation = (operation, file) => {
+    if (operation === 'sync' && file.startsWith(first!))
+      throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  };
+  await assert.rejects(log.append([record(4)], true), /EIO/);
+  fs.onOperation = () => {};
+  const size = fs.bytesOf(first!).byteLength;
+  await log.append([record(5)], true);
+  assert.equal(fs.bytesOf(first!).byteLength, size);
+  fs.writeBack();
+  fs.kill();
+  // 4 was not acknowledged; 5 was, and took its number.
+  assert.deepEqual((await readAll((await openLog(fs)).log)).ids, [1, 2, 3, 5]);
+});
+
+test('appends that come together are written together, and one sync serves them', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append([record(1)]);
+  let syncs = 0;
+  fs.onOperation = (operation) => {
+    if (operation === 'sync') syncs++;
+  };
+  const seqs = await Promise.all(range(2, 11).map((id) => log.append([record(id)], true)));
+  assert.deepEqual(seqs, range(2, 11));
+  assert.ok(syncs <= 2, `${syncs} syncs`);
+});
