@@ -9,6 +9,7 @@ import { openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { systemClock } from './util/clock.ts';
 import { SluiceError } from './util/error.ts';
+import { tidyHeap } from './util/tidy-heap.ts';
 
 const checkDestinations: Check<typeof schema.table> = ({ destinations }) =>
   destinations.flatMap(({ url, values, where }) => [
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   const metrics = new Metrics({ exposeMetadata: values['metrics.exposeMetadata'] });
   const log = await openLog(values, { clock: systemClock, meter: metrics, versionLabel });
   const app = new App(start.config, { clock: systemClock, log, metrics, env: process.env });
+  tidyHeap(systemClock);
   const started = app.start();
 
   let isStopping = false;

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Kernel } from '../kernel/kernel.ts';
 import { assert } from '../util/assert.ts';
 import { systemClock } from '../util/clock.ts';
+import { tidyHeap } from '../util/tidy-heap.ts';
 import {
   BODY_FIELDS,
   type BodyRef,
@@ -137,5 +138,6 @@ class EngineThread {
 }
 
 assert(parentPort !== null, 'the engine runs in a worker thread');
+tidyHeap(systemClock);
 const thread = new EngineThread(parentPort, workerData as EngineStart);
 parentPort.on('message', (message: ToEngine) => thread.take(message));
