@@ -6,7 +6,7 @@ import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
 import { ConnectionStats } from './deliver/connection-stats.ts';
 import type { EngineConfig } from './engine/messages.ts';
-import { EnginePool } from './engine/pool.ts';
+import { type Accepted, EnginePool } from './engine/pool.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
@@ -17,6 +17,8 @@ import { type Body, type Counts, type Intake, noCounts, type Verdict } from './m
 import { schema } from './options.ts';
 import { Outlet } from './outlet.ts';
 import { nodeFs } from './queue/file/fs.ts';
+import { Journal } from './queue/journal.ts';
+import { registerJournalMetrics } from './queue/journal-metrics.ts';
 import type { WhenFull } from './queue/queue.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
 import { createEndpoints } from './service/index.ts';
@@ -61,6 +63,8 @@ export class App implements Intake {
   /** Groups by the generation of the engine's configuration; blocks of an earlier one may still arrive. */
   readonly #groups = new Map<number, readonly Group[]>();
   #engine: EnginePool | undefined;
+  /** Absent with -remoteWrite.ack=memory. */
+  #journal: Journal | undefined;
   #cancelAdapt = () => {};
 
   /** Throws a SluiceError when the settings make no sense together. */
@@ -127,7 +131,7 @@ export class App implements Intake {
             brokenBytesMax,
             diskBytesMax: destination.values['remoteWrite.maxDiskUsagePerURL'],
             whenFull: destination.values['remoteWrite.whenFull'] as WhenFull,
-            synced: false,
+            synced: values['remoteWrite.ack'] === 'synced',
           },
           takesMetadata,
           compressLevel: values['remoteWrite.vmProtoCompressLevel'],
@@ -150,8 +154,10 @@ export class App implements Intake {
   async start(): Promise<void> {
     await this.#prepareDataDirectory();
     for (const outlet of this.#outlets) await outlet.queue.open();
+    await this.#openJournal();
     this.#startEngine();
     try {
+      await this.#replayJournal();
       await this.#http.listen();
     } catch (error) {
       await this.#engine?.close();
@@ -184,6 +190,9 @@ export class App implements Intake {
     await this.#quarantine.idle();
     this.#stopWatching();
     const isSafe = safe.every(Boolean);
+    // What could not be written elsewhere stays in the journal.
+    if (isSafe) this.#releaseJournal();
+    await this.#journal?.close();
     if (isSafe) log.info('stopped; nothing is lost');
     return isSafe;
   }
@@ -191,6 +200,59 @@ export class App implements Intake {
   /** A second signal: the phases that wait for others end at once. */
   hurry(): void {
     void this.#http.close();
+  }
+
+  // The journal.
+
+  async #openJournal(): Promise<void> {
+    const { values } = this.#config;
+    const { clock, log, metrics } = this.#ports;
+    if (values['remoteWrite.ack'] === 'memory' && !(await this.#hasJournal())) return;
+    this.#journal = await Journal.open(
+      {
+        directory: this.#journalDirectory,
+        bytesMax: values['remoteWrite.ackMaxBytes'],
+        synced: values['remoteWrite.ack'] === 'synced',
+      },
+      { fs: nodeFs, clock, log },
+    );
+    registerJournalMetrics(metrics, this.#journal);
+  }
+
+  get #journalDirectory(): string {
+    return path.join(this.#dataDirectory, 'journal');
+  }
+
+  /** A run with another -remoteWrite.ack may have left one. */
+  async #hasJournal(): Promise<boolean> {
+    return (await nodeFs.list(this.#journalDirectory)).some((name) => name.endsWith('.seg'));
+  }
+
+  /** Takes the requests of a run that was killed through the engine, ahead of everything new. */
+  async #replayJournal(): Promise<void> {
+    const engine = this.#engine;
+    const journal = this.#journal;
+    if (engine === undefined || journal === undefined) return;
+    const verdicts: Promise<Verdict>[] = [];
+    for (;;) {
+      const entry = await journal.nextReplay();
+      if (entry === undefined) break;
+      const { id, verdict } = engine.replay({ ...entry.format, bytes: entry.bytes, client: 'journal' });
+      journal.replayed(entry.seq, id);
+      verdicts.push(verdict);
+      if (!engine.hasRoom) await verdict;
+    }
+    await Promise.all(verdicts);
+  }
+
+  /** Gives back what is safe elsewhere. */
+  #releaseJournal(): void {
+    if (this.#journal === undefined) return;
+    const { full } = this.#journal;
+    // A queue without a file may keep its requests here until that would stop the others.
+    const counted = this.#outlets.filter(({ queue }) => queue.onDisk || !full);
+    const firsts = [this.#engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];
+    this.#journal.release(Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY)));
   }
 
   async #stopOutlet(outlet: Outlet, deadlineMs: number): Promise<boolean> {
@@ -237,14 +299,20 @@ export class App implements Intake {
       log,
       module: compileKernel(),
       onBlock: (group, generation, block) => this.#distribute(group, generation, block),
-      onAccepted: (counts) => {
-        for (const outlet of this.#outlets) outlet.accept(counts);
+      onAccepted: (counts, isReplay) => {
+        for (const outlet of this.#outlets) outlet.accept(counts, isReplay);
       },
+      commit: this.#config.values['remoteWrite.ack'] === 'memory' ? undefined : (body) => this.#commit(body),
       onQuarantined: (body, client) => {
         this.#quarantine.keep(body, client);
         void this.#settleQuarantined();
       },
     });
+  }
+
+  #commit(accepted: Accepted): Promise<void> {
+    assert(this.#journal !== undefined, 'a journal is open when requests are committed');
+    return this.#journal.append(accepted);
   }
 
   #currentGroups(): Group[] {
@@ -312,6 +380,7 @@ export class App implements Intake {
     assert(this.#engine !== undefined, 'nothing listens before the engine is there');
     const cannotKeep =
       this.#outlets.some(({ queue }) => queue.refuses) ||
+      this.#journal?.full ||
       (!this.#mayDrop && this.#outlets.every(({ queue }) => queue.full));
     if (cannotKeep) {
       return Promise.resolve({
@@ -329,6 +398,7 @@ export class App implements Intake {
   #planAdapt(): void {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#outlets) outlet.maintain();
+      this.#releaseJournal();
       this.#planAdapt();
     });
   }

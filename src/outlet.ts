@@ -106,8 +106,8 @@ export class Outlet {
   }
 
   /** Counts a client's request that was accepted. */
-  accept(counts: Readonly<Counts>): void {
-    this.queue.ledger.accept(counts, this.#settings.takesMetadata);
+  accept(counts: Readonly<Counts>, isReplay = false): void {
+    this.queue.ledger.accept(counts, this.#settings.takesMetadata, isReplay);
   }
 
   /** Takes a block; when the queue is full and `mayDrop`, the block is dropped and counted. */
@@ -174,7 +174,7 @@ export class Outlet {
       for (const { column } of this.columns()) {
         meter.counterOf(
           `sluice_ledger_destination_${kind}`,
-          'Where everything went, by column of the ledger; received + recovered is the sum of the others.',
+          'Where everything went, by column of the ledger; received + replayed + recovered is the sum of the others.',
           { destination: this.name, url, column },
           () => this.columns().find((other) => other.column === column)!.counts[kind],
         );

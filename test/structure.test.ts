@@ -143,6 +143,7 @@ const untested = new Map<string, string>([
   ['src/queue/file/cursor.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/damage.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/backlog.ts', 'test/queue/queue.test.ts'],
+  ['src/queue/journal-metrics.ts', 'test/faults/kill.test.ts'],
 ]);
 
 test('every source file with behaviour has its test file', () => {

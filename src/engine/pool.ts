@@ -50,6 +50,18 @@ interface Held extends Slice {
   deaths: number;
   /** Absent once the verdict was given. */
   settle: ((verdict: Verdict) => void) | undefined;
+  /** From the journal of an earlier run: it is there already. */
+  readonly isReplay: boolean;
+  /** The journal is taking it: it was accepted, and its verdict follows. */
+  isCommitting: boolean;
+}
+
+/** What the journal keeps of an accepted body; `bytes` stay until the promise is settled. */
+export interface Accepted {
+  readonly id: number;
+  readonly format: BodyFormat;
+  readonly bytes: Uint8Array;
+  readonly counts: Readonly<Counts>;
 }
 
 export interface PoolPorts {
@@ -58,7 +70,9 @@ export interface PoolPorts {
   /** A finished block of a group, under the configuration that was in force when it was begun. */
   readonly onBlock: (group: number, generation: number, block: Block) => void;
   /** What an accepted body held; called once a body. */
-  readonly onAccepted: (counts: Readonly<Counts>) => void;
+  readonly onAccepted: (counts: Readonly<Counts>, isReplay: boolean) => void;
+  /** Makes an accepted body as safe as promised before its verdict goes out; without it that is at once. */
+  readonly commit?: ((accepted: Accepted) => Promise<void>) | undefined;
   /** A body that killed the engine twice; it may have been acknowledged before. */
   readonly onQuarantined: (body: Uint8Array, client: string) => void;
   readonly module: WebAssembly.Module;
@@ -95,6 +109,8 @@ export class EnginePool implements Intake {
   #closed = false;
   #closing: Promise<void> | undefined;
   #stats: EngineStats | undefined;
+  /** The first body of which the engine still holds something; undefined while it holds none. */
+  #outFrom: number | undefined;
 
   constructor(config: EngineConfig, ports: PoolPorts) {
     this.#configs.set(1, config);
@@ -132,29 +148,42 @@ export class EnginePool implements Intake {
     return this.#backlogBytes < BACKLOG_BYTES_MAX;
   }
 
+  /** The first body of which something is not in a block yet, or that has no verdict; undefined when there is none. */
+  get firstHeld(): number | undefined {
+    return this.#held.keys().next().value;
+  }
+
   submit(body: Body): Promise<Verdict> {
+    return this.#submit(body, false).verdict;
+  }
+
+  /** A body of an earlier run, from the journal: it is not committed again. Its number is known at once. */
+  replay(body: Body): { readonly id: number; readonly verdict: Promise<Verdict> } {
+    return this.#submit(body, true);
+  }
+
+  #submit(body: Body, isReplay: boolean): { readonly id: number; readonly verdict: Promise<Verdict> } {
     if (this.#closed) {
-      return Promise.resolve({
-        ok: false,
-        status: 503,
-        reason: 'overloaded',
-        error:
-          'cannot take the request: the relay is shutting down; send it again to another instance or later',
-        retryAfterS: 5,
-      });
+      const verdict = Promise.resolve(
+        refuse('the relay is shutting down; send it again to another instance'),
+      );
+      return { id: 0, verdict };
     }
     const { slab, offset, length } = this.#arena.store(body.bytes);
-    return new Promise((settle) => {
+    const id = this.#nextId++;
+    const verdict = new Promise<Verdict>((settle) => {
       const held: Held = {
         slab,
         offset,
         length,
-        id: this.#nextId++,
+        id,
         format: this.#formatOf(body),
         client: body.client,
         receivedMs: this.#ports.clock.monotonicMs(),
         deaths: 0,
         settle,
+        isReplay,
+        isCommitting: false,
       };
       this.#held.set(held.id, held);
       this.#outbox.push(held);
@@ -162,6 +191,7 @@ export class EnginePool implements Intake {
       this.#outboxBytes += length;
       this.#schedule();
     });
+    return { id, verdict };
   }
 
   /** The format of the last body when this one has the same, so that a message holds each once. */
@@ -287,6 +317,7 @@ export class EnginePool implements Intake {
       });
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
+    this.#outFrom = message.heldFrom;
     this.#releaseBefore(message.heldFrom ?? this.#firstUnsettled());
     this.#batchesInFlight -= message.batches;
     for (const ticket of message.tickets) {
@@ -313,10 +344,25 @@ export class EnginePool implements Intake {
 
   #onAccepted(id: number, counts: Counts): void {
     const held = this.#held.get(id);
-    // Acknowledged before the engine was started again.
-    if (held?.settle === undefined) return;
-    this.#ports.onAccepted(counts);
-    this.#takeSettle(held)({ ok: true, counts });
+    // Accepted before the engine was started again.
+    if (held?.settle === undefined || held.isCommitting) return;
+    this.#ports.onAccepted(counts, held.isReplay);
+    const { commit } = this.#ports;
+    if (commit === undefined || held.isReplay) {
+      this.#takeSettle(held)({ ok: true, counts });
+      return;
+    }
+    held.isCommitting = true;
+    const accepted = { id, format: held.format, bytes: this.#arena.bytesOf(held), counts };
+    commit(accepted).then(
+      () => this.#committed(held, { ok: true, counts }),
+      () => this.#committed(held, refuse('it could not be written to the journal; send it again')),
+    );
+  }
+
+  #committed(held: Held, verdict: Verdict): void {
+    if (held.settle !== undefined) this.#takeSettle(held)(verdict);
+    this.#releaseBefore(this.#outFrom ?? this.#firstUnsettled());
   }
 
   #onRefused({ id, status, reason, error }: Refusal): void {
@@ -392,6 +438,11 @@ export class EnginePool implements Intake {
     this.#backlogBytes -= held.length;
     return settle;
   }
+}
+
+function refuse(why: string): Verdict {
+  const error = `cannot take the request: ${why}`;
+  return { ok: false, status: 503, reason: 'overloaded', error, retryAfterS: 5 };
 }
 
 function bodiesMessage(bodies: readonly Held[]): ToEngine {

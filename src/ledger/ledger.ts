@@ -1,7 +1,7 @@
 /**
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received + recovered = withheld + quarantined + in_engine + pending
+ *     received + replayed + recovered = withheld + quarantined + in_engine + pending
  *                          + delivered + rejected + dropped_queue_full + damaged
  *
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
@@ -26,6 +26,8 @@ export interface LedgerColumn {
 export class DestinationLedger {
   /** Acknowledged to clients by this run. */
   readonly received: Counts = { ...noCounts };
+  /** Found in the journal at the start: acknowledged by an earlier run that was killed, and perhaps sent in part. */
+  readonly replayed: Counts = { ...noCounts };
   /** Metadata for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later found to be what the engine died of; kept in the quarantine directory. */
@@ -42,8 +44,8 @@ export class DestinationLedger {
   };
 
   /** A client's request was accepted. */
-  accept(counts: Readonly<Counts>, takesMetadata: boolean): void {
-    addCounts(this.received, counts);
+  accept(counts: Readonly<Counts>, takesMetadata: boolean, isReplay = false): void {
+    addCounts(isReplay ? this.replayed : this.received, counts);
     if (!takesMetadata) this.withheld.metadata += counts.metadata;
   }
 
@@ -70,6 +72,7 @@ export class DestinationLedger {
   /** What was received and is in no block although the engine, which holds `inEngine`, is through with it. */
   unaccounted(inEngine: Readonly<Counts>): Counts {
     const rest = { ...this.received };
+    addCounts(rest, this.replayed);
     for (const kind of countKeys) {
       rest[kind] -= this.withheld[kind] + this.quarantined[kind] + this.routed[kind] + inEngine[kind];
     }
@@ -80,6 +83,7 @@ export class DestinationLedger {
   columns(inEngine: Readonly<Counts>, pending: Readonly<Counts>): LedgerColumn[] {
     return [
       { column: 'received', counts: this.received },
+      { column: 'replayed', counts: this.replayed },
       { column: 'recovered', counts: this.recovered },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
@@ -89,10 +93,11 @@ export class DestinationLedger {
     ];
   }
 
-  /** The way to the queues: `received` is the sum of the others. */
+  /** The way to the queues: `received` + `replayed` is the sum of the others. */
   wayToQueue(inEngine: Readonly<Counts>): LedgerColumn[] {
     return [
       { column: 'received', counts: this.received },
+      { column: 'replayed', counts: this.replayed },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       { column: 'in_engine', counts: inEngine },

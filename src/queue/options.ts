@@ -40,6 +40,23 @@ export const queueOptions = options({
     summary:
       'What happens when -remoteWrite.maxDiskUsagePerURL is reached: the oldest or the newest blocks are dropped and counted, or requests are refused with 503 and Retry-After until there is room.',
   },
+  'remoteWrite.ack': {
+    kind: 'string',
+    choices: ['memory', 'written', 'synced'],
+    default: 'memory',
+    placeholder: 'choice',
+    ours: true,
+    summary:
+      'What an acknowledged request survives. memory: a stop in good order; written: also a kill of the relay (SIGKILL, out of memory); synced: also a power cut.',
+  },
+  'remoteWrite.ackMaxBytes': {
+    kind: 'bytes',
+    default: 1024 ** 3,
+    min: 1024 ** 2,
+    ours: true,
+    summary:
+      'How large the journal of -remoteWrite.ack=written and synced may get. Requests are refused with 503 while it is full.',
+  },
   'remoteWrite.dropSamplesOnOverload': {
     kind: 'bool',
     default: false,

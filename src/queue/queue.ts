@@ -128,6 +128,11 @@ export class DestinationQueue implements BlockSource {
     return diskBytesMax > 0 && this.pendingBytes + more > diskBytesMax;
   }
 
+  /** Whether what waits for long is in a file. */
+  get onDisk(): boolean {
+    return this.#config.onDisk;
+  }
+
   get directory(): string {
     return this.#config.directory;
   }
@@ -317,7 +322,7 @@ export class DestinationQueue implements BlockSource {
   #recordOf({ codec, bytes, rawLength, counts, slots, bornMs }: Block): NewRecord {
     const { clock } = this.#ports;
     const bornAtMs = clock.nowMs() - (clock.monotonicMs() - bornMs);
-    return { header: { type: codec, rawLength, counts, slots, bornAtMs }, payload: bytes };
+    return { header: { type: codec, rawLength, counts, slots, bornAtMs }, payload: [bytes] };
   }
 
   /** After writing: what is in the file and not in the window leaves memory. */
@@ -365,6 +370,7 @@ export class DestinationQueue implements BlockSource {
     if (this.#isCheckpointing) return;
     this.#isCheckpointing = true;
     try {
+      await this.#file.sync();
       await this.#file.checkpoint();
     } catch (error) {
       this.#noteFailure('cannot note on disk what was sent; after a crash it would be sent again', error);

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { setEnvironmentData } from 'node:worker_threads';
 import snappy from 'snappyjs';
 import type { EngineConfig } from '../../src/engine/messages.ts';
-import { EnginePool } from '../../src/engine/pool.ts';
+import { type Accepted, EnginePool } from '../../src/engine/pool.ts';
 import { compileKernel } from '../../src/kernel/kernel.ts';
 import type { Block } from '../../src/model/block.ts';
 import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
@@ -41,7 +41,12 @@ function requestOf(nth: number, name = 'led'): TestRequest {
   };
 }
 
-function setUp(t: TestContext, config: EngineConfig, worker?: string) {
+function setUp(
+  t: TestContext,
+  config: EngineConfig,
+  worker?: string,
+  commit?: (accepted: Accepted) => Promise<void>,
+) {
   const blocks: { generation: number; block: Block }[] = [];
   const accepted: Counts = { ...noCounts };
   const quarantined: string[] = [];
@@ -53,6 +58,7 @@ function setUp(t: TestContext, config: EngineConfig, worker?: string) {
     onBlock: (_group, generation, block) => blocks.push({ generation, block }),
     onAccepted: (counts) => addCounts(accepted, counts),
     onQuarantined: (_body, client) => quarantined.push(client),
+    commit,
     ...(worker !== undefined && { workerUrl: new URL(`./support/${worker}.ts`, import.meta.url) }),
   });
   // The timers of restarts keep no process alive.
@@ -203,4 +209,46 @@ test('a closed engine has put everything into blocks and takes nothing more', as
   const verdict = await submit(requests[1]!);
   assert.ok(!verdict.ok);
   assert.equal(verdict.status, 503);
+});
+
+test('a verdict waits until the body is committed, and the body stays until then', async (t) => {
+  const committing: { accepted: Accepted; resolve: () => void; reject: (error: Error) => void }[] = [];
+  const { pool, submit } = setUp(t, configOf('snappy'), undefined, (accepted) => {
+    return new Promise((resolve, reject) => committing.push({ accepted, resolve, reject }));
+  });
+  const verdicts = [submit(requestOf(1)), submit(requestOf(2))];
+  let settled = 0;
+  for (const verdict of verdicts) void verdict.then(() => settled++);
+  await pool.flush(); // both are out in blocks
+  assert.equal(committing.length, 2);
+  assert.equal(settled, 0);
+  assert.equal(pool.firstHeld, 1);
+  const [first, second] = committing;
+  const kept = snappy.uncompress(new Uint8Array(first!.accepted.bytes.slice()));
+  assert.deepEqual(Buffer.from(kept), Buffer.from(encodeRequest(requestOf(1))));
+  second!.reject(new Error('full disk'));
+  const refused = await verdicts[1]!;
+  assert.equal(refused.ok === false && refused.status, 503);
+  first!.resolve();
+  assert.equal((await verdicts[0]!).ok, true);
+  assert.equal(pool.heldBodies, 0);
+});
+
+test('a body from the journal is not committed again', async (t) => {
+  let commits = 0;
+  const { pool, content } = setUp(t, configOf('snappy'), undefined, async () => {
+    commits++;
+  });
+  const { id, verdict } = pool.replay({
+    bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
+    encoding: 'snappy-or-zstd',
+    protocol: 'promremotewrite',
+    extraLabels: [],
+    client: 'journal',
+  });
+  assert.equal(id, 1);
+  assert.equal((await verdict).ok, true);
+  await pool.flush();
+  assert.equal(commits, 0);
+  assert.deepEqual(content(), contentOf([requestOf(5)]));
 });

@@ -44,8 +44,8 @@ function columnsOf(samples: readonly Sample[]): Record<string, number> {
   return Object.fromEntries(samples.map(({ labels, value }) => [labels.column!, value]));
 }
 
-const without = (columns: Record<string, number>, name: string): number =>
-  Object.entries(columns).reduce((sum, [column, value]) => (column === name ? sum : sum + value), 0);
+const without = (columns: Record<string, number>, ...names: string[]): number =>
+  Object.entries(columns).reduce((sum, [column, value]) => (names.includes(column) ? sum : sum + value), 0);
 
 export interface Ledger {
   readonly global: Readonly<Record<string, number>>;
@@ -68,22 +68,25 @@ export function readLedger(samples: readonly Sample[]): Ledger {
 /** Every sample that came in is in exactly one column of outcomes, for each destination too. Holds at every quiet moment. */
 export function assertLedgerBalances(samples: readonly Sample[]): Ledger {
   const ledger = readLedger(samples);
-  const { received } = ledger.global;
-  assert.ok(received !== undefined, 'the ledger is on /metrics');
+  const { received, replayed } = ledger.global;
+  assert.ok(received !== undefined && replayed !== undefined, 'the ledger is on /metrics');
   assert.equal(
-    received,
-    without(ledger.global, 'received'),
-    `received ≠ Σ outcomes: ${JSON.stringify(ledger.global)}`,
+    received + replayed,
+    without(ledger.global, 'received', 'replayed'),
+    `received + replayed ≠ Σ outcomes: ${JSON.stringify(ledger.global)}`,
   );
   assert.notEqual(Object.keys(ledger.destinations).length, 0, 'destinations are on /metrics');
   for (const [name, columns] of Object.entries(ledger.destinations)) {
-    const { received: taken, recovered, ...outcomes } = columns;
-    assert.ok(taken !== undefined && recovered !== undefined, `${name} has its columns`);
+    const { received: taken, replayed: again, recovered, ...outcomes } = columns;
+    assert.ok(
+      taken !== undefined && again !== undefined && recovered !== undefined,
+      `${name} has its columns`,
+    );
     const sum = Object.values(outcomes).reduce((total, value) => total + value, 0);
     assert.equal(
-      taken + recovered,
+      taken + again + recovered,
       sum,
-      `${name}: received + recovered ≠ Σ outcomes: ${JSON.stringify(columns)}`,
+      `${name}: received + replayed + recovered ≠ Σ outcomes: ${JSON.stringify(columns)}`,
     );
   }
   return ledger;

@@ -139,10 +139,10 @@ export function saltSeed(salt: bigint): number {
   return crc32(bytes);
 }
 
-/** The record's bytes before and after its payload, which itself is written as it is. */
+/** The record's bytes before and after its payload, which itself is written as it is: the chunks one after another. */
 export function encodeRecordFrame(
   header: RecordHeader,
-  payload: Uint8Array,
+  payload: readonly Uint8Array[],
   seed: number,
 ): { head: Buffer; tail: Buffer } {
   const head = Buffer.alloc(RECORD_HEADER_BYTES);
@@ -161,7 +161,8 @@ export function encodeRecordFrame(
   const headerChecksum = crc32(head.subarray(0, 56), seed);
   head.writeUInt32LE(headerChecksum, 56);
   const tail = Buffer.alloc(RECORD_TRAILER_BYTES);
-  tail.writeUInt32LE(crc32(payload, headerChecksum), 0);
+  const checksum = payload.reduce((sum, chunk) => crc32(chunk, sum), headerChecksum);
+  tail.writeUInt32LE(checksum, 0);
   return { head, tail };
 }
 

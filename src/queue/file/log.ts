@@ -25,7 +25,8 @@ export interface LogPorts {
 /** A record to be appended; the log gives it its number. */
 export interface NewRecord {
   readonly header: Omit<RecordHeader, 'seq' | 'payloadLength'>;
-  readonly payload: Uint8Array;
+  /** Chunks that make it up, one after another. */
+  readonly payload: readonly Uint8Array[];
 }
 
 export interface LogRecord {
@@ -176,10 +177,11 @@ export class SegmentLog {
       let bytes = 0;
       for (const { records } of batch) {
         for (const { header, payload } of records) {
-          const full = { ...header, seq: this.#nextSeq++, payloadLength: payload.byteLength };
+          const payloadLength = payload.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+          const full = { ...header, seq: this.#nextSeq++, payloadLength };
           const { head, tail } = encodeRecordFrame(full, payload, active.seed);
-          chunks.push(head, payload, tail);
-          bytes += recordLength(payload.byteLength);
+          chunks.push(head, ...payload, tail);
+          bytes += recordLength(payloadLength);
         }
       }
       await active.file.write(chunks, active.segment.size);
@@ -369,7 +371,6 @@ export class SegmentLog {
   }
 
   async #checkpoint(): Promise<void> {
-    await this.#syncActive();
     const seq = this.#doneSeq;
     if (seq !== this.#cursorSeq) await this.#cursor.write(seq);
     this.#cursorSeq = seq;

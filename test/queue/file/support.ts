@@ -19,7 +19,10 @@ export function record(id: number, bytes = 20): NewRecord {
   const payload = Buffer.alloc(Math.max(8, bytes), id % 251);
   payload.writeDoubleLE(id);
   const counts = { ...noCounts, series: 1, samples: id };
-  return { header: { type: 'snappy', counts, rawLength: 5, slots: 3, bornAtMs: 7 }, payload };
+  return {
+    header: { type: 'snappy', counts, rawLength: 5, slots: 3, bornAtMs: 7 },
+    payload: [payload.subarray(0, 5), payload.subarray(5)],
+  };
 }
 
 /** Everything that is left to read; checks that every payload is one of ours, and their order. */
@@ -34,7 +37,7 @@ export async function readAll(log: SegmentLog) {
       continue;
     }
     const id = Buffer.from(payload).readDoubleLE();
-    assert.deepEqual(Buffer.from(payload), record(id, payload.byteLength).payload);
+    assert.deepEqual(Buffer.from(payload), Buffer.concat(record(id, payload.byteLength).payload));
     assert.equal(header.counts.samples, id);
     ids.push(id);
     seqs.push(header.seq);

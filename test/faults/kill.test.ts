@@ -1,0 +1,106 @@
+/**
+ * SIGKILL at random moments, under load, with a destination that comes and goes: what was acknowledged arrives.
+ * KILLS=n kills n times (20), SEED=n repeats a run's moments.
+ */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { assertLedgerBalances, metricSum } from '../support/metrics.ts';
+import { temporaryDirectory } from '../support/process.ts';
+import { randomFrom } from '../support/random.ts';
+import { bitsOf, push } from '../support/remote-write.ts';
+import { describe, missingFrom } from '../support/samples.ts';
+import { startSink } from '../support/sink.ts';
+import { type RunningSluice, startSluice } from '../support/sluice.ts';
+import { until } from '../support/wait.ts';
+import { Load } from './load.ts';
+
+const KILLS = Number(process.env.KILLS ?? 20);
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+const CLIENTS = 4;
+const LIFE_MS_MAX = 800;
+
+/** Answers 503 for some hundred milliseconds now and then. */
+function flapping(random: () => number): () => number {
+  let untilMs = 0;
+  let isUp = true;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs >= untilMs) {
+      isUp = !isUp;
+      untilMs = nowMs + random() * 400;
+    }
+    return isUp ? 204 : 503;
+  };
+}
+
+async function killAgainAndAgain(t: TestContext, ack: 'written' | 'synced') {
+  t.diagnostic(`SEED=${SEED} KILLS=${KILLS}`);
+  const random = randomFrom(SEED);
+  let isFlapping = true;
+  const flap = flapping(random);
+  const sink = await startSink(t, { respond: () => (isFlapping ? flap() : 204) });
+  const directory = temporaryDirectory(t);
+  const flags = [
+    `-remoteWrite.url=${sink.url}`,
+    `-remoteWrite.ack=${ack}`,
+    '-remoteWrite.retryMinInterval=50ms',
+    '-remoteWrite.flushInterval=200ms',
+  ];
+  const start = () => startSluice(t, directory, flags);
+  let sluice: RunningSluice = await start();
+  const load = new Load(() => sluice.url);
+  load.start(CLIENTS);
+  for (let kill = 0; kill < KILLS; kill++) {
+    await delay(random() * LIFE_MS_MAX);
+    await sluice.program.kill('SIGKILL');
+    sluice = await start();
+  }
+  await load.stop();
+  isFlapping = false;
+  await until('everything that was acknowledged has arrived', 30_000, () => {
+    return missingFrom(sink.samples, load.acknowledged).length === 0;
+  }).catch(() => {});
+  const lost = missingFrom(sink.samples, load.acknowledged);
+  assert.equal(lost.length, 0, `acknowledged and lost: ${describe(lost)}`);
+  const invented = missingFrom(load.sent, sink.samples);
+  assert.equal(invented.length, 0, `invented: ${describe(invented)}`);
+  assertLedgerBalances(await sluice.metrics());
+  assert.deepEqual(await sluice.program.kill('SIGTERM'), { code: 0, signal: null });
+  t.diagnostic(
+    `${load.acknowledged.samples} samples acknowledged, ${load.unknown} requests unknown, ${load.refused} refused, ` +
+      `${sink.samples.samples - load.acknowledged.samples} arrived more than once or unacknowledged`,
+  );
+}
+
+test('-remoteWrite.ack=written: a kill loses nothing that was acknowledged', (t) =>
+  killAgainAndAgain(t, 'written'));
+
+test('-remoteWrite.ack=synced: a kill loses nothing that was acknowledged', (t) =>
+  killAgainAndAgain(t, 'synced'));
+
+test('-remoteWrite.ack=memory: a kill loses what is not yet in the file, and not what is', async (t) => {
+  let isUp = false;
+  const sink = await startSink(t, { respond: () => (isUp ? 204 : 503) });
+  const directory = temporaryDirectory(t);
+  const flags = [`-remoteWrite.url=${sink.url}`, '-remoteWrite.flushInterval=1s'];
+  const sluice = await startSluice(t, directory, flags);
+  const series = (name: string) => [
+    { labels: { __name__: name }, points: [{ timestampMs: 1, bits: bitsOf(1) }] },
+  ];
+  await push(`${sluice.url}/api/v1/write`, series('old'));
+  await until('what waits for more than 5 s is in the file', 30_000, async () => {
+    return (metricSum(await sluice.metrics(), 'vm_persistentqueue_blocks_written_total') ?? 0) > 0;
+  });
+  await push(`${sluice.url}/api/v1/write`, series('new'));
+  await sluice.program.kill('SIGKILL');
+  isUp = true;
+  const next = await startSluice(t, directory, flags);
+  await until('what was in the file arrives', 20_000, () => sink.samples.samples > 0);
+  assert.deepEqual(
+    [...sink.samples.series.keys()].filter((key) => key.includes('new')),
+    [],
+  );
+  assert.ok([...sink.samples.series.keys()].some((key) => key.includes('old')));
+  assertLedgerBalances(await next.metrics());
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { noCounts } from '../../src/model/body.ts';
+import { Journal, type JournalConfig } from '../../src/queue/journal.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { MemoryFs } from '../support/memory-fs.ts';
+import { recordingLogger } from '../support/quiet-logger.ts';
+
+const format = {
+  encoding: 'snappy-or-zstd',
+  protocol: 'promremotewrite',
+  extraLabels: [{ name: 'site', value: 'Zürich' }],
+} as const;
+
+async function openJournal(fs = new MemoryFs(), over: Partial<JournalConfig> = {}) {
+  const log = recordingLogger();
+  const config = { directory: '/j', bytesMax: 1_000_000, synced: false, ...over };
+  const journal = await Journal.open(config, { fs, clock: new FakeClock(), log });
+  return { journal, fs, log };
+}
+
+/** As it comes from the arena: shared memory. */
+function bodyOf(id: number): Uint8Array {
+  const bytes = new Uint8Array(new SharedArrayBuffer(50));
+  bytes.fill(id);
+  return bytes;
+}
+
+const entry = (id: number) => ({ id, format, bytes: bodyOf(id), counts: { ...noCounts, samples: id } });
+
+async function replayAll(journal: Journal) {
+  const found: number[] = [];
+  for (let next = await journal.nextReplay(); next !== undefined; next = await journal.nextReplay()) {
+    assert.deepEqual(next.format, format);
+    assert.deepEqual([...next.bytes], [...bodyOf(next.bytes[0]!)]);
+    found.push(next.bytes[0]!);
+    journal.replayed(next.seq, found.length);
+  }
+  return found;
+}
+
+async function settled() {
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+}
+
+test('what was not released comes again after a kill, byte for byte and in order', async () => {
+  const { journal, fs } = await openJournal();
+  await Promise.all([3, 5, 6, 9].map((id) => journal.append(entry(id))));
+  journal.release(6);
+  await settled();
+  fs.kill();
+  const { journal: next, log } = await openJournal(fs);
+  assert.ok(log.lines.some(({ message }) => /journal/.test(message)));
+  assert.deepEqual(await replayAll(next), [6, 9]);
+});
+
+test('what was replayed is given back like everything else', async () => {
+  const { journal, fs } = await openJournal();
+  for (const id of [1, 2, 3]) await journal.append(entry(id));
+  fs.kill();
+  const { journal: next } = await openJournal(fs);
+  assert.deepEqual(await replayAll(next), [1, 2, 3]);
+  await next.append(entry(4));
+  next.release(3);
+  await settled();
+  assert.equal(next.requests, 2);
+  fs.kill();
+  assert.deepEqual(await replayAll((await openJournal(fs)).journal), [3, 4]);
+});
+
+test('a journal of which everything is safe elsewhere leaves no bytes behind', async () => {
+  const { journal, fs } = await openJournal();
+  for (const id of [1, 2, 3]) await journal.append(entry(id));
+  journal.release(Number.POSITIVE_INFINITY);
+  await journal.close();
+  assert.deepEqual(fs.files(), ['/j/cursor']);
+});
+
+test('synced requests survive a power cut', async () => {
+  const { journal, fs } = await openJournal(new MemoryFs(), { synced: true });
+  for (const id of [1, 2, 3]) await journal.append(entry(id));
+  fs.crash(() => 0.9);
+  assert.deepEqual(await replayAll((await openJournal(fs)).journal), [1, 2, 3]);
+});
+
+test('a disk that does not take a request rejects it, is told, and is used again', async () => {
+  const { journal, fs, log } = await openJournal();
+  await journal.append(entry(1));
+  fs.capacity = fs.used + 10;
+  await assert.rejects(journal.append(entry(2)), /ENOSPC/);
+  assert.match(journal.failure ?? '', /ENOSPC/);
+  assert.ok(log.lines.some(({ level }) => level === 'error'));
+  fs.capacity = Number.POSITIVE_INFINITY;
+  await journal.append(entry(3));
+  assert.equal(journal.failure, undefined);
+  fs.kill();
+  assert.deepEqual(await replayAll((await openJournal(fs)).journal), [1, 3]);
+});
+
+test('it is full at its bound, until something is released', async () => {
+  const { journal } = await openJournal(new MemoryFs(), { bytesMax: 400 });
+  for (const id of [1, 2, 3]) await journal.append(entry(id));
+  assert.equal(journal.full, true);
+  journal.release(Number.POSITIVE_INFINITY);
+  await settled();
+  assert.equal(journal.full, false);
+});
+
+test('a damaged request costs itself only', async () => {
+  const { journal, fs } = await openJournal();
+  for (const id of [1, 2, 3]) await journal.append(entry(id));
+  const file = fs.files().find((name) => name.endsWith('.seg'))!;
+  fs.flip(file, fs.bytesOf(file).indexOf(Buffer.from(bodyOf(2))));
+  fs.kill();
+  const { journal: next } = await openJournal(fs);
+  assert.deepEqual(await replayAll(next), [1, 3]);
+  assert.equal(next.damage.records, 1);
+});
