@@ -133,6 +133,10 @@ export class App implements Intake {
             whenFull: destination.values['remoteWrite.whenFull'] as WhenFull,
             synced: values['remoteWrite.ack'] === 'synced',
           },
+          deadLetters: {
+            directory: path.join(this.#dataDirectory, 'dead-letters', destination.name),
+            bytesMax: destination.values['remoteWrite.maxDeadLetterBytes'],
+          },
           takesMetadata,
           compressLevel: values['remoteWrite.vmProtoCompressLevel'],
         },
@@ -153,7 +157,7 @@ export class App implements Intake {
   /** Takes up what the last run left, then listens, then sends. Throws a SluiceError when that is not possible. */
   async start(): Promise<void> {
     await this.#prepareDataDirectory();
-    for (const outlet of this.#outlets) await outlet.queue.open();
+    for (const outlet of this.#outlets) await outlet.open();
     await this.#openJournal();
     this.#startEngine();
     try {

@@ -11,6 +11,7 @@ import type { Transport } from './destination/destination.ts';
 import { kinds } from './ledger/ledger.ts';
 import type { Block, Codec } from './model/block.ts';
 import type { Counts } from './model/body.ts';
+import { DeadLetters, type DeadLettersConfig } from './queue/dead-letters.ts';
 import type { Fs } from './queue/file/fs.ts';
 import { DestinationQueue, type QueueConfig } from './queue/queue.ts';
 import type { BlockNeeds } from './route/groups.ts';
@@ -22,6 +23,7 @@ import type { Meter } from './util/meter.ts';
 
 export interface OutletSettings {
   readonly queue: QueueConfig;
+  readonly deadLetters: DeadLettersConfig;
   readonly takesMetadata: boolean;
   readonly compressLevel: number;
 }
@@ -43,6 +45,7 @@ export class Outlet {
   readonly name: string;
   readonly shownUrl: string;
   readonly queue: DestinationQueue;
+  readonly deadLetters: DeadLetters;
   readonly #settings: OutletSettings;
   readonly #ports: OutletPorts;
   readonly #transport: Transport;
@@ -62,6 +65,7 @@ export class Outlet {
     this.#settings = settings;
     this.#ports = ports;
     this.queue = new DestinationQueue(settings.queue, ports);
+    this.deadLetters = new DeadLetters(settings.deadLetters, ports);
     const setup: DestinationSetup = { name, url, shownUrl, values };
     this.#transport = openTransport(setup, ports);
     const config = senderConfigOf(setup);
@@ -71,6 +75,10 @@ export class Outlet {
       source: this.queue,
       transport: this.#transport,
       ...ports,
+      park: ({ block, ...letter }) => {
+        const { bytes, ...wire } = block;
+        return this.deadLetters.park({ destination: name, ...letter, ...wire, block: bytes });
+      },
       onDowngrade: () => {
         this.#codec = 'snappy';
         ports.onNeeds();
@@ -99,6 +107,12 @@ export class Outlet {
       lanes: parallel,
     });
     this.#ports.onNeeds();
+  }
+
+  /** Takes up what earlier runs left. Rejects when that cannot be read. */
+  async open(): Promise<void> {
+    await this.queue.open();
+    await this.deadLetters.open();
   }
 
   start(): void {
@@ -170,6 +184,24 @@ export class Outlet {
       return this.#parallel;
     });
     this.#registerFiles(directory);
+    const own = { destination: this.name, url };
+    meter.gaugeOf('sluice_dead_letters', 'What the destination refused for good and is kept.', own, () => {
+      return this.deadLetters.count;
+    });
+    meter.gaugeOf(
+      'sluice_dead_letter_bytes',
+      'Bytes of the dead letters.',
+      own,
+      () => this.deadLetters.bytes,
+    );
+    meter.counterOf(
+      'sluice_dead_letters_dropped_total',
+      'Dead letters that made room for others.',
+      own,
+      () => {
+        return this.deadLetters.dropped;
+      },
+    );
     for (const kind of kinds) {
       for (const { column } of this.columns()) {
         meter.counterOf(

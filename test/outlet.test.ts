@@ -32,6 +32,7 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
         whenFull: 'drop-oldest',
         synced: false,
       },
+      deadLetters: { directory: path.join(root, 'letters'), bytesMax: 1_000_000 },
       takesMetadata: false,
       compressLevel: 3,
     },
@@ -46,7 +47,7 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
       inEngine: () => noCounts,
     },
   );
-  await outlet.queue.open();
+  await outlet.open();
   return { outlet, meter, log, root };
 }
 

@@ -4,6 +4,7 @@ import { authKinds } from './auth/index.ts';
 import { parseHeaders } from './headers.ts';
 import type { DeliverValues } from './options.ts';
 import { proxySchemes } from './proxy.ts';
+import { parsePolicy } from './response-policy.ts';
 
 export interface Problem {
   readonly where: string;
@@ -27,6 +28,13 @@ export function checkDestination(values: DeliverValues, where: string): Problem[
   }
   if (values['remoteWrite.forceVMProto'] && values['remoteWrite.forcePromProto']) {
     add('both -remoteWrite.forceVMProto and -remoteWrite.forcePromProto are set', 'keep one of them');
+  }
+  const policy = parsePolicy(values['remoteWrite.responsePolicy']);
+  if ('error' in policy) {
+    add(
+      `-remoteWrite.responsePolicy: ${policy.error}`,
+      'write rules STATUS=ACTION;… and a preset at the end',
+    );
   }
   checkProxy(values['remoteWrite.proxyURL']?.reveal() ?? '', add);
   for (const message of parseHeaders(values['remoteWrite.headers']?.reveal() ?? '').problems) {

@@ -2,10 +2,12 @@
 import type { Transport } from '../destination/destination.ts';
 import { destinationOf } from '../destination/index.ts';
 import type { Codec } from '../model/block.ts';
+import { assert } from '../util/assert.ts';
 import { SluiceError } from '../util/error.ts';
 import type { Meter } from '../util/meter.ts';
 import { HttpClient, type HttpPorts } from './http.ts';
 import { type DeliverValues, parallelOf } from './options.ts';
+import { parsePolicy } from './response-policy.ts';
 import type { SenderConfig } from './sender.ts';
 
 export interface DestinationSetup {
@@ -63,5 +65,12 @@ export function senderConfigOf({ name, url, shownUrl, values }: DestinationSetup
     rateLimitBytesPerS: values['remoteWrite.rateLimit'],
     forceVmProto: values['remoteWrite.forceVMProto'],
     codec: firstCodec(url, values),
+    policy: policyOf(values['remoteWrite.responsePolicy']),
   };
+}
+
+function policyOf(text: string) {
+  const policy = parsePolicy(text);
+  assert(!('error' in policy), 'the policy was checked with the other options');
+  return policy;
 }

@@ -47,6 +47,14 @@ export const deliverOptions = options({
     min: 0,
     summary: 'How many compressed bytes a second may be sent to this destination. 0 means no limit.',
   },
+  'remoteWrite.responsePolicy': {
+    ...text,
+    default: 'default',
+    placeholder: 'policy',
+    ours: true,
+    summary:
+      'What refusals of this destination mean: default (what vmagent does), victoriametrics, prometheus, mimir or thanos, and rules before it, for example 404=drop;400:*out of order*=partial;mimir. See docs/delivery.md.',
+  },
   'remoteWrite.headers': {
     ...secret,
     placeholder: 'name:value^^name:value',

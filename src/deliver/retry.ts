@@ -1,32 +1,4 @@
-/**
- * What an answer means for a block, and how long to wait before the next attempt. Pure: time and chance are arguments.
- */
-import type { Codec } from '../model/block.ts';
-
-/**
- * - `repack`: the peer does not take zstd; send the same data as snappy, at once.
- * - `reject`: the peer will never take this block; `reason` goes to the ledger.
- */
-export type Verdict =
-  | { readonly kind: 'delivered' }
-  | { readonly kind: 'repack' }
-  | { readonly kind: 'reject'; readonly reason: string }
-  | { readonly kind: 'retry' };
-
-/**
- * vmagent's policy: 400 and 415 can mean "no zstd here", so zstd blocks get a second chance as snappy; 409 is what
- * stores answer to duplicates. All else is retried for as long as it takes: 401, 403 and 404 are mended by people, 3xx
- * too (redirects are not followed: credentials would go to another host, and a redirected POST arrives empty).
- */
-export function judge(status: number, codec: Codec): Verdict {
-  if (status >= 200 && status < 300) return { kind: 'delivered' };
-  if ((status === 400 || status === 415) && codec === 'zstd') return { kind: 'repack' };
-  if (status === 400) return { kind: 'reject', reason: 'bad_request' };
-  if (status === 415) return { kind: 'reject', reason: 'unsupported_media_type' };
-  if (status === 409) return { kind: 'reject', reason: 'conflict' };
-  return { kind: 'retry' };
-}
-
+/** How long to wait before the next attempt. Pure: time and chance are arguments. */
 export interface BackoffLimits {
   readonly minMs: number;
   readonly maxMs: number;

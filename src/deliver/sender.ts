@@ -6,19 +6,30 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Transport, WireBlock } from '../destination/destination.ts';
 import { toSnappy } from '../destination/recode.ts';
+import {
+  blockOf,
+  describeFirst,
+  halve,
+  type Message,
+  messageOf as readMessage,
+} from '../destination/split.ts';
 import type { Block, Codec } from '../model/block.ts';
-import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
+import type { Counts } from '../model/body.ts';
+import type { BlockEnd, BlockSource, Lease, Outcome } from '../model/delivery.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Meter } from '../util/meter.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { escapeText } from './redact.ts';
-import { Backoff, type BackoffLimits, judge, parseRetryAfter } from './retry.ts';
+import { actionFor, type Rule } from './response-policy.ts';
+import { Backoff, type BackoffLimits, parseRetryAfter } from './retry.ts';
 import { SenderMetrics } from './sender-metrics.ts';
 
 /** The same message about a destination at most this often. */
 const LOG_EVERY_MS = 5000;
+/** A block with very many bad series is not worth more requests; what is then still refused is parked as it is. */
+const CUT_REQUESTS_MAX = 256;
 /** How long an aborted attempt may take to notice, before its block goes back to the queue regardless. */
 const ABORT_GRACE_MS = 500;
 
@@ -35,6 +46,19 @@ export interface SenderConfig {
   readonly forceVmProto: boolean;
   /** The codec that the destination's blocks are made with at first. */
   readonly codec: Codec;
+  /** What refusals mean. */
+  readonly policy: readonly Rule[];
+}
+
+/** What a destination refused for good, and why. */
+export interface DeadLetter {
+  readonly block: WireBlock;
+  readonly counts: Readonly<Counts>;
+  readonly status: number;
+  /** The destination's words. */
+  readonly message: string;
+  /** The first series in it. */
+  readonly series: string;
 }
 
 export interface SenderPorts {
@@ -45,6 +69,8 @@ export interface SenderPorts {
   readonly meter: Meter;
   /** In [0, 1). */
   readonly random?: () => number;
+  /** Keeps what was refused for good. Rejects when that is not possible: the block is then tried again. */
+  readonly park: (letter: DeadLetter) => Promise<void>;
   /** Called once, when the destination turned zstd down: blocks for it should be made as snappy from now on. */
   readonly onDowngrade?: () => void;
 }
@@ -63,11 +89,29 @@ export interface SenderStatus {
   readonly backoffUntilMs: number | undefined;
 }
 
+/** A destination's refusal. */
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+}
+
 /** What became of one attempt. */
 type Attempt =
-  | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'delivered' }
   | { readonly kind: 'repack' }
-  | { readonly kind: 'retry'; readonly retryAfterMs?: number | undefined };
+  | { readonly kind: 'retry'; readonly retryAfterMs?: number | undefined }
+  | ({ readonly kind: 'cut' | 'park' | 'drop' | 'partial' } & Refusal);
+
+/** What is known of a block that is delivered in parts. */
+interface Parting {
+  readonly lease: Lease;
+  readonly backoff: Backoff;
+  readonly parts: { kind: BlockEnd; counts: Readonly<Counts> }[];
+  requests: number;
+}
+
+/** The daemon stops in the middle of a block that is delivered in parts. */
+class Stopped extends Error {}
 
 export class Sender {
   readonly #config: SenderConfig;
@@ -180,15 +224,19 @@ export class Sender {
   /** One attempt and what follows from it: the block for the next attempt, or undefined when the lease has ended. */
   async #step(lease: Lease, block: WireBlock, backoff: Backoff): Promise<WireBlock | undefined> {
     const attempt = await this.#attempt(block);
-    if (attempt.kind === 'done') {
-      this.#end(lease, block, attempt.outcome);
+    if (attempt.kind === 'delivered') {
+      this.#end(lease, block, attempt);
       return undefined;
     }
     if (attempt.kind === 'repack') {
       this.#downgrade();
       return this.#repack(lease, block);
     }
-    if (await this.#wait(lease, backoff.nextMs(attempt.retryAfterMs))) return this.#inCodec(lease, block);
+    if (attempt.kind !== 'retry') {
+      if (await this.#settle(lease, block, backoff, attempt)) return undefined;
+    }
+    if (await this.#wait(lease, backoff.nextMs(attempt.kind === 'retry' ? attempt.retryAfterMs : undefined)))
+      return this.#inCodec(lease, block);
     this.#putBack(lease);
     return undefined;
   }
@@ -198,15 +246,14 @@ export class Sender {
     try {
       const { status, retryAfter, text } = await this.#ports.transport.send(block, this.#deadline.signal);
       this.#metrics.answered(status);
-      const verdict = judge(status, block.codec);
-      if (verdict.kind === 'delivered') return { kind: 'done', outcome: { kind: 'delivered' } };
-      const detail = text === '' ? `status ${status}` : `status ${status}: ${text}`;
-      if (verdict.kind === 'reject') {
-        return { kind: 'done', outcome: { kind: 'rejected', reason: verdict.reason, detail } };
-      }
-      if (verdict.kind === 'repack') return verdict;
-      this.#failed('cannot send a block; it will be tried again', detail);
-      return { kind: 'retry', retryAfterMs: parseRetryAfter(retryAfter, this.#clock.nowMs()) };
+      if (status >= 200 && status < 300) return { kind: 'delivered' };
+      if ((status === 400 || status === 415) && block.codec === 'zstd') return { kind: 'repack' };
+      const action = actionFor(this.#config.policy, status, text);
+      if (action === 'split' || action === 'bisect') return { kind: 'cut', status, text };
+      if (action !== 'retry' && action !== 'hold') return { kind: action, status, text };
+      this.#failed('cannot send a block; it will be tried again', textOf({ status, text }));
+      const longestMs = action === 'hold' ? this.#config.backoff.maxMs : undefined;
+      return { kind: 'retry', retryAfterMs: longestMs ?? parseRetryAfter(retryAfter, this.#clock.nowMs()) };
     } catch (error) {
       if (!this.#deadline.signal.aborted) {
         this.#metrics.errors.inc();
@@ -216,6 +263,89 @@ export class Sender {
     } finally {
       this.#metrics.durationSeconds.observe((this.#clock.monotonicMs() - startMs) / 1000);
     }
+  }
+
+  /** A block that will never be taken as it is. Tells whether it has ended; otherwise it is tried again. */
+  async #settle(
+    lease: Lease,
+    block: WireBlock,
+    backoff: Backoff,
+    refusal: Attempt & Refusal,
+  ): Promise<boolean> {
+    const { kind } = refusal;
+    if (kind === 'drop' || kind === 'partial') {
+      this.#end(lease, block, { kind: kind === 'drop' ? 'rejected' : 'partly_delivered' }, refusal);
+      return true;
+    }
+    const parting: Parting = { lease, backoff, parts: [], requests: 1 };
+    try {
+      const message = await readMessage(block);
+      if (kind === 'park') await this.#park(parting, message, block, refusal);
+      else await this.#halve(parting, message, refusal);
+    } catch (error) {
+      if (error instanceof Stopped) return false;
+      // Its bytes cannot be read, by us or by anybody.
+      if (error instanceof SluiceError && error.code === 'undecodable') {
+        this.#end(lease, block, { kind: 'rejected' }, refusal);
+        return true;
+      }
+      this.#failed('cannot keep what a destination refused; it will be tried again', messageOf(error));
+      return false;
+    }
+    this.#end(lease, block, { kind: 'parts', parts: parting.parts }, refusal);
+    return true;
+  }
+
+  /** Sends the halves of a message that was refused, the first one first, so that every series stays in order. */
+  async #halve(parting: Parting, message: Message, refusal: Refusal): Promise<void> {
+    const halves = parting.requests < CUT_REQUESTS_MAX ? halve(message) : undefined;
+    if (halves === undefined) {
+      await this.#park(parting, message, await blockOf(message, this.#codec), refusal);
+      return;
+    }
+    for (const half of halves) await this.#sendPart(parting, half);
+  }
+
+  async #sendPart(parting: Parting, message: Message): Promise<void> {
+    const { lease, backoff, parts } = parting;
+    let block = await blockOf(message, this.#codec);
+    while (this.#open.has(lease)) {
+      parting.requests++;
+      const attempt = await this.#attempt(block);
+      switch (attempt.kind) {
+        case 'delivered':
+          return;
+        case 'repack':
+          block = await toSnappy(block);
+          break;
+        case 'retry':
+          if (!(await this.#wait(lease, backoff.nextMs(attempt.retryAfterMs)))) throw new Stopped();
+          this.#metrics.retries.inc();
+          break;
+        case 'cut':
+          return this.#halve(parting, message, attempt);
+        case 'park':
+          return this.#park(parting, message, block, attempt);
+        default:
+          parts.push({
+            kind: attempt.kind === 'drop' ? 'rejected' : 'partly_delivered',
+            counts: message.counts,
+          });
+          return;
+      }
+    }
+    throw new Stopped();
+  }
+
+  async #park(
+    parting: Parting,
+    message: Message,
+    block: WireBlock,
+    { status, text }: Refusal,
+  ): Promise<void> {
+    const { counts } = message;
+    await this.#ports.park({ block, counts, status, message: text, series: describeFirst(message) });
+    parting.parts.push({ kind: 'dead_lettered', counts });
   }
 
   /** The block as the destination wants it now; undefined when that cannot be made and the lease has ended. */
@@ -230,7 +360,7 @@ export class Sender {
       return await turn;
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      this.#end(lease, block, { kind: 'rejected', reason: 'undecodable', detail: messageOf(error) });
+      this.#end(lease, block, { kind: 'rejected' }, { status: 0, text: messageOf(error) });
       return undefined;
     }
   }
@@ -255,15 +385,11 @@ export class Sender {
     return whole;
   }
 
-  #end(lease: Lease, block: WireBlock, outcome: Outcome): void {
+  #end(lease: Lease, block: WireBlock, outcome: Outcome, refusal?: Refusal): void {
     if (!this.#open.delete(lease)) return;
-    if (outcome.kind === 'delivered') {
-      this.#lastSuccessAtMs = this.#clock.nowMs();
-      this.#metrics.delivered(block.bytes.byteLength, lease.block.counts);
-    } else {
-      this.#metrics.packetsDropped.inc();
-      this.#dropped(lease.block, outcome);
-    }
+    if (refusal === undefined) this.#metrics.delivered(block.bytes.byteLength, lease.block.counts);
+    else this.#refused(lease.block, outcome, refusal);
+    if (outcome.kind === 'delivered' || outcome.kind === 'parts') this.#lastSuccessAtMs = this.#clock.nowMs();
     lease.end(outcome);
     this.#noteQuiet();
   }
@@ -281,19 +407,20 @@ export class Sender {
     this.#ports.log.limited(`send ${this.#config.name}`, LOG_EVERY_MS).warn(message, fields);
   }
 
-  #dropped(block: Block, { reason, detail }: Outcome & { kind: 'rejected' }): void {
-    const error = escapeText(detail);
+  #refused({ counts }: Block, outcome: Outcome, refusal: Refusal): void {
+    const error = escapeText(textOf(refusal));
     this.#lastError = { text: error, atMs: this.#clock.nowMs() };
-    const { series, samples } = block.counts;
-    this.#ports.log
-      .limited(`dropped ${this.#config.name}`, LOG_EVERY_MS)
-      .error('the destination refused a block for good; its samples are counted as rejected', {
+    const lost = outcome.kind === 'parts' ? outcome.parts : [{ kind: outcome.kind, counts }];
+    if (lost.some(({ kind }) => kind === 'rejected' || kind === 'dead_lettered'))
+      this.#metrics.packetsDropped.inc();
+    for (const { kind, counts: of } of lost) {
+      this.#ports.log.limited(`${kind} ${this.#config.name}`, LOG_EVERY_MS).error(refusals[kind], {
         destination: this.#config.shownUrl,
-        reason,
         error,
-        series,
-        samples,
+        series: of.series,
+        samples: of.samples,
       });
+    }
   }
 
   #noteQuiet(): void {
@@ -311,4 +438,16 @@ export class Sender {
       });
     }
   }
+}
+
+const refusals: Readonly<Record<BlockEnd, string>> = {
+  delivered: 'the destination took a block',
+  partly_delivered: 'the destination took a part of a block; what it refused is not known',
+  rejected: 'the destination refused samples for good; they are dropped and counted as rejected',
+  dead_lettered: 'the destination refused samples for good; they are kept among the dead letters',
+};
+
+function textOf({ status, text }: Refusal): string {
+  if (status === 0) return text;
+  return text === '' ? `status ${status}` : `status ${status}: ${text}`;
 }

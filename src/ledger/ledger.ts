@@ -2,7 +2,8 @@
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
  *     received + replayed + recovered = withheld + quarantined + in_engine + pending
- *                          + delivered + rejected + dropped_queue_full + damaged
+ *                          + delivered + partly_delivered + rejected + dead_lettered
+ *                          + dropped_queue_full + damaged
  *
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
  * metadata are counted apart. Main thread only.
@@ -13,7 +14,14 @@ export const kinds = ['samples', 'histograms', 'exemplars', 'metadata'] as const
 export type Kind = (typeof kinds)[number];
 
 /** How a block can end at a destination. */
-export const ends = ['delivered', 'rejected', 'dropped_queue_full', 'damaged'] as const;
+export const ends = [
+  'delivered',
+  'partly_delivered',
+  'rejected',
+  'dead_lettered',
+  'dropped_queue_full',
+  'damaged',
+] as const;
 export type End = (typeof ends)[number];
 
 export interface LedgerColumn {
@@ -38,7 +46,9 @@ export class DestinationLedger {
   readonly routed: Counts = { ...noCounts };
   readonly ended: Readonly<Record<End, Counts>> = {
     delivered: { ...noCounts },
+    partly_delivered: { ...noCounts },
     rejected: { ...noCounts },
+    dead_lettered: { ...noCounts },
     dropped_queue_full: { ...noCounts },
     damaged: { ...noCounts },
   };

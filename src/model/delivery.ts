@@ -1,11 +1,24 @@
 /** The seam between a destination's queue and its senders: blocks are leased, and a lease ends in exactly one way. */
 import type { Block } from './block.ts';
+import type { Counts } from './body.ts';
 
-/** How a block ended at a destination; each end is a column of the ledger. */
+/** How a block, or a part of it, ended at a destination; each end is a column of the ledger. */
+export type BlockEnd =
+  | 'delivered'
+  /** The destination has kept a part of it, it does not say which, and will not take the rest. */
+  | 'partly_delivered'
+  /** Refused for good; dropped. */
+  | 'rejected'
+  /** Refused for good; kept on disk. */
+  | 'dead_lettered';
+
 export type Outcome =
-  | { readonly kind: 'delivered' }
-  /** Refused for good by the destination; counted as dropped. `reason` is a short fixed word, `detail` the peer's text. */
-  | { readonly kind: 'rejected'; readonly reason: string; readonly detail: string };
+  | { readonly kind: BlockEnd }
+  /** What was cut out of the block; the rest was delivered. */
+  | {
+      readonly kind: 'parts';
+      readonly parts: readonly { readonly kind: BlockEnd; readonly counts: Readonly<Counts> }[];
+    };
 
 export interface Lease {
   readonly block: Block;

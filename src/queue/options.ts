@@ -40,6 +40,15 @@ export const queueOptions = options({
     summary:
       'What happens when -remoteWrite.maxDiskUsagePerURL is reached: the oldest or the newest blocks are dropped and counted, or requests are refused with 503 and Retry-After until there is room.',
   },
+  'remoteWrite.maxDeadLetterBytes': {
+    kind: 'bytes',
+    arity: 'destination',
+    default: 256 * 1024 ** 2,
+    min: 0,
+    ours: true,
+    summary:
+      'How many bytes of what this destination refused for good are kept for a look and another try (sluice dlq); the oldest go first.',
+  },
   'remoteWrite.ack': {
     kind: 'string',
     choices: ['memory', 'written', 'synced'],

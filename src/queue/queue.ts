@@ -10,7 +10,7 @@
  */
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block, Codec } from '../model/block.ts';
-import { addCounts, type Counts } from '../model/body.ts';
+import { addCounts, type Counts, subtractCounts } from '../model/body.ts';
 import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
@@ -457,7 +457,14 @@ export class DestinationQueue implements BlockSource {
 
   #end(entry: Entry, outcome: Outcome): void {
     this.#leave(entry);
-    this.ledger.end(outcome.kind, entry.block.counts);
+    const delivered = { ...entry.block.counts };
+    if (outcome.kind === 'parts') {
+      for (const { kind, counts } of outcome.parts) {
+        subtractCounts(delivered, counts);
+        this.ledger.end(kind, counts);
+      }
+    }
+    this.ledger.end(outcome.kind === 'parts' ? 'delivered' : outcome.kind, delivered);
     if (this.#unloaded.blocks > 0) void this.#load();
   }
 

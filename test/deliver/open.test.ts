@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { firstCodec, openTransport, senderConfigOf } from '../../src/deliver/open.ts';
+import { presets } from '../../src/deliver/response-policy.ts';
 import { bodyOf, httpPorts, never, serve, valuesWith } from './support.ts';
 
 const setup = (url: string, over = {}) => ({
@@ -61,5 +62,6 @@ test('option values become the sender configuration', () => {
     rateLimitBytesPerS: 9,
     forceVmProto: false,
     codec: 'zstd',
+    policy: presets.default,
   });
 });

@@ -3,13 +3,16 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
 import snappy from 'snappyjs';
-import { Sender, type SenderConfig } from '../../src/deliver/sender.ts';
+import { parsePolicy, presets, type Rule } from '../../src/deliver/response-policy.ts';
+import { type DeadLetter, Sender, type SenderConfig } from '../../src/deliver/sender.ts';
 import type { Response, WireBlock } from '../../src/destination/destination.ts';
 import type { Block } from '../../src/model/block.ts';
+import { noCounts } from '../../src/model/body.ts';
 import type { BlockSource, Lease, Outcome } from '../../src/model/delivery.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
+import { decodeWriteRequest, encodeWriteRequest } from '../support/remote-write.ts';
 import { FakeMeter } from './support.ts';
 
 /** A queue without order: every block may be leased at any time; checks that a lease ends once. */
@@ -17,6 +20,7 @@ class FakeQueue implements BlockSource {
   readonly waiting: Block[] = [];
   readonly leased = new Set<Block>();
   readonly ended: [number, Outcome['kind'], string][] = [];
+  readonly outcomes: Outcome[] = [];
   readonly #loops: ((lease: Lease | undefined) => void)[] = [];
   failures = 0;
 
@@ -52,7 +56,8 @@ class FakeQueue implements BlockSource {
       block,
       end: (outcome) => {
         finish();
-        this.ended.push([block.seq, outcome.kind, outcome.kind === 'rejected' ? outcome.reason : '']);
+        this.outcomes.push(outcome);
+        this.ended.push([block.seq, outcome.kind, '']);
         this.#serve();
       },
       putBack: () => {
@@ -95,8 +100,11 @@ function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
     rateLimitBytesPerS: 0,
     forceVmProto: false,
     codec: 'snappy',
+    policy: presets.default!,
     ...over,
   };
+  const letters: DeadLetter[] = [];
+  const park = async (letter: DeadLetter) => void letters.push(letter);
   const onDowngrade = () => void downgrades.push(1);
   const sender = new Sender(config, {
     source: queue,
@@ -105,6 +113,7 @@ function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
     log,
     meter,
     random: () => 0,
+    park,
     onDowngrade,
   });
   sender.start();
@@ -115,7 +124,7 @@ function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
     for (let i = 0; i < 10; i++) await turn();
     while (until !== undefined && !until()) await turn();
   };
-  return { clock, queue, meter, log, sent, downgrades, sender, value, settle };
+  return { clock, queue, meter, log, sent, letters, downgrades, sender, value, settle };
 }
 
 test('a taken block ends as delivered and the next one goes', async () => {
@@ -189,14 +198,14 @@ test('Retry-After sets the wait', async () => {
   );
 });
 
-test('a refused block is rejected with its reason, and the next one goes', async () => {
+test('a refused block is rejected, and the next one goes', async () => {
   const { queue, value, settle, log } = setUp([400, 409, 415, 200]);
   queue.push(...[1, 2, 3, 4].map((seq) => makeBlock(seq)));
   await settle();
   assert.deepEqual(queue.ended, [
-    [1, 'rejected', 'bad_request'],
-    [2, 'rejected', 'conflict'],
-    [3, 'rejected', 'unsupported_media_type'],
+    [1, 'rejected', ''],
+    [2, 'rejected', ''],
+    [3, 'rejected', ''],
     [4, 'delivered', ''],
   ]);
   assert.equal(value('packets_dropped_total'), 3);
@@ -246,8 +255,8 @@ test('a 400 for the snappy form too rejects the block; a damaged zstd block is r
   queue.push(zstdBlock(1), makeBlock(2, { codec: 'zstd', bytes: Buffer.from('garbage') }));
   await settle(() => queue.ended.length === 2);
   assert.deepEqual(queue.ended, [
-    [1, 'rejected', 'bad_request'],
-    [2, 'rejected', 'undecodable'],
+    [1, 'rejected', ''],
+    [2, 'rejected', ''],
   ]);
 });
 
@@ -396,4 +405,143 @@ test('every metric is there from the start', () => {
   ]) {
     assert.ok(meter.names.includes(`vmagent_remotewrite_${name}[["url","1:secret-url"]]`), name);
   }
+});
+
+/** A block of `n` series of one sample each, named `s0`, `s1`, … */
+function blockOfSeries(n: number): Block {
+  const raw = encodeWriteRequest(
+    Array.from({ length: n }, (_, index) => ({
+      labels: { __name__: `s${index}` },
+      points: [{ timestampMs: 1, bits: 1n }],
+    })),
+  );
+  const counts = { ...noCounts, series: n, samples: n };
+  return makeBlock(n, { bytes: snappy.compress(raw), rawLength: raw.byteLength, counts });
+}
+
+const rules = (text: string): readonly Rule[] => {
+  const parsed = parsePolicy(text);
+  assert.ok(!('error' in parsed));
+  return parsed;
+};
+
+/** A store that answers `status` when a bad series is in the request, and takes everything else. */
+function pickyStore(bad: readonly string[], status: number, policy: string) {
+  const world = setUp(['deaf'], { policy: rules(policy) });
+  const taken: string[] = [];
+  let answered = 0;
+  const answerAll = async () => {
+    while (answered < world.sent.length) {
+      const { block, answer } = world.sent[answered++]!;
+      const { series } = decodeWriteRequest(snappy.uncompress(block.bytes));
+      const names = series.map(({ labels }) => labels.__name__!);
+      const isBad = names.some((name) => bad.includes(name));
+      if (!isBad) taken.push(...names);
+      answer({ status: isBad ? status : 204, text: isBad ? 'bad name' : '' });
+      await world.settle();
+    }
+  };
+  return { ...world, taken, answerAll };
+}
+
+test('one bad series in a block is parked with the words of the store, everything else is delivered in order', async () => {
+  const { queue, sent, letters, taken, settle, answerAll, log } = pickyStore(
+    ['s7777'],
+    400,
+    'victoriametrics',
+  );
+  queue.push(blockOfSeries(10_000));
+  await settle();
+  await answerAll();
+  assert.ok(sent.length <= 2 * Math.ceil(Math.log2(10_000)) + 1, `${sent.length} requests`);
+  assert.deepEqual(
+    taken,
+    Array.from({ length: 10_000 }, (_, index) => `s${index}`).filter((name) => name !== 's7777'),
+  );
+  assert.equal(letters.length, 1);
+  const [letter] = letters;
+  assert.deepEqual(
+    [letter!.status, letter!.message, letter!.series, letter!.counts.samples],
+    [400, 'bad name', 's7777{}', 1],
+  );
+  assert.deepEqual(queue.outcomes, [
+    { kind: 'parts', parts: [{ kind: 'dead_lettered', counts: letter!.counts }] },
+  ]);
+  assert.ok(log.lines.some(({ level, message }) => level === 'error' && /dead letters/.test(message)));
+});
+
+test('a block that is too large is halved until it is taken', async () => {
+  const world = setUp(['deaf'], { policy: rules('mimir') });
+  world.queue.push(blockOfSeries(8));
+  await world.settle();
+  for (let nth = 0; nth < world.sent.length; nth++) {
+    const { block, answer } = world.sent[nth]!;
+    const { series } = decodeWriteRequest(snappy.uncompress(block.bytes));
+    answer({ status: series.length > 2 ? 413 : 200, text: '' });
+    await world.settle();
+  }
+  assert.equal(world.sent.length, 1 + 2 + 4);
+  assert.deepEqual(world.queue.outcomes, [{ kind: 'parts', parts: [] }]);
+});
+
+test('a block of bad series only does not cost requests without end', async () => {
+  const bad = Array.from({ length: 2_000 }, (_, index) => `s${index}`);
+  const { queue, sent, letters, settle, answerAll } = pickyStore(bad, 400, 'victoriametrics');
+  queue.push(blockOfSeries(2_000));
+  await settle();
+  await answerAll();
+  assert.ok(sent.length <= 512, `${sent.length} requests`);
+  assert.equal(
+    letters.reduce((sum, { counts }) => sum + counts.samples, 0),
+    2_000,
+  );
+});
+
+test('a part that meets a failing store waits and goes on where it was', async () => {
+  const world = setUp([400, 503, 204, 204], { policy: rules('victoriametrics') });
+  world.queue.push(blockOfSeries(2));
+  await world.settle(() => world.sent.length === 2);
+  world.clock.advance(1_000);
+  await world.settle(() => world.queue.outcomes.length === 1);
+  assert.equal(world.sent.length, 4);
+  assert.deepEqual(world.queue.outcomes, [{ kind: 'parts', parts: [] }]);
+});
+
+test('a stop in the middle of the parts puts the whole block back', async () => {
+  const world = setUp([400, 204, 503], { policy: rules('victoriametrics') });
+  world.queue.push(blockOfSeries(2));
+  await world.settle(() => world.sent.length === 3);
+  await world.sender.stop(1_000);
+  assert.deepEqual(world.queue.outcomes, []);
+  assert.equal(world.queue.waiting.length, 1);
+});
+
+test('what a store keeps in part is done with, and said', async () => {
+  const world = setUp([400], { policy: rules('prometheus') });
+  world.queue.push(makeBlock(1));
+  await world.settle();
+  assert.deepEqual(world.queue.outcomes, [{ kind: 'partly_delivered' }]);
+  assert.equal(world.sent.length, 1);
+});
+
+test('a refused block can be parked as it is', async () => {
+  const world = setUp([409], { policy: rules('victoriametrics') });
+  world.queue.push(blockOfSeries(3));
+  await world.settle(() => world.queue.outcomes.length === 1);
+  assert.equal(world.letters[0]?.counts.samples, 3);
+  assert.equal(world.sent.length, 1);
+});
+
+test('wrong credentials hold the block at the longest interval', async () => {
+  const world = setUp([401, 401, 204], { policy: rules('mimir') });
+  world.queue.push(makeBlock(1));
+  await world.settle();
+  world.clock.advance(59_000);
+  await world.settle();
+  assert.equal(world.sent.length, 1);
+  world.clock.advance(1_000);
+  await world.settle();
+  world.clock.advance(60_000);
+  await world.settle();
+  assert.deepEqual(world.queue.outcomes, [{ kind: 'delivered' }]);
 });

@@ -28,7 +28,7 @@ sluice_ledger_destination_samples{destination="1",column="pending"} 3
 test('a ledger that balances passes', () => {
   const ledger = assertLedgerBalances(parseMetrics(balanced));
   assert.deepEqual(ledger.destinations, {
-    1: { received: 8, recovered: 1, delivered: 6, pending: 3 },
+    1: { received: 8, replayed: 0, recovered: 1, delivered: 6, pending: 3 },
   });
 });
 

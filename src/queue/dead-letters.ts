@@ -1,0 +1,187 @@
+/**
+ * What a destination refused for good: one file each, so that people can look at them with what they have at hand.
+ * Bounded: the oldest go when there are too many. Safe to read by another process while the relay runs.
+ *
+ * `<13 digits of wall time in ms>-<4 digits>.letter`: one line of JSON (`LetterInfo`), then the block's compressed bytes,
+ * whose CRC-32 the line tells. A file appears whole or not at all.
+ */
+import path from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Codec } from '../model/block.ts';
+import type { Counts } from '../model/body.ts';
+import type { Clock } from '../util/clock.ts';
+import { messageOf, SluiceError } from '../util/error.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Fs } from './file/fs.ts';
+
+const NAME = /^\d{13}-\d{4}\.letter$/;
+/** Files, whatever their size: a directory stays usable. */
+const LETTERS_MAX = 10_000;
+/** The line of JSON is shorter, whatever a destination says. */
+const INFO_BYTES_MAX = 64 * 1024;
+const NEWLINE = 10;
+
+export interface LetterInfo {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly destination: string;
+  readonly status: number;
+  /** The destination's words. */
+  readonly message: string;
+  /** The first series in it. */
+  readonly series: string;
+  readonly counts: Readonly<Counts>;
+  readonly codec: Codec;
+  readonly rawLength: number;
+  readonly bytes: number;
+  readonly crc: number;
+}
+
+export interface Letter {
+  /** The file's name without its ending. */
+  readonly id: string;
+  readonly info: LetterInfo;
+  /** Compressed, in `info.codec`. */
+  readonly block: Uint8Array;
+}
+
+export type NewLetter = Omit<LetterInfo, 'at' | 'bytes' | 'crc'> & { readonly block: Uint8Array };
+
+export interface DeadLettersConfig {
+  readonly directory: string;
+  readonly bytesMax: number;
+}
+
+export interface DeadLettersPorts {
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class DeadLetters {
+  readonly #config: DeadLettersConfig;
+  readonly #ports: DeadLettersPorts;
+  /** Sizes of the files by name, the oldest first. */
+  #files = new Map<string, number>();
+  #last = { ms: 0, nth: 0 };
+  #dropped = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(config: DeadLettersConfig, ports: DeadLettersPorts) {
+    this.#config = config;
+    this.#ports = ports;
+  }
+
+  get count(): number {
+    return this.#files.size;
+  }
+
+  get bytes(): number {
+    return [...this.#files.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Letters that had to go to make room. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  async open(): Promise<void> {
+    const { fs } = this.#ports;
+    const { directory } = this.#config;
+    for (const name of await lettersIn(fs, directory)) {
+      this.#files.set(name, await fs.size(path.join(directory, name)));
+    }
+  }
+
+  /** Resolves when it is on disk; rejects when it cannot be. */
+  park(letter: NewLetter): Promise<void> {
+    const turn = this.#turn.then(() => this.#park(letter));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #park({ block, ...known }: NewLetter): Promise<void> {
+    const { fs, clock } = this.#ports;
+    const { directory } = this.#config;
+    const at = new Date(clock.nowMs()).toISOString();
+    const info: LetterInfo = { at, ...known, bytes: block.byteLength, crc: crc32(block) };
+    const line = Buffer.from(`${JSON.stringify(info)}\n`);
+    const name = this.#nextName(clock.nowMs());
+    const temporary = path.join(directory, `${name}.tmp`);
+    await fs.makeDirectory(directory);
+    await fs.unlink(temporary).catch(() => {});
+    const file = await fs.create(temporary);
+    try {
+      await file.write([line, block], 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.rename(temporary, path.join(directory, name));
+    this.#files.set(name, line.byteLength + block.byteLength);
+    await this.#makeRoom();
+  }
+
+  #nextName(ms: number): string {
+    const nth = ms <= this.#last.ms ? this.#last.nth + 1 : 0;
+    this.#last = { ms: Math.max(ms, this.#last.ms), nth: nth % 10_000 };
+    return `${String(this.#last.ms).padStart(13, '0')}-${String(this.#last.nth).padStart(4, '0')}.letter`;
+  }
+
+  async #makeRoom(): Promise<void> {
+    while (this.#files.size > 1 && (this.bytes > this.#config.bytesMax || this.#files.size > LETTERS_MAX)) {
+      const [oldest] = this.#files.keys();
+      await this.remove(oldest!.replace('.letter', ''));
+      this.#dropped++;
+      this.#ports.log
+        .limited(`letters ${this.#config.directory}`, 5_000)
+        .warn('there are too many dead letters; the oldest are dropped', {
+          directory: this.#config.directory,
+          dropped: this.#dropped,
+        });
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#files.delete(`${id}.letter`);
+    await this.#ports.fs.unlink(path.join(this.#config.directory, `${id}.letter`)).catch((error) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+  }
+}
+
+async function lettersIn(fs: Fs, directory: string): Promise<string[]> {
+  return (await fs.list(directory)).filter((name) => NAME.test(name)).sort();
+}
+
+/** The letters of a directory, the oldest first; what cannot be read is told by `onDamaged`. */
+export async function* readLetters(
+  fs: Fs,
+  directory: string,
+  onDamaged: (file: string, why: string) => void = () => {},
+): AsyncGenerator<Letter> {
+  for (const name of await lettersIn(fs, directory)) {
+    const file = path.join(directory, name);
+    try {
+      yield await readLetter(fs, file, name.replace('.letter', ''));
+    } catch (error) {
+      onDamaged(file, messageOf(error));
+    }
+  }
+}
+
+async function readLetter(fs: Fs, name: string, id: string): Promise<Letter> {
+  const file = await fs.open(name);
+  try {
+    const bytes = Buffer.alloc(await fs.size(name));
+    await file.read(bytes, 0);
+    const end = bytes.subarray(0, INFO_BYTES_MAX).indexOf(NEWLINE);
+    if (end < 0) throw new SluiceError('bad_letter', 'its first line has no end');
+    const info: LetterInfo = JSON.parse(bytes.toString('utf8', 0, end));
+    const block = bytes.subarray(end + 1);
+    if (crc32(block) !== info.crc) throw new SluiceError('bad_letter', 'its bytes are not what was written');
+    return { id, info, block };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noCounts } from '../../src/model/body.ts';
+import { DeadLetters, readLetters } from '../../src/queue/dead-letters.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { MemoryFs } from '../support/memory-fs.ts';
+import { recordingLogger } from '../support/quiet-logger.ts';
+
+const letter = (nth: number, bytes = 100) => ({
+  destination: 'one',
+  status: 400,
+  message: 'out of "order"\nsample',
+  series: `m{n="${nth}"}`,
+  counts: { ...noCounts, series: 1, samples: nth },
+  codec: 'snappy' as const,
+  rawLength: 7,
+  block: Buffer.alloc(bytes, nth),
+});
+
+async function openLetters(bytesMax = 1_000_000, fs = new MemoryFs()) {
+  const log = recordingLogger();
+  const letters = new DeadLetters({ directory: '/d', bytesMax }, { fs, clock: new FakeClock(), log });
+  await letters.open();
+  return { letters, fs, log };
+}
+
+async function all(fs: MemoryFs) {
+  const found: { nth: number; id: string; message: string }[] = [];
+  const damaged: string[] = [];
+  for await (const { id, info, block } of readLetters(fs, '/d', (file) => damaged.push(file))) {
+    assert.deepEqual(block, letter(info.counts.samples, info.bytes).block);
+    found.push({ nth: info.counts.samples, id, message: info.message });
+  }
+  return { found, damaged };
+}
+
+test('what was parked is there after a restart, with everything that is known of it', async () => {
+  const { letters, fs } = await openLetters();
+  await Promise.all([1, 2, 3].map((nth) => letters.park(letter(nth))));
+  fs.kill();
+  const { letters: next } = await openLetters(1_000_000, fs);
+  assert.equal(next.count, 3);
+  assert.equal(next.bytes, letters.bytes);
+  const { found } = await all(fs);
+  assert.deepEqual(
+    found.map(({ nth }) => nth),
+    [1, 2, 3],
+  );
+  assert.equal(found[0]!.message, 'out of "order"\nsample');
+  await next.remove(found[1]!.id);
+  assert.deepEqual(
+    (await all(fs)).found.map(({ nth }) => nth),
+    [1, 3],
+  );
+});
+
+test('the oldest go when there are too many bytes', async () => {
+  const { letters, fs, log } = await openLetters(2_000);
+  for (let nth = 1; nth <= 10; nth++) await letters.park(letter(nth));
+  assert.ok(letters.bytes <= 2_000);
+  assert.equal(letters.count + letters.dropped, 10);
+  assert.equal((await all(fs)).found.at(-1)?.nth, 10);
+  assert.ok(log.lines.some(({ level }) => level === 'warn'));
+});
+
+test('a disk that does not take it rejects, and leaves no half of it', async () => {
+  const { letters, fs } = await openLetters();
+  fs.capacity = 50;
+  await assert.rejects(letters.park(letter(1)), /ENOSPC/);
+  assert.deepEqual((await all(fs)).found, []);
+  fs.capacity = 10_000;
+  await letters.park(letter(2));
+  assert.equal((await all(fs)).found.length, 1);
+});
+
+test('a damaged letter is told and does not hide the others', async () => {
+  const { letters, fs } = await openLetters();
+  for (const nth of [1, 2, 3]) await letters.park(letter(nth));
+  const [, second] = fs.files();
+  fs.flip(second!, fs.bytesOf(second!).byteLength - 5);
+  const { found, damaged } = await all(fs);
+  assert.deepEqual(
+    found.map(({ nth }) => nth),
+    [1, 3],
+  );
+  assert.deepEqual(damaged, [second]);
+});
