@@ -1,6 +1,7 @@
 /** The wiring of the main thread: ingest → engine → queues → delivery. */
 import { access, constants, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { Admin } from './admin.ts';
 import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
@@ -16,11 +17,12 @@ import type { Block } from './model/block.ts';
 import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import { Outlet } from './outlet.ts';
+import type { WhenFull } from './queue/config.ts';
 import { nodeFs } from './queue/file/fs.ts';
 import { Journal } from './queue/journal.ts';
 import { registerJournalMetrics } from './queue/journal-metrics.ts';
-import type { WhenFull } from './queue/queue.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
+import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
 import { flagValues, registerAppMetrics } from './telemetry/app.ts';
@@ -56,6 +58,8 @@ export class App implements Intake {
   readonly #dataDirectory: string;
   readonly #memory: MemoryLimit;
   readonly #outlets: readonly Outlet[];
+  readonly #admin: Admin;
+  readonly #adminServer: AdminServer;
   readonly #quarantine: Quarantine;
   readonly #http: HttpServer;
   readonly #selfScrape: SelfScrape;
@@ -78,8 +82,16 @@ export class App implements Intake {
       allowedPercent: values['memory.allowedPercent'],
       allowedBytes: values['memory.allowedBytes'],
     });
+    this.#adminServer = new AdminServer(this.#dataDirectory);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
     this.#outlets = this.#createOutlets();
+    this.#admin = new Admin({
+      outlets: this.#outlets,
+      dataDirectory: this.#dataDirectory,
+      fs: nodeFs,
+      clock,
+      log,
+    });
     const metricsText = () => metrics.text();
     this.#http = new HttpServer({
       values,
@@ -157,7 +169,8 @@ export class App implements Intake {
   /** Takes up what the last run left, then listens, then sends. Throws a SluiceError when that is not possible. */
   async start(): Promise<void> {
     await this.#prepareDataDirectory();
-    for (const outlet of this.#outlets) await outlet.open();
+    await this.#adminServer.lock();
+    await this.#takeUpQueues();
     await this.#openJournal();
     this.#startEngine();
     try {
@@ -197,6 +210,7 @@ export class App implements Intake {
     // What could not be written elsewhere stays in the journal.
     if (isSafe) this.#releaseJournal();
     await this.#journal?.close();
+    await this.#adminServer.close();
     if (isSafe) log.info('stopped; nothing is lost');
     return isSafe;
   }
@@ -204,6 +218,16 @@ export class App implements Intake {
   /** A second signal: the phases that wait for others end at once. */
   hurry(): void {
     void this.#http.close();
+  }
+
+  /** What earlier runs, and a vmagent before us, left for the destinations. */
+  async #takeUpQueues(): Promise<void> {
+    for (const [index, outlet] of this.#outlets.entries()) {
+      await outlet.open();
+      await this.#admin.takeOverVmagent(outlet, this.#config.destinations[index]!.url);
+    }
+    await this.#admin.findOrphans();
+    this.#adminServer.serve(this.#admin.actions);
   }
 
   // The journal.
@@ -448,6 +472,9 @@ export class App implements Intake {
     const { metrics: meter } = this.#ports;
     const gauge = (name: string, help: string, read: (engine: EnginePool) => number) =>
       meter.gaugeOf(`sluice_engine_${name}`, help, {}, () => (this.#engine ? read(this.#engine) : 0));
+    meter.gaugeOf('sluice_orphaned_queue_bytes', 'Bytes of queues that belong to no destination.', {}, () => {
+      return this.#admin.orphans.reduce((sum, { bytes }) => sum + bytes, 0);
+    });
     gauge('memory_bytes', 'Linear memory of the engine.', ({ stats }) => stats?.memoryBytes ?? 0);
     gauge('series', 'Series in the series table.', ({ stats }) => stats?.seriesTableSize ?? 0);
     gauge('series_max', 'Room in the series table.', ({ stats }) => stats?.seriesTableCapacity ?? 0);

@@ -11,9 +11,10 @@ import type { Transport } from './destination/destination.ts';
 import { kinds } from './ledger/ledger.ts';
 import type { Block, Codec } from './model/block.ts';
 import type { Counts } from './model/body.ts';
+import type { QueueConfig } from './queue/config.ts';
 import { DeadLetters, type DeadLettersConfig } from './queue/dead-letters.ts';
 import type { Fs } from './queue/file/fs.ts';
-import { DestinationQueue, type QueueConfig } from './queue/queue.ts';
+import { DestinationQueue } from './queue/queue.ts';
 import type { BlockNeeds } from './route/groups.ts';
 import { ParallelPolicy } from './route/parallel.ts';
 import type { DestinationStatus } from './service/status.ts';
@@ -138,6 +139,19 @@ export class Outlet {
     return this.queue.spill();
   }
 
+  /** Stops sending, or goes on; what comes meanwhile waits. */
+  pause(paused: boolean): { readonly paused: boolean } {
+    this.queue.pause(paused);
+    this.#ports.log.info(paused ? 'a destination is paused' : 'a destination is resumed', {
+      destination: this.name,
+    });
+    return { paused };
+  }
+
+  get isPaused(): boolean {
+    return this.queue.isPaused;
+  }
+
   status(): DestinationStatus {
     const { lastError, lastErrorAtMs, lastSuccessAtMs, backoffUntilMs } = this.#sender.status();
     const failing = lastError !== undefined && (lastErrorAtMs ?? 0) >= (lastSuccessAtMs ?? 0);
@@ -145,7 +159,13 @@ export class Outlet {
     return {
       name: this.name,
       url: this.shownUrl,
-      state: failing ? `${lastError}${waits}` : lastSuccessAtMs === undefined ? 'nothing sent yet' : 'ok',
+      state: this.isPaused
+        ? 'paused'
+        : failing
+          ? `${lastError}${waits}`
+          : lastSuccessAtMs === undefined
+            ? 'nothing sent yet'
+            : 'ok',
       isHealthy: !failing,
       ledger: this.columns(),
       pendingBytes: this.queue.pendingBytes,

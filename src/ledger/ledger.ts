@@ -3,7 +3,7 @@
  *
  *     received + replayed + recovered = withheld + quarantined + in_engine + pending
  *                          + delivered + partly_delivered + rejected + dead_lettered
- *                          + dropped_queue_full + damaged
+ *                          + dropped_queue_full + damaged + purged
  *
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
  * metadata are counted apart. Main thread only.
@@ -21,6 +21,7 @@ export const ends = [
   'dead_lettered',
   'dropped_queue_full',
   'damaged',
+  'purged',
 ] as const;
 export type End = (typeof ends)[number];
 
@@ -51,6 +52,7 @@ export class DestinationLedger {
     dead_lettered: { ...noCounts },
     dropped_queue_full: { ...noCounts },
     damaged: { ...noCounts },
+    purged: { ...noCounts },
   };
 
   /** A client's request was accepted. */

@@ -72,6 +72,10 @@ export class DeadLetters {
     this.#ports = ports;
   }
 
+  get directory(): string {
+    return this.#config.directory;
+  }
+
   get count(): number {
     return this.#files.size;
   }

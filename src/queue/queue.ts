@@ -9,17 +9,17 @@
  * backlog is gone; as much of it as fits stays in the window, so that it need not be read back.
  */
 import { DestinationLedger } from '../ledger/ledger.ts';
-import type { Block, Codec } from '../model/block.ts';
+import type { Block } from '../model/block.ts';
 import { addCounts, type Counts, subtractCounts } from '../model/body.ts';
 import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
-import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
-import type { Logger } from '../util/logger.ts';
 import { Backlog } from './backlog.ts';
-import type { Fs } from './file/fs.ts';
-import { type LogRecord, type NewRecord, SegmentLog } from './file/log.ts';
+import type { QueueConfig, QueuePorts } from './config.ts';
+import { type LogRecord, SegmentLog } from './file/log.ts';
+import { Leases } from './leases.ts';
 import { type Entry, MemoryQueue } from './memory.ts';
+import { blockOf, recordOf } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
 const FILE_AFTER_MS = 5_000;
@@ -33,36 +33,12 @@ const SEGMENT_BYTES = 64 * 1024 * 1024;
 const CHECKPOINT_EVERY_MS = 1_000;
 const LOG_EVERY_MS = 5_000;
 
-/** What happens to blocks when `diskBytesMax` is reached. */
-export type WhenFull = 'drop-oldest' | 'drop-newest' | 'refuse';
-
-export interface QueueConfig {
-  readonly directory: string;
-  /** Whether a file may be used before the stop. */
-  readonly onDisk: boolean;
-  /** Compressed bytes that may wait in memory before the file is used. */
-  readonly memoryBytesMax: number;
-  /** Compressed bytes that may wait in memory while the file cannot be written. */
-  readonly brokenBytesMax: number;
-  /** Compressed bytes that may wait altogether; 0 is no limit but the disk's. */
-  readonly diskBytesMax: number;
-  readonly whenFull: WhenFull;
-  /** Whether what is written to the file must be on the disk before it counts as written. */
-  readonly synced: boolean;
-}
-
-export interface QueuePorts {
-  readonly fs: Fs;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
 export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
   readonly #config: QueueConfig;
   readonly #ports: QueuePorts;
   readonly #window = new MemoryQueue();
-  readonly #waiting: ((lease: Lease | undefined) => void)[] = [];
+  readonly #leases: Leases;
   #log: SegmentLog | undefined;
   readonly #unloaded = new Backlog();
   #tail: Entry[] = [];
@@ -75,12 +51,15 @@ export class DestinationQueue implements BlockSource {
   #isCheckpointing = false;
   #checkpointMs = 0;
   #failure: string | undefined;
-  #closed = false;
   readonly #windowBytes: number;
   readonly #dropped = { blocks: 0, bytes: 0 };
 
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.#config = config;
+    this.#leases = new Leases({
+      next: () => this.#window.lease(),
+      end: (entry, outcome) => this.#end(entry, outcome),
+    });
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
     this.#ports = ports;
   }
@@ -206,6 +185,44 @@ export class DestinationQueue implements BlockSource {
       if (this.#config.whenFull === 'drop-oldest') this.#dropOldest(byteLength);
     }
     this.ledger.route(block.counts);
+    this.#add(block);
+  }
+
+  /**
+   * Adds a block of an earlier run, of another queue, or a dead letter, at the end; resolves when there is room for more.
+   */
+  async adopt(block: Block): Promise<void> {
+    this.ledger.recover(block.counts);
+    this.#add(block);
+    if (this.#unloggedBytes <= this.#config.memoryBytesMax) return;
+    this.#usesFile = true;
+    this.#write();
+    await this.#writing;
+  }
+
+  /** Resolves when everything that was added is safe from a power cut. Rejects when that is not known. */
+  async sync(): Promise<void> {
+    await this.#writing;
+    while (await this.#writeBatch());
+    await this.#file.sync();
+  }
+
+  /** Drops everything that waits and is not under way; returns what that was. */
+  async purge(): Promise<{ samples: number; blocks: number }> {
+    const before = { samples: this.ledger.ended.purged.samples, blocks: this.pendingBlocks };
+    do {
+      for (const entry of [...this.#window.entries].filter(({ leased }) => !leased)) {
+        this.#leave(entry);
+        this.ledger.end('purged', entry.block.counts);
+      }
+      await this.#load();
+    } while (this.#unloaded.blocks > 0 && this.#window.entries.some(({ leased }) => !leased));
+    const { samples } = this.ledger.ended.purged;
+    return { samples: samples - before.samples, blocks: before.blocks - this.pendingBlocks };
+  }
+
+  #add(block: Block): void {
+    const { byteLength } = block.bytes;
     const entry: Entry = { block, leased: false, ended: false, seq: undefined };
     this.#unloggedBytes += byteLength;
     if (this.#unloaded.blocks > 0 || this.#tail.length > 0) {
@@ -216,7 +233,7 @@ export class DestinationQueue implements BlockSource {
     }
     if (this.#window.bytes > this.#config.memoryBytesMax) this.#usesFile = true;
     this.#write();
-    this.#serve();
+    this.#leases.serve();
   }
 
   /** Counts a block that this destination does not get because its queue is full. */
@@ -293,7 +310,7 @@ export class DestinationQueue implements BlockSource {
     const batch = this.#nextBatch();
     if (batch.length === 0) return false;
     const first = await this.#file.append(
-      batch.map(({ block }) => this.#recordOf(block)),
+      batch.map(({ block }) => recordOf(block, this.#ports.clock)),
       this.#config.synced,
     );
     for (const [index, entry] of batch.entries()) {
@@ -317,12 +334,6 @@ export class DestinationQueue implements BlockSource {
       }
     }
     return batch;
-  }
-
-  #recordOf({ codec, bytes, rawLength, counts, slots, bornMs }: Block): NewRecord {
-    const { clock } = this.#ports;
-    const bornAtMs = clock.nowMs() - (clock.monotonicMs() - bornMs);
-    return { header: { type: codec, rawLength, counts, slots, bornAtMs }, payload: [bytes] };
   }
 
   /** After writing: what is in the file and not in the window leaves memory. */
@@ -389,15 +400,15 @@ export class DestinationQueue implements BlockSource {
 
   /** Fills the window from the file. */
   async #load(): Promise<void> {
-    if (this.#isLoading || this.#closed || this.#window.bytes > this.#windowBytes / 2) return;
+    if (this.#isLoading || this.#leases.isClosed || this.#window.bytes > this.#windowBytes / 2) return;
     this.#isLoading = true;
     try {
-      while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#closed) {
+      while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
         this.#unloaded.take(this.#file.readSeq, record?.header);
         if (record !== undefined) this.#take(record);
         if (this.#isOverLimit(0) && this.#config.whenFull === 'drop-oldest') this.#dropOldest(0);
-        this.#serve();
+        this.#leases.serve();
       }
       if (this.#unloaded.blocks === 0) {
         this.ledger.end('damaged', this.#unloaded.settle());
@@ -415,44 +426,23 @@ export class DestinationQueue implements BlockSource {
       this.#file.done(header.seq);
       return;
     }
-    const { clock } = this.#ports;
-    const block: Block = {
-      seq: header.seq,
-      codec: header.type as Codec,
-      bytes: payload,
-      rawLength: header.rawLength,
-      counts: header.counts,
-      slots: header.slots,
-      bornMs: clock.monotonicMs() - Math.max(0, clock.nowMs() - header.bornAtMs),
-      firstBody: 0,
-    };
+    const block = blockOf(header, payload, this.#ports.clock);
     this.#window.push({ block, leased: false, ended: false, seq: header.seq });
   }
 
   // Out.
 
   lease(): Promise<Lease | undefined> {
-    if (this.#closed) return Promise.resolve(undefined);
-    const entry = this.#window.lease();
-    if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry));
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#leases.lease();
   }
 
-  #leaseOf(entry: Entry): Lease {
-    let open = true;
-    const once = (act: () => void) => () => {
-      if (!open) return;
-      open = false;
-      act();
-      this.#serve();
-    };
-    return {
-      block: entry.block,
-      end: (outcome: Outcome) => once(() => this.#end(entry, outcome))(),
-      putBack: once(() => {
-        entry.leased = false;
-      }),
-    };
+  /** While it is paused, no block is given out; those under way are finished. */
+  pause(isPaused: boolean): void {
+    this.#leases.pause(isPaused);
+  }
+
+  get isPaused(): boolean {
+    return this.#leases.isPaused;
   }
 
   #end(entry: Entry, outcome: Outcome): void {
@@ -475,20 +465,11 @@ export class DestinationQueue implements BlockSource {
     else this.#unloggedBytes -= entry.block.bytes.byteLength;
   }
 
-  #serve(): void {
-    while (this.#waiting.length > 0 && !this.#closed) {
-      const entry = this.#window.lease();
-      if (entry === undefined) return;
-      this.#waiting.shift()!(this.#leaseOf(entry));
-    }
-  }
-
   // The end.
 
   /** No more leases; senders that wait get undefined. */
   close(): void {
-    this.#closed = true;
-    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+    this.#leases.close();
   }
 
   /**

@@ -1,0 +1,75 @@
+/** Who gets the next block of a queue: senders that wait, in order; nobody while it is paused or closed. */
+import type { Lease, Outcome } from '../model/delivery.ts';
+import type { Entry } from './memory.ts';
+
+export interface LeaseSource {
+  /** The next block that may go; undefined while there is none. */
+  next(): Entry | undefined;
+  end(entry: Entry, outcome: Outcome): void;
+}
+
+export class Leases {
+  readonly #source: LeaseSource;
+  readonly #waiting: ((lease: Lease | undefined) => void)[] = [];
+  #isClosed = false;
+  #isPaused = false;
+
+  constructor(source: LeaseSource) {
+    this.#source = source;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Waits while there is none; undefined once the queue is closed. */
+  lease(): Promise<Lease | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
+    const entry = this.#isPaused ? undefined : this.#source.next();
+    if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry));
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Something has changed: whoever waits may be served. */
+  serve(): void {
+    while (this.#waiting.length > 0 && !this.#isClosed && !this.#isPaused) {
+      const entry = this.#source.next();
+      if (entry === undefined) return;
+      this.#waiting.shift()!(this.#leaseOf(entry));
+    }
+  }
+
+  /** While it is paused, no block is given out; those under way are finished. */
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    this.serve();
+  }
+
+  /** No more leases; senders that wait get undefined. */
+  close(): void {
+    this.#isClosed = true;
+    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+  }
+
+  #leaseOf(entry: Entry): Lease {
+    let isOpen = true;
+    const once = (act: () => void) => {
+      if (!isOpen) return;
+      isOpen = false;
+      act();
+      this.serve();
+    };
+    return {
+      block: entry.block,
+      end: (outcome) => once(() => this.#source.end(entry, outcome)),
+      putBack: () =>
+        once(() => {
+          entry.leased = false;
+        }),
+    };
+  }
+}

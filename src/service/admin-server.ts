@@ -1,0 +1,112 @@
+/**
+ * The administrator's door: HTTP on a socket in the data directory, for its owner only. It is the data directory's lock as
+ * well: two relays on one directory would tear its queues apart, and a socket dies with its process, whatever the process
+ * dies of, and is seen from other containers that share the volume.
+ */
+import { chmod, type FileHandle, open, unlink } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { messageOf, SluiceError } from '../util/error.ts';
+
+export const ADMIN_SOCKET = 'admin.sock';
+const BODY_BYTES_MAX = 64 * 1024;
+/** Of a socket's path in `sockaddr_un`. */
+const PATH_BYTES_MAX = 107;
+
+/** An action by its name; it gets the JSON of the request and gives the JSON of the answer. Throws a SluiceError to refuse. */
+export type AdminActions = Readonly<
+  Record<string, (input: Readonly<Record<string, unknown>>) => Promise<unknown>>
+>;
+
+export class AdminServer {
+  readonly #directory: string;
+  #actions: AdminActions = {};
+  #server: Server | undefined;
+  #handle: FileHandle | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Takes the data directory. Throws a SluiceError when another relay has it. */
+  async lock(): Promise<void> {
+    const socket = await this.#socketPath();
+    if (await isAnswered(socket)) {
+      throw new SluiceError(
+        'locked',
+        `cannot use the data directory ${path.resolve(this.#directory)}: another Sluice is running on it; stop it, or give this one a directory of its own with -remoteWrite.tmpDataPath`,
+      );
+    }
+    await unlink(socket).catch(() => {});
+    const server = createServer((request, response) => void this.#answer(request, response));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(socket, resolve);
+    });
+    await chmod(socket, 0o600);
+    server.unref();
+    this.#server = server;
+  }
+
+  /** What can be done from now on. */
+  serve(actions: AdminActions): void {
+    this.#actions = actions;
+  }
+
+  async close(): Promise<void> {
+    this.#server?.closeAllConnections();
+    await new Promise<void>((resolve) =>
+      this.#server === undefined ? resolve() : this.#server.close(() => resolve()),
+    );
+    await this.#handle?.close();
+  }
+
+  /** A long path does not fit into a socket's address; the directory's descriptor makes it short. */
+  async #socketPath(): Promise<string> {
+    const full = path.resolve(this.#directory, ADMIN_SOCKET);
+    if (Buffer.byteLength(full) <= PATH_BYTES_MAX) return full;
+    this.#handle ??= await open(this.#directory, 'r');
+    return `/proc/self/fd/${this.#handle.fd}/${ADMIN_SOCKET}`;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const reply = (status: number, body: unknown) => {
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+    };
+    try {
+      const name = (request.url ?? '').slice(1);
+      const action = Object.hasOwn(this.#actions, name) ? this.#actions[name] : undefined;
+      if (action === undefined) return reply(404, { error: `there is no action ${JSON.stringify(name)}` });
+      reply(200, await action(await inputOf(request)));
+    } catch (error) {
+      reply(error instanceof SluiceError ? 400 : 500, { error: messageOf(error) });
+    }
+  }
+}
+
+async function inputOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.byteLength;
+    if (length > BODY_BYTES_MAX) throw new SluiceError('too_large', 'the request is too large');
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString();
+  const input: unknown = text === '' ? {} : JSON.parse(text);
+  if (typeof input !== 'object' || input === null)
+    throw new SluiceError('bad_input', 'the request is no JSON object');
+  return input as Readonly<Record<string, unknown>>;
+}
+
+function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
+}

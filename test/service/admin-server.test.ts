@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { callAdmin } from '../../src/cli/admin-client.ts';
+import { ADMIN_SOCKET, AdminServer } from '../../src/service/admin-server.ts';
+import { SluiceError } from '../../src/util/error.ts';
+import { temporaryDirectory } from '../support/process.ts';
+
+test('actions get JSON and give JSON; refusals and unknown actions are told', async (t) => {
+  const directory = temporaryDirectory(t);
+  const server = new AdminServer(directory);
+  t.after(() => server.close());
+  await server.lock();
+  const socket = join(directory, ADMIN_SOCKET);
+  await assert.rejects(callAdmin(socket, 'double', { n: 2 }), /no action "double"/);
+  server.serve({
+    double: async ({ n }) => ({ n: Number(n) * 2 }),
+    refuse: async () => {
+      throw new SluiceError('no', 'it is Sunday');
+    },
+    fail: async () => {
+      throw new TypeError('our mistake');
+    },
+  });
+  assert.deepEqual(await callAdmin(socket, 'double', { n: 2 }), { n: 4 });
+  await assert.rejects(callAdmin(socket, 'refuse'), /it is Sunday/);
+  await assert.rejects(callAdmin(socket, 'fail'), /our mistake/);
+  await assert.rejects(callAdmin(socket, 'constructor'), /no action/);
+  await assert.rejects(callAdmin(socket, 'double', { n: 'x'.repeat(100_000) }), /too large/);
+});
+
+test('a directory is locked while its relay lives, and free after', async (t) => {
+  const directory = temporaryDirectory(t);
+  const first = new AdminServer(directory);
+  await first.lock();
+  const second = new AdminServer(directory);
+  await assert.rejects(second.lock(), /another Sluice is running on it/);
+  await first.close();
+  await second.lock();
+  await second.close();
+  await assert.rejects(callAdmin(join(directory, ADMIN_SOCKET), 'status'), /no relay runs/);
+});
+
+test('a path that is too long for a socket works too', async (t) => {
+  const directory = join(temporaryDirectory(t), 'x'.repeat(120));
+  await mkdir(directory);
+  const server = new AdminServer(directory);
+  await server.lock();
+  const other = new AdminServer(directory);
+  await assert.rejects(other.lock(), /another Sluice/);
+  await other.close();
+  await server.close();
+});
