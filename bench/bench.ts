@@ -1,8 +1,9 @@
 /** What scenarios share: the generator and sink processes, which core is whose, and one measured piece of work. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Child, startChild } from './load/calls.ts';
 import { type Account, addAccount, emptyAccount } from './load/checksum.ts';
 import type { GeneratorMethods, SendSummary, WorkloadSummary } from './load/generator.ts';
@@ -16,6 +17,9 @@ const PATH = '/api/v1/write';
 /** Longer than any flush interval plus jitter of the relays, so that quiet means drained. */
 const QUIET_MS = 3_000;
 
+/** A relay may hold what it got last in memory for some seconds before it goes to disk. */
+const OUTAGE_AFTER_LOAD_MS = 8_000;
+
 export interface Work {
   readonly workload: WorkloadSpec;
   /** Sent, drained and verified, but not measured: the relay has met every series and its code is compiled. */
@@ -28,9 +32,14 @@ export interface Work {
   readonly rate?: number;
   /** True: the relay has one half of the cores for itself. False: all processes share all cores. */
   readonly pinned: boolean;
+  /** True: the destinations are down while the samples are sent, and come back when all were. */
+  readonly outage?: boolean;
 }
 
 export interface Outcome {
+  /** Of the outage: CPU-seconds after it until everything had arrived, and bytes on disk at its end. */
+  readonly drainCpuSeconds: number;
+  readonly diskBytes: number;
   /** Samples that were sent in the measured part (each arrives once at every destination). */
   readonly samples: number;
   readonly cpuSeconds: number;
@@ -102,7 +111,12 @@ export class Bench {
     await sink.call('quiet', { quietMs: QUIET_MS });
     const cpuBefore = cpuSeconds(running.pid);
     const startMs = performance.now();
+    if (work.outage === true) await sink.call('down', true);
     const sent = await send(work.samples, work.rate);
+    const cpuAtEnd = cpuSeconds(running.pid);
+    if (work.outage === true) await delay(OUTAGE_AFTER_LOAD_MS);
+    const diskBytes = bytesBelow(running.dataDirectory);
+    if (work.outage === true) await sink.call('down', false);
     const { sinceLastMs } = await sink.call('quiet', { quietMs: QUIET_MS });
     const wallSeconds = (performance.now() - startMs - sinceLastMs) / 1000;
     const cpu = cpuSeconds(running.pid) - cpuBefore;
@@ -119,6 +133,8 @@ export class Bench {
     return {
       samples: sent.account.samples,
       cpuSeconds: cpu,
+      drainCpuSeconds: cpu - (cpuAtEnd - cpuBefore),
+      diskBytes,
       peakRssBytes: peak,
       bytesPerSample: kept[0]!.lengths.reduce((sum, length) => sum + length, 0) / expected.samples,
       wallSeconds,
@@ -155,6 +171,15 @@ export class Bench {
     }
     return this.#summary!;
   }
+}
+
+function bytesBelow(directory: string): number {
+  let sum = 0;
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    const at = statSync(join(directory, name), { throwIfNoEntry: false });
+    if (at?.isFile()) sum += at.size;
+  }
+  return sum;
 }
 
 function checkArrived(relay: Relay, expected: Account, account: Account): void {

@@ -15,6 +15,7 @@ export interface Relay {
 export interface RunningRelay {
   readonly pid: number;
   readonly port: number;
+  readonly dataDirectory: string;
   /** Ends it by SIGTERM; throws if it had died before. */
   stop(): Promise<void>;
 }
@@ -74,6 +75,7 @@ export async function startRelay(relay: Relay, spec: StartSpec): Promise<Running
   return {
     pid: child.pid!,
     port,
+    dataDirectory: join(spec.directory, 'data'),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(

@@ -100,7 +100,9 @@ export class Outlet {
   /** Looks after the queue and at its backlog; call it regularly. */
   maintain(): void {
     this.queue.maintain();
-    const parallel = this.#policy.update(this.queue.pendingBlocks, this.#ports.clock.monotonicMs());
+    // More lanes do not help a destination that takes nothing, and cost the engine three times the work.
+    const backlog = this.#isFailing ? 0 : this.queue.pendingBlocks;
+    const parallel = this.#policy.update(backlog, this.#ports.clock.monotonicMs());
     if (parallel === this.#parallel) return;
     this.#parallel = parallel;
     this.#ports.log.info('the destination gets its blocks over another number of lanes', {
@@ -152,9 +154,15 @@ export class Outlet {
     return this.queue.isPaused;
   }
 
+  /** Whether the last attempt failed. */
+  get #isFailing(): boolean {
+    const { lastErrorAtMs, lastSuccessAtMs } = this.#sender.status();
+    return lastErrorAtMs !== undefined && lastErrorAtMs >= (lastSuccessAtMs ?? 0);
+  }
+
   status(): DestinationStatus {
-    const { lastError, lastErrorAtMs, lastSuccessAtMs, backoffUntilMs } = this.#sender.status();
-    const failing = lastError !== undefined && (lastErrorAtMs ?? 0) >= (lastSuccessAtMs ?? 0);
+    const { lastError, lastSuccessAtMs, backoffUntilMs } = this.#sender.status();
+    const failing = this.#isFailing;
     const waits = backoffUntilMs === undefined ? '' : '; waiting to try again';
     return {
       name: this.name,

@@ -21,6 +21,8 @@ interface Destination {
 
 let destinations: Destination[] = [];
 let lastMs = 0;
+/** While it is down, every request is answered with 503. */
+let isDown = false;
 
 function keep(destination: Destination, body: Buffer): void {
   writeSync(destination.fd, body);
@@ -34,6 +36,10 @@ function answer(destination: Destination, request: IncomingMessage, response: Se
   lastMs = performance.now();
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
+    if (isDown) {
+      response.writeHead(503).end();
+      return;
+    }
     keep(destination, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     lastMs = performance.now();
     response.writeHead(204).end();
@@ -63,6 +69,12 @@ async function quiet({ quietMs }: { quietMs: number }): Promise<{ sinceLastMs: n
   }
 }
 
+/** The storages go down, or come back. */
+function down(wanted: boolean): void {
+  isDown = wanted;
+  lastMs = performance.now();
+}
+
 /** What each destination kept, for `verify.ts`. */
 const kept = (): Kept[] => destinations.map(({ file, offsets, lengths }) => ({ file, offsets, lengths }));
 
@@ -76,6 +88,6 @@ async function close(): Promise<void> {
   destinations = [];
 }
 
-const methods = { open, quiet, kept, close };
+const methods = { open, quiet, down, kept, close };
 export type SinkMethods = typeof methods;
 serve(methods);

@@ -1,6 +1,8 @@
 /** The registry of scenarios; the keys are the names that `--scenario` takes. */
 import type { Scenario } from '../scenario.ts';
+import { acknowledgement } from './acknowledgement.ts';
 import { idle } from './idle.ts';
+import { outage } from './outage.ts';
 import { passThroughSnappy } from './pass-through-snappy.ts';
 import { passThroughZstd } from './pass-through-zstd.ts';
 import { replicateTwo } from './replicate-two.ts';
@@ -12,6 +14,8 @@ export const scenarios = {
   'pass-through-zstd': passThroughZstd,
   'replicate-two': replicateTwo,
   'small-requests': smallRequests,
+  outage,
+  acknowledgement,
   throughput,
   idle,
 } satisfies Record<string, Scenario>;
