@@ -8,7 +8,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Codec, SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
-import { freeBuffer } from '../util/free-buffer.ts';
+import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
 import { type BlockLimits, LABELS_PER_ROW_MAX } from './lane.ts';
 import { type Parcel, rowsOf } from './parcel.ts';
@@ -173,7 +173,7 @@ export class BlockBuilder {
     // The result may lie in a larger buffer; what is handed over for an unknown time is cut to size.
     const memory = new ArrayBuffer(compressed.byteLength);
     new Uint8Array(memory).set(compressed);
-    freeBuffer(compressed, options.chunkSize);
+    freeOwned(compressed, options.chunkSize);
     return {
       memory,
       offset: 0,

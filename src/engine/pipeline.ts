@@ -10,7 +10,7 @@ import type { Columns, Kernel } from '../kernel/kernel.ts';
 import type { BodyEncoding, Counts, Label } from '../model/body.ts';
 import { SeriesTable } from '../series/table.ts';
 import { messageOf } from '../util/error.ts';
-import { freeBuffer } from '../util/free-buffer.ts';
+import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
 import type { BlockMessage, BodyRef, EngineConfig, EngineStats, Judged, Progress } from './messages.ts';
 
@@ -206,7 +206,7 @@ export class Pipeline {
     const target = this.#target(message.byteLength);
     this.#kernel.memory.bytes().set(message, target);
     const rawLength = message.byteLength;
-    freeBuffer(message, chunkSize);
+    freeOwned(message, chunkSize);
     return { rawPtr: target, rawLength, elementsPtr: 0, elementsLength: 0 };
   }
 

@@ -5,7 +5,7 @@
  * that was being worked on at two deaths is the cause: it is refused and set aside.
  */
 import { Worker } from 'node:worker_threads';
-import type { Block } from '../model/block.ts';
+import { type Block, BlockMemory } from '../model/block.ts';
 import type { Body, Counts, Intake, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
@@ -339,6 +339,7 @@ export class EnginePool implements Intake {
       slots: message.slots,
       bornMs: this.#held.get(message.firstBody)?.receivedMs ?? this.#ports.clock.monotonicMs(),
       firstBody: message.firstBody,
+      memory: new BlockMemory(),
     });
   }
 

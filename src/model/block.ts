@@ -2,6 +2,7 @@
  * A block: one compressed remote-write request, ready to be sent. Made by `encode` in the engine, owned by the queue
  * on the main thread, shared (never copied) between destinations that take the same bytes.
  */
+import { freeBuffer } from '../util/free-buffer.ts';
 import type { Counts } from './body.ts';
 
 export type Codec = 'snappy' | 'zstd';
@@ -28,4 +29,30 @@ export interface Block {
   readonly bornMs: number;
   /** The request that it begins with, by the engine's number; 0 for blocks of an earlier run. */
   readonly firstBody: number;
+  /** Of blocks of this run. */
+  readonly memory?: BlockMemory;
+}
+
+/**
+ * Who needs a block's bytes in memory, so that they can be given back as soon as every destination has them in its file.
+ * Left to the garbage collector, the blocks of an outage make V8 collect the whole heap again and again.
+ */
+export class BlockMemory {
+  #holders = 0;
+  #isPinned = false;
+
+  /** A queue has taken the block. */
+  hold(): void {
+    this.#holders++;
+  }
+
+  /** A sender has seen the bytes, and a socket may still use them: they are left to the garbage collector. */
+  pin(): void {
+    this.#isPinned = true;
+  }
+
+  /** A queue has the block in its file and needs `bytes` no more. */
+  release({ buffer }: Uint8Array): void {
+    if (--this.#holders === 0 && !this.#isPinned && buffer instanceof ArrayBuffer) freeBuffer(buffer);
+  }
 }

@@ -15,6 +15,8 @@ export interface Entry {
   ended: boolean;
   /** Its number in the file; undefined while it is in memory only. */
   seq: number | undefined;
+  /** Its bytes were read from the file: no other destination has them. */
+  readonly wasRead: boolean;
 }
 
 export class MemoryQueue {
@@ -44,6 +46,7 @@ export class MemoryQueue {
     for (const entry of this.#entries) {
       if (!entry.leased && (entry.block.slots & taken) === 0) {
         entry.leased = true;
+        entry.block.memory?.pin();
         return entry;
       }
       taken |= entry.block.slots;

@@ -223,7 +223,8 @@ export class DestinationQueue implements BlockSource {
 
   #add(block: Block): void {
     const { byteLength } = block.bytes;
-    const entry: Entry = { block, leased: false, ended: false, seq: undefined };
+    block.memory?.hold();
+    const entry: Entry = { block, leased: false, ended: false, seq: undefined, wasRead: false };
     this.#unloggedBytes += byteLength;
     if (this.#unloaded.blocks > 0 || this.#tail.length > 0) {
       this.#tail.push(entry);
@@ -375,6 +376,7 @@ export class DestinationQueue implements BlockSource {
   #unload({ block, seq }: Entry): void {
     assert(seq !== undefined, 'what leaves memory is in the file');
     this.#unloaded.add(seq, seq, block.bytes.byteLength, block.counts);
+    block.memory?.release(block.bytes);
   }
 
   async #checkpoint(): Promise<void> {
@@ -427,7 +429,7 @@ export class DestinationQueue implements BlockSource {
       return;
     }
     const block = blockOf(header, payload, this.#ports.clock);
-    this.#window.push({ block, leased: false, ended: false, seq: header.seq });
+    this.#window.push({ block, leased: false, ended: false, seq: header.seq, wasRead: true });
   }
 
   // Out.
@@ -463,6 +465,7 @@ export class DestinationQueue implements BlockSource {
     entry.ended = true;
     if (entry.seq !== undefined) this.#file.done(entry.seq);
     else this.#unloggedBytes -= entry.block.bytes.byteLength;
+    if (entry.wasRead) this.#file.recycle(entry.block.bytes);
   }
 
   // The end.

@@ -38,6 +38,12 @@ export class BufferPool {
     else free.push(buffer);
     this.#keptBytes += size;
   }
+
+  /** Keeps nothing any more. */
+  clear(): void {
+    this.#free.clear();
+    this.#keptBytes = 0;
+  }
 }
 
 function classOf(bytes: number): number {

@@ -10,6 +10,7 @@ const entry = (seq: number, slots: number): Entry => ({
   leased: false,
   ended: false,
   seq: undefined,
+  wasRead: false,
 });
 
 /** The rule in words: the first block that shares no slot with an earlier block that is still there. */

@@ -33,3 +33,12 @@ test('what is kept is bounded', () => {
   pool.give(pool.take(1024 * KIB));
   assert.equal(pool.keptBytes, 256 * KIB);
 });
+
+test('a cleared pool keeps nothing', () => {
+  const pool = new BufferPool();
+  const buffer = pool.take(10);
+  pool.give(buffer);
+  pool.clear();
+  assert.equal(pool.keptBytes, 0);
+  assert.notEqual(pool.take(10), buffer);
+});

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freeBuffer } from '../../src/util/free-buffer.ts';
+import { freeOwned } from '../../src/util/free-buffer.ts';
 
 test('memory of its own is given back', () => {
   const bytes = Buffer.allocUnsafeSlow(100_000);
-  freeBuffer(bytes.subarray(10, 20), 100_000);
+  freeOwned(bytes.subarray(10, 20), 100_000);
   assert.equal(bytes.byteLength, 0);
 });
 
 test('memory that others share stays', () => {
   const pooled = Buffer.from('in the pool');
-  freeBuffer(pooled, pooled.byteLength);
+  freeOwned(pooled, pooled.byteLength);
   assert.equal(pooled.toString(), 'in the pool');
   const shared = new Uint8Array(new SharedArrayBuffer(16));
-  freeBuffer(shared, 16);
+  freeOwned(shared, 16);
   assert.equal(shared.byteLength, 16);
 });

@@ -1,5 +1,6 @@
 /** Looks into a log without changing anything, also while a relay uses it. */
 import path from 'node:path';
+import { BufferPool } from '../../util/buffer-pool.ts';
 import type { Logger } from '../../util/logger.ts';
 import { CursorFile } from './cursor.ts';
 import { type RecordHeader, SEGMENT_HEADER_BYTES } from './format.ts';
@@ -56,7 +57,7 @@ export async function* inspectLog(fs: Fs, directory: string): AsyncGenerator<Fin
         const { header, offset } = record;
         if (header.seq < expected) continue;
         expected = header.seq + 1;
-        const payload = await reader.payloadOf(record);
+        const payload = await reader.payloadOf(record, new BufferPool(0));
         if (payload === undefined) yield { kind: 'damaged-record', header, file, offset };
         else yield { kind: 'record', header, payload };
       }

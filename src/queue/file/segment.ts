@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import type { BufferPool } from '../../util/buffer-pool.ts';
 import {
   type Decoded,
   decodeRecordHeader,
@@ -38,7 +39,8 @@ export class SegmentReader {
   readonly header: SegmentHeader;
   readonly #file: FsFile;
   readonly #seed: number;
-  #ahead = Buffer.alloc(0);
+  #buffer = Buffer.allocUnsafeSlow(READ_AHEAD_BYTES);
+  #ahead: Buffer = this.#buffer.subarray(0, 0);
   #aheadAt = 0;
 
   private constructor(file: FsFile, header: SegmentHeader) {
@@ -71,13 +73,16 @@ export class SegmentReader {
     return end > size ? undefined : { header: header.value, offset, end };
   }
 
-  /** The payload; undefined when its bytes are not the ones that were written. */
-  async payloadOf({ header, offset }: SegmentRecord): Promise<Uint8Array | undefined> {
-    const bytes = Buffer.allocUnsafeSlow(recordLength(header.payloadLength));
-    if ((await this.#file.read(bytes, offset)) < bytes.byteLength) return undefined;
-    const payload = bytes.subarray(RECORD_HEADER_BYTES, bytes.byteLength - RECORD_TRAILER_BYTES);
-    const stored = bytes.readUInt32LE(bytes.byteLength - RECORD_TRAILER_BYTES);
-    return payloadMatches(bytes, payload, stored) ? payload : undefined;
+  /** The payload, in memory of `pool`; undefined when its bytes are not the ones that were written. */
+  async payloadOf({ header, offset }: SegmentRecord, pool: BufferPool): Promise<Uint8Array | undefined> {
+    const length = recordLength(header.payloadLength);
+    const bytes = Buffer.from(pool.take(length), 0, length);
+    const isWhole = (await this.#file.read(bytes, offset)) === length;
+    const payload = bytes.subarray(RECORD_HEADER_BYTES, length - RECORD_TRAILER_BYTES);
+    const stored = bytes.readUInt32LE(length - RECORD_TRAILER_BYTES);
+    if (isWhole && payloadMatches(bytes, payload, stored)) return payload;
+    pool.give(bytes.buffer);
+    return undefined;
   }
 
   /** The first record that starts after `offset`: what damage left. */
@@ -113,8 +118,8 @@ export class SegmentReader {
       return this.#ahead.subarray(start, start + length);
     }
     const wanted = Math.max(0, Math.min(Math.max(length, READ_AHEAD_BYTES), size - offset));
-    const bytes = Buffer.allocUnsafeSlow(wanted);
-    this.#ahead = bytes.subarray(0, await this.#file.read(bytes, offset));
+    if (wanted > this.#buffer.byteLength) this.#buffer = Buffer.allocUnsafeSlow(wanted);
+    this.#ahead = this.#buffer.subarray(0, await this.#file.read(this.#buffer.subarray(0, wanted), offset));
     this.#aheadAt = offset;
     return this.#ahead.subarray(0, length);
   }
