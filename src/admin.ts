@@ -160,7 +160,7 @@ export class Admin {
     try {
       await from.queue.sync();
       let blocks = 0;
-      for await (const finding of inspectLog(fs, from.queue.directory)) {
+      for await (const finding of inspectLog(fs, from.queue.config.directory)) {
         if (finding.kind !== 'record') continue;
         await to.queue.adopt(blockOf(finding.header, finding.payload, clock));
         blocks++;

@@ -143,6 +143,7 @@ export class App implements Intake {
             brokenBytesMax,
             diskBytesMax: destination.values['remoteWrite.maxDiskUsagePerURL'],
             whenFull: destination.values['remoteWrite.whenFull'] as WhenFull,
+            ageMsMax: destination.values['remoteWrite.maxQueueAge'],
             synced: values['remoteWrite.ack'] === 'synced',
           },
           deadLetters: {
@@ -278,7 +279,7 @@ export class App implements Intake {
     if (this.#journal === undefined) return;
     const { full } = this.#journal;
     // A queue without a file may keep its requests here until that would stop the others.
-    const counted = this.#outlets.filter(({ queue }) => queue.onDisk || !full);
+    const counted = this.#outlets.filter(({ queue }) => queue.config.onDisk || !full);
     const firsts = [this.#engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];
     this.#journal.release(Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY)));
   }
@@ -437,6 +438,7 @@ export class App implements Intake {
     return {
       ledger: this.#outlets[0]!.queue.ledger.wayToQueue(this.#inEngine(0)),
       destinations: this.#outlets.map((outlet) => outlet.status()),
+      orphans: this.#admin.orphans,
     };
   }
 

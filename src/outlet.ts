@@ -8,13 +8,14 @@ import { type DestinationSetup, openTransport, senderConfigOf } from './deliver/
 import { type DeliverValues, parallelOf } from './deliver/options.ts';
 import { Sender } from './deliver/sender.ts';
 import type { Transport } from './destination/destination.ts';
-import { kinds } from './ledger/ledger.ts';
 import type { Block, Codec } from './model/block.ts';
 import type { Counts } from './model/body.ts';
+import { registerOutletMetrics } from './outlet-metrics.ts';
 import type { QueueConfig } from './queue/config.ts';
 import { DeadLetters, type DeadLettersConfig } from './queue/dead-letters.ts';
 import type { Fs } from './queue/file/fs.ts';
 import { DestinationQueue } from './queue/queue.ts';
+import { Trend } from './queue/trend.ts';
 import type { BlockNeeds } from './route/groups.ts';
 import { ParallelPolicy } from './route/parallel.ts';
 import type { DestinationStatus } from './service/status.ts';
@@ -47,6 +48,7 @@ export class Outlet {
   readonly shownUrl: string;
   readonly queue: DestinationQueue;
   readonly deadLetters: DeadLetters;
+  readonly trend = new Trend();
   readonly #settings: OutletSettings;
   readonly #ports: OutletPorts;
   readonly #transport: Transport;
@@ -85,7 +87,12 @@ export class Outlet {
         ports.onNeeds();
       },
     });
-    this.#register(settings.queue.directory);
+    registerOutletMetrics(ports.meter, this);
+  }
+
+  /** Blocks with disjoint series that it gets side by side. */
+  get lanes(): number {
+    return this.#parallel;
   }
 
   get needs(): BlockNeeds {
@@ -100,6 +107,7 @@ export class Outlet {
   /** Looks after the queue and at its backlog; call it regularly. */
   maintain(): void {
     this.queue.maintain();
+    this.trend.note(this.queue.pendingBytes, this.#ports.clock.monotonicMs());
     // More lanes do not help a destination that takes nothing, and cost the engine three times the work.
     const backlog = this.#isFailing ? 0 : this.queue.pendingBlocks;
     const parallel = this.#policy.update(backlog, this.#ports.clock.monotonicMs());
@@ -177,109 +185,15 @@ export class Outlet {
       isHealthy: !failing,
       ledger: this.columns(),
       pendingBytes: this.queue.pendingBytes,
+      oldestAgeS: this.queue.oldestAgeMs / 1000,
+      secondsToFull:
+        this.queue.roomBytes === undefined ? undefined : this.trend.secondsToFull(this.queue.roomBytes),
+      secondsToDrain: this.trend.secondsToDrain,
+      deadLetters: this.deadLetters.count,
     };
   }
 
   columns() {
     return this.queue.ledger.columns(this.#ports.inEngine(), this.queue.pendingCounts);
-  }
-
-  #register(directory: string): void {
-    const { meter } = this.#ports;
-    const { queue, shownUrl: url } = this;
-    const { ledger } = queue;
-    const at = { path: directory, url };
-    const remoteWrite = (name: string) => `vmagent_remotewrite_${name}`;
-    const count = (name: string, help: string, read: () => number) =>
-      meter.counterOf(remoteWrite(name), help, at, read);
-    const gauge = (name: string, help: string, read: () => number) =>
-      meter.gaugeOf(remoteWrite(name), help, at, read);
-    count('rows_pushed_after_relabel_total', 'Samples for the destination.', () => ledger.received.samples);
-    count('push_failures_total', 'Blocks that came to a full queue.', () => queue.dropped.blocks);
-    count('samples_dropped_total', 'Samples dropped at a full queue.', () => {
-      return ledger.ended.dropped_queue_full.samples;
-    });
-    count('metadata_dropped_total', 'Metadata entries dropped at a full queue.', () => {
-      return ledger.ended.dropped_queue_full.metadata;
-    });
-    gauge('pending_data_bytes', 'Compressed bytes that wait.', () => queue.pendingBytes);
-    gauge('pending_inmemory_blocks', 'Blocks that wait in memory.', () => queue.memoryBlocks);
-    gauge('queue_blocked', '1 while the queue is full.', () => (queue.full ? 1 : 0));
-    meter.gaugeOf('sluice_destination_oldest_age_seconds', 'Age of the oldest unsent block.', { url }, () => {
-      return queue.oldestAgeMs / 1_000;
-    });
-    meter.gaugeOf('sluice_destination_lanes', 'Blocks with disjoint series side by side.', { url }, () => {
-      return this.#parallel;
-    });
-    this.#registerFiles(directory);
-    const own = { destination: this.name, url };
-    meter.gaugeOf('sluice_dead_letters', 'What the destination refused for good and is kept.', own, () => {
-      return this.deadLetters.count;
-    });
-    meter.gaugeOf(
-      'sluice_dead_letter_bytes',
-      'Bytes of the dead letters.',
-      own,
-      () => this.deadLetters.bytes,
-    );
-    meter.counterOf(
-      'sluice_dead_letters_dropped_total',
-      'Dead letters that made room for others.',
-      own,
-      () => {
-        return this.deadLetters.dropped;
-      },
-    );
-    for (const kind of kinds) {
-      for (const { column } of this.columns()) {
-        meter.counterOf(
-          `sluice_ledger_destination_${kind}`,
-          'Where everything went, by column of the ledger; received + replayed + recovered is the sum of the others.',
-          { destination: this.name, url, column },
-          () => this.columns().find((other) => other.column === column)!.counts[kind],
-        );
-      }
-    }
-  }
-
-  /** vmagent's names, so that its alerts fire on what is dropped here. */
-  #registerFiles(directory: string): void {
-    const { meter } = this.#ports;
-    const { queue } = this;
-    const at = { path: directory, name: this.shownUrl };
-    const count = (name: string, help: string, read: () => number) =>
-      meter.counterOf(`vm_persistentqueue_${name}`, help, at, read);
-    count('blocks_dropped_total', 'Blocks dropped at a full queue.', () => queue.dropped.blocks);
-    count('bytes_dropped_total', 'Compressed bytes dropped at a full queue.', () => queue.dropped.bytes);
-    count('bytes_written_total', 'Bytes written to queue files.', () => queue.fileTraffic.written.bytes);
-    count('bytes_read_total', 'Bytes read from queue files.', () => queue.fileTraffic.read.bytes);
-    count('blocks_written_total', 'Blocks written to queue files.', () => queue.fileTraffic.written.records);
-    count('blocks_read_total', 'Blocks read from queue files.', () => queue.fileTraffic.read.records);
-    meter.gaugeOf(
-      'vm_persistentqueue_bytes_pending',
-      'Bytes that wait in queue files.',
-      at,
-      () => queue.unloadedBytes,
-    );
-    const own = { destination: this.name, url: this.shownUrl };
-    meter.counterOf(
-      'sluice_queue_damaged_records_total',
-      'Records of queue files that could not be read.',
-      own,
-      () => {
-        return queue.fileTraffic.damage.records;
-      },
-    );
-    meter.counterOf(
-      'sluice_queue_damaged_bytes_total',
-      'Bytes of queue files that could not be read.',
-      own,
-      () => {
-        return queue.fileTraffic.damage.bytes;
-      },
-    );
-    meter.gaugeOf('sluice_queue_broken', '1 while queue files cannot be written or read.', own, () => {
-      return queue.failure === undefined ? 0 : 1;
-    });
   }
 }

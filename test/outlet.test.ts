@@ -30,6 +30,7 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
         brokenBytesMax: queueBytesMax,
         diskBytesMax: 0,
         whenFull: 'drop-oldest',
+        ageMsMax: 0,
         synced: false,
       },
       deadLetters: { directory: path.join(root, 'letters'), bytesMax: 1_000_000 },
@@ -61,7 +62,7 @@ test('it begins with one lane of the codec that its kind prefers', async (t) => 
 
 test('a full queue drops where it may, and keeps where it must; both are counted', async (t) => {
   const { outlet, meter, log } = await outletTo(t, NOWHERE, 1);
-  const at = { path: outlet.queue.directory, url: '1:secret-url' };
+  const at = { path: outlet.queue.config.directory, url: '1:secret-url' };
   outlet.accept({ ...noCounts, samples: 9 });
   outlet.push(makeBlock(2), true); // an empty queue takes a block of any size
   outlet.push(makeBlock(3), true);

@@ -3,7 +3,7 @@
  *
  *     received + replayed + recovered = withheld + quarantined + in_engine + pending
  *                          + delivered + partly_delivered + rejected + dead_lettered
- *                          + dropped_queue_full + damaged + purged
+ *                          + dropped_queue_full + damaged + purged + too_old
  *
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
  * metadata are counted apart. Main thread only.
@@ -22,6 +22,7 @@ export const ends = [
   'dropped_queue_full',
   'damaged',
   'purged',
+  'too_old',
 ] as const;
 export type End = (typeof ends)[number];
 
@@ -53,6 +54,7 @@ export class DestinationLedger {
     dropped_queue_full: { ...noCounts },
     damaged: { ...noCounts },
     purged: { ...noCounts },
+    too_old: { ...noCounts },
   };
 
   /** A client's request was accepted. */

@@ -17,6 +17,8 @@ export interface QueueConfig {
   /** Compressed bytes that may wait altogether; 0 is no limit but the disk's. */
   readonly diskBytesMax: number;
   readonly whenFull: WhenFull;
+  /** Blocks that have waited for longer are dropped and counted; 0 is never. */
+  readonly ageMsMax: number;
   /** Whether what is written to the file must be on the disk before it counts as written. */
   readonly synced: boolean;
 }

@@ -30,6 +30,14 @@ export const queueOptions = options({
     summary:
       'Keep what waits for this destination in memory only. At a stop it is still written to -remoteWrite.tmpDataPath.',
   },
+  'remoteWrite.maxQueueAge': {
+    kind: 'duration',
+    arity: 'destination',
+    default: 0,
+    ours: true,
+    summary:
+      'Blocks that have waited for this destination for longer are dropped and counted. 0 means that they wait for as long as it takes.',
+  },
   'remoteWrite.whenFull': {
     kind: 'string',
     choices: ['drop-oldest', 'drop-newest', 'refuse'],

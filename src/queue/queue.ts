@@ -49,6 +49,7 @@ export class DestinationQueue implements BlockSource {
   #writing: Promise<void> | undefined;
   #isLoading = false;
   #isCheckpointing = false;
+  #diskRoom: number | undefined;
   #checkpointMs = 0;
   #failure: string | undefined;
   readonly #windowBytes: number;
@@ -107,16 +108,11 @@ export class DestinationQueue implements BlockSource {
     return diskBytesMax > 0 && this.pendingBytes + more > diskBytesMax;
   }
 
-  /** Whether what waits for long is in a file. */
-  get onDisk(): boolean {
-    return this.#config.onDisk;
+  get config(): QueueConfig {
+    return this.#config;
   }
 
-  get directory(): string {
-    return this.#config.directory;
-  }
-
-  /** Why the file could not be written at the last try; undefined when it could. */
+  /** Why the file could not be used at the last try. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -134,17 +130,22 @@ export class DestinationQueue implements BlockSource {
     return this.#window.length + this.#unloaded.blocks + this.#tail.length;
   }
 
-  /** Blocks that wait in memory. */
   get memoryBlocks(): number {
     return this.#window.length + this.#tail.length;
   }
 
-  /** What the unfinished blocks hold. */
   get pendingCounts(): Counts {
     const sum = { ...this.#unloaded.counts };
     for (const { block } of this.#window.entries) addCounts(sum, block.counts);
     for (const { block } of this.#tail) addCounts(sum, block.counts);
     return sum;
+  }
+
+  /** How many bytes more may wait, by the limit and by the disk; undefined while that is not known. */
+  get roomBytes(): number | undefined {
+    const { diskBytesMax } = this.#config;
+    if (this.#diskRoom === undefined) return undefined;
+    return diskBytesMax > 0 ? Math.min(diskBytesMax - this.pendingBytes, this.#diskRoom) : this.#diskRoom;
   }
 
   /** Bytes and blocks written to and read from the file since the start. */
@@ -248,9 +249,9 @@ export class DestinationQueue implements BlockSource {
     this.#dropped.bytes += block.bytes.byteLength;
     this.ledger.end('dropped_queue_full', block.counts);
     this.#ports.log
-      .limited(`full ${this.directory}`, LOG_EVERY_MS)
+      .limited(`full ${this.#config.directory}`, LOG_EVERY_MS)
       .error('the queue of a destination is full; blocks for it are dropped and counted', {
-        queue: this.directory,
+        queue: this.#config.directory,
         samples: block.counts.samples,
         pendingBytes: this.pendingBytes,
         droppedBlocks: this.#dropped.blocks,
@@ -281,11 +282,20 @@ export class DestinationQueue implements BlockSource {
     ) {
       this.#usesFile = false;
     }
+    if (this.#config.ageMsMax > 0) this.#dropOld(nowMs - this.#config.ageMsMax);
     this.#write();
     void this.#load();
     if (nowMs - this.#checkpointMs >= CHECKPOINT_EVERY_MS) {
       this.#checkpointMs = nowMs;
       void this.#checkpoint();
+    }
+  }
+
+  #dropOld(bornBeforeMs: number): void {
+    for (const entry of this.#window.entries.filter(({ block }) => block.bornMs < bornBeforeMs)) {
+      if (entry.leased) continue;
+      this.#leave(entry);
+      this.ledger.end('too_old', entry.block.counts);
     }
   }
 
@@ -383,6 +393,7 @@ export class DestinationQueue implements BlockSource {
     if (this.#isCheckpointing) return;
     this.#isCheckpointing = true;
     try {
+      this.#diskRoom = await this.#ports.fs.room(this.#config.directory);
       await this.#file.sync();
       await this.#file.checkpoint();
     } catch (error) {
@@ -394,8 +405,8 @@ export class DestinationQueue implements BlockSource {
   #noteFailure(message: string, error: unknown): void {
     this.#failure = messageOf(error);
     this.#ports.log
-      .limited(`file ${this.directory}`, LOG_EVERY_MS)
-      .error(message, { queue: this.directory, error: this.#failure });
+      .limited(`file ${this.#config.directory}`, LOG_EVERY_MS)
+      .error(message, { queue: this.#config.directory, error: this.#failure });
   }
 
   // From the file.

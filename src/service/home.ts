@@ -96,6 +96,7 @@ function page(version: string, uptimeMs: number, status: Status): Html {
 <div class="card">${ledgerTable(status.ledger)}</div>
 <h2>Destinations</h2>
 ${status.destinations.map(destinationCard)}
+${status.orphans.length === 0 ? '' : orphansCard(status)}
 </main>
 <footer class="soft">Every sample that was accepted is in exactly one column. Refreshes every ${REFRESH_S} s.</footer>
 </body>
@@ -121,12 +122,32 @@ function cell(value: number): Html {
 }
 
 function destinationCard(destination: DestinationStatus): Html {
-  const { name, url, state, isHealthy, pendingBytes } = destination;
+  const { name, url, state, isHealthy } = destination;
   return html`<section class="card">
-<div class="destination"><strong>${name}</strong><span class="soft">${url}</span><span class="${isHealthy ? 'good' : 'bad'}">${state}</span><span class="soft">${size(pendingBytes)} waiting</span></div>
+<div class="destination"><strong>${name}</strong><span class="soft">${url}</span><span class="${isHealthy ? 'good' : 'bad'}">${state}</span><span class="soft">${backlogText(destination)}</span></div>
 ${ledgerTable(destination.ledger)}
 </section>
 `;
+}
+
+function backlogText(destination: DestinationStatus): string {
+  const { pendingBytes, oldestAgeS, secondsToFull, secondsToDrain, deadLetters } = destination;
+  const parts = [`${size(pendingBytes)} waiting`];
+  if (oldestAgeS >= 1) parts.push(`the oldest for ${duration(oldestAgeS * 1000)}`);
+  if (secondsToFull !== undefined && Number.isFinite(secondsToFull)) {
+    parts.push(`full in ${duration(secondsToFull * 1000)} at this rate`);
+  }
+  if (pendingBytes > 0 && Number.isFinite(secondsToDrain)) {
+    parts.push(`sent in ${duration(secondsToDrain * 1000)} at this rate`);
+  }
+  if (deadLetters > 0) parts.push(`${deadLetters} dead letters (sluice dlq ls)`);
+  return parts.join(', ');
+}
+
+function orphansCard({ orphans }: Status): Html {
+  return html`<section class="card"><strong>Queues without a destination</strong>
+${orphans.map(({ name, bytes }) => html`<p>${name}: ${size(bytes)}. Send it with <code>sluice queue adopt ${name} DESTINATION</code>, or delete it with <code>sluice queue purge ${name}</code>.</p>`)}
+</section>`;
 }
 
 /** The two largest units: `3 d 4 h`. */

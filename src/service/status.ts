@@ -11,11 +11,20 @@ export interface DestinationStatus {
   readonly ledger: readonly LedgerColumn[];
   /** Compressed bytes that wait, in memory and on disk. */
   readonly pendingBytes: number;
+  /** Age of the oldest block that waits; 0 when none does. */
+  readonly oldestAgeS: number;
+  /** If what waits goes on growing or shrinking as it does; Infinity for never, undefined while it is not known. */
+  readonly secondsToFull: number | undefined;
+  readonly secondsToDrain: number;
+  /** What it refused for good and is kept. */
+  readonly deadLetters: number;
 }
 
 export interface Status {
   readonly ledger: readonly LedgerColumn[];
   readonly destinations: readonly DestinationStatus[];
+  /** Queues in the data directory that belong to no destination. */
+  readonly orphans: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 export interface StatusSource {

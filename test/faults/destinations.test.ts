@@ -141,9 +141,11 @@ test('whatever a destination does, the others get everything, and it does too on
       assert.deepEqual(order, order.toSorted(), `${name}: ${key} came in order`);
     }
   }
-  const { destinations } = assertLedgerBalances(await metrics());
-  const delivered = Object.values(destinations).filter((columns) => columns.delivered === ALL).length;
-  assert.equal(delivered, 1 + faulty.length);
+  await until('the ledger says so', 10_000, async () => {
+    const { destinations } = assertLedgerBalances(await metrics());
+    const delivered = Object.values(destinations).filter((columns) => columns.delivered === ALL).length;
+    return delivered === 1 + faulty.length;
+  });
   assert.deepEqual(await program.kill('SIGTERM'), { code: 0, signal: null });
 });
 

@@ -42,6 +42,7 @@ class World {
       brokenBytesMax: 1_000_000,
       diskBytesMax: 0,
       whenFull: 'drop-oldest' as const,
+      ageMsMax: 0,
       synced: this.#synced,
     };
     const ports = { fs: this.fs, clock: this.clock, log: recordingLogger() };

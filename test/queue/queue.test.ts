@@ -24,6 +24,7 @@ async function openQueue(over: Partial<QueueConfig> = {}, fs = new MemoryFs(), c
     brokenBytesMax: 20 * BLOCK_BYTES,
     diskBytesMax: 0,
     whenFull: 'drop-oldest',
+    ageMsMax: 0,
     synced: false,
     ...over,
   };
@@ -267,6 +268,21 @@ test('with refuse nothing is dropped, and clients must wait until there is room'
   assert.equal(queue.refuses, true);
   assert.deepEqual(await drain(queue), range(1, 16));
   assert.equal(queue.refuses, false);
+});
+
+test('what has waited for too long is dropped and counted, in memory and in the file', async () => {
+  const { queue, clock } = await openQueue({ ageMsMax: 60_000 });
+  for (const samples of range(1, 30)) queue.push(block(samples));
+  await settled();
+  clock.advance(61_000);
+  queue.push(makeBlock(31, { bytes: Buffer.alloc(BLOCK_BYTES, 31), bornMs: clock.monotonicMs() }));
+  for (let round = 0; round < 20; round++) {
+    queue.maintain();
+    await settled();
+  }
+  assert.deepEqual(await drain(queue), [31]);
+  assert.equal(queue.ledger.ended.too_old.samples, 465);
+  assertBalanced(queue);
 });
 
 test('a full disk keeps blocks in memory, says so, and goes on by itself', async () => {

@@ -14,7 +14,7 @@ function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
     version: 'sluice-1.2.3',
     metricsText: () => Promise.resolve('up 1\n'),
     setOptions: () => [],
-    status: { status: () => ({ ledger: [], destinations: [] }) },
+    status: { status: () => ({ ledger: [], destinations: [], orphans: [] }) },
     clock: new FakeClock(),
     meter: new RecordingMeter(),
     ...overrides,
@@ -166,8 +166,13 @@ test('the status page shows the ledger and the destinations, and escapes what ot
         isHealthy: false,
         ledger: [{ column: evil, counts }],
         pendingBytes: 5_452_595,
+        oldestAgeS: 95,
+        secondsToFull: undefined,
+        secondsToDrain: 30,
+        deadLetters: 2,
       },
     ],
+    orphans: [{ name: evil, bytes: 2_048 }],
   });
   const { url } = await start(t, { status: { status }, version: evil });
   const { status: code, body, headers } = await fetchText(`${url}/`);
@@ -176,9 +181,13 @@ test('the status page shows the ledger and the destinations, and escapes what ot
   assert.equal(headers.get('x-content-type-options'), 'nosniff');
   assert.match(headers.get('content-security-policy')!, /^default-src 'none'; style-src 'sha256-/);
   assert.match(body, /<th scope="row">in engine<\/th><td class="">1,234,567<\/td><td class="zero">0<\/td>/);
-  assert.match(body, /5\.2 MiB waiting/);
+  assert.match(
+    body,
+    /5\.2 MiB waiting, the oldest for 1 min 35 s, sent in 30 s at this rate, 2 dead letters/,
+  );
+  assert.match(body, /: 2\.0 KiB\. Send it with/);
   assert.ok(!body.includes('<script'));
-  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 5);
+  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 8);
 });
 
 test('the policy allows exactly the style that the page has', async (t) => {

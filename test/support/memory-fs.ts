@@ -124,6 +124,10 @@ export class MemoryFs implements Fs {
     return this.#inode(file).bytes.byteLength;
   }
 
+  async room(): Promise<number> {
+    return Math.max(0, this.capacity - this.used);
+  }
+
   async rename(from: string, to: string): Promise<void> {
     this.onOperation('rename', to);
     const inode = this.#inode(from);

@@ -2,7 +2,7 @@
  * The file operations that queues need, as a port: tests put a file system there that forgets what was not synced, is
  * full, or fails. Every operation rejects with Node's error (`code` is ENOSPC, EIO, …).
  */
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 
 export interface FsFile {
   /** Writes all chunks one after another from `position` on; rejects when not every byte was taken. */
@@ -25,6 +25,8 @@ export interface Fs {
   /** An existing file, for reading and writing. */
   open(file: string): Promise<FsFile>;
   size(file: string): Promise<number>;
+  /** Bytes that the file system of a directory has room for. */
+  room(directory: string): Promise<number>;
   rename(from: string, to: string): Promise<void>;
   unlink(file: string): Promise<void>;
   /** Makes creations, renames and removals in the directory safe from a power cut. */
@@ -107,6 +109,10 @@ export const nodeFs: Fs = {
   },
   async size(file) {
     return (await stat(file)).size;
+  },
+  async room(directory) {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
   },
   rename,
   unlink,

@@ -87,8 +87,8 @@ export class SegmentLog {
   #readOffset = SEGMENT_HEADER_BYTES;
   readonly #buffers = new BufferPool(POOL_BYTES_MAX);
   readonly #damage: Damage;
-  readonly #written = { records: 0, bytes: 0 };
-  readonly #read = { records: 0, bytes: 0 };
+  readonly #written = { records: 0, bytes: 0, ms: 0 };
+  readonly #read = { records: 0, bytes: 0, ms: 0 };
 
   private constructor(options: LogOptions, ports: LogPorts) {
     this.#options = options;
@@ -145,12 +145,12 @@ export class SegmentLog {
     return this.#damage;
   }
 
-  /** Since the opening, with their frames. */
-  get written(): Readonly<{ records: number; bytes: number }> {
+  /** Since the opening, with their frames, and the time that it took. */
+  get written(): Readonly<{ records: number; bytes: number; ms: number }> {
     return this.#written;
   }
 
-  get read(): Readonly<{ records: number; bytes: number }> {
+  get read(): Readonly<{ records: number; bytes: number; ms: number }> {
     return this.#read;
   }
 
@@ -179,6 +179,7 @@ export class SegmentLog {
 
   async #write(batch: readonly Append[]): Promise<void> {
     const firstSeq = this.#nextSeq;
+    const startMs = this.#ports.clock.monotonicMs();
     try {
       const active = await this.#openActive();
       const chunks: Uint8Array[] = [];
@@ -204,6 +205,7 @@ export class SegmentLog {
       for (const { reject } of batch) reject(error);
       return;
     }
+    this.#written.ms += this.#ports.clock.monotonicMs() - startMs;
     let seq = firstSeq;
     for (const { records, resolve } of batch) {
       resolve(seq);
@@ -265,8 +267,11 @@ export class SegmentLog {
   // Reading.
 
   /** The next record that was not read, in order; undefined at the end. What is damaged is counted and passed over. */
-  next(): Promise<LogRecord | undefined> {
-    return this.#exclusive(() => this.#next());
+  async next(): Promise<LogRecord | undefined> {
+    const startMs = this.#ports.clock.monotonicMs();
+    const record = await this.#exclusive(() => this.#next());
+    this.#read.ms += this.#ports.clock.monotonicMs() - startMs;
+    return record;
   }
 
   async #next(): Promise<LogRecord | undefined> {

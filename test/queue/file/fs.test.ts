@@ -29,6 +29,7 @@ test('files of a real directory: made, written in pieces, read, cut, renamed, li
   await nodeFs.rename(name, path.join(directory, 'two'));
   await nodeFs.syncDirectory(directory);
   assert.deepEqual(await nodeFs.list(directory), ['two']);
+  assert.ok((await nodeFs.room(directory)) > 0);
   assert.equal(await nodeFs.size(path.join(directory, 'two')), 4);
   const again = await nodeFs.open(path.join(directory, 'two'));
   assert.equal(await again.read(all, 2), 2);
