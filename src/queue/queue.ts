@@ -121,7 +121,6 @@ export class DestinationQueue implements BlockSource {
     return this.#window.bytes + this.#unloaded.bytes + this.#tailBytes;
   }
 
-  /** Compressed bytes in the file that are not in memory. */
   get unloadedBytes(): number {
     return this.#unloaded.bytes;
   }
