@@ -1,6 +1,6 @@
 /**
- * `npm test`: every test/**\/*.test.ts but the long ones. `npm run test:long`: test/long. `npm run test:fuzz`: the
- * fuzz.ts scripts with many runs. Further arguments go to `node --test`; paths among them replace the whole list.
+ * `npm test`: every test/**\/*.test.ts but the long ones. `npm run test:long`: test/long. `npm run test:faults`: test/faults
+ * with many rounds. `npm run test:fuzz`: the fuzz.ts scripts with many runs. Further arguments go to `node --test`; paths among them replace the whole list.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -35,6 +35,16 @@ const plans: Record<string, () => Plan> = {
     concurrency: availableParallelism() + 1,
   }),
   long: () => ({ files: find('test/long/**/*.test.ts'), timeoutMs: 120 * MINUTE_MS, concurrency: 1 }),
+  faults: () => ({
+    files: [...find('test/faults/*.test.ts'), ...find('test/queue/**/*-model.test.ts')],
+    timeoutMs: 4 * 60 * MINUTE_MS,
+    concurrency: 1,
+    env: {
+      KILLS: process.env.KILLS ?? '1000',
+      STOPS: process.env.STOPS ?? '200',
+      FUZZ_RUNS: process.env.FUZZ_RUNS ?? '100000',
+    },
+  }),
   fuzz: () => ({
     files: find('test/**/fuzz.ts'),
     timeoutMs: 12 * 60 * MINUTE_MS,
