@@ -42,6 +42,7 @@ const plans: Record<string, () => Plan> = {
     env: {
       KILLS: process.env.KILLS ?? '1000',
       STOPS: process.env.STOPS ?? '200',
+      CALLS: process.env.CALLS ?? '20',
       FUZZ_RUNS: process.env.FUZZ_RUNS ?? '100000',
     },
   }),

@@ -417,7 +417,7 @@ export class App implements Intake {
         status: 503,
         reason: 'overloaded',
         error:
-          'cannot take the request: queues are full and nothing may be dropped; send it again later, or see / for what keeps them',
+          'cannot take the request: queues or journal are full and nothing may be dropped; send it again later, or see / for what keeps them',
         retryAfterS: OVERLOAD_RETRY_AFTER_S,
       });
     }

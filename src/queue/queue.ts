@@ -35,11 +35,11 @@ const LOG_EVERY_MS = 5_000;
 
 export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
-  readonly #config: QueueConfig;
+  readonly config: QueueConfig;
   readonly #ports: QueuePorts;
   readonly #window = new MemoryQueue();
   readonly #leases: Leases;
-  #log: SegmentLog | undefined;
+  #opened: SegmentLog | undefined;
   readonly #unloaded = new Backlog();
   #tail: Entry[] = [];
   #tailBytes = 0;
@@ -47,7 +47,7 @@ export class DestinationQueue implements BlockSource {
   #unloggedBytes = 0;
   #usesFile = false;
   #writing: Promise<void> | undefined;
-  #isLoading = false;
+  #loading: Promise<void> | undefined;
   #isCheckpointing = false;
   #diskRoom: number | undefined;
   #checkpointMs = 0;
@@ -56,7 +56,7 @@ export class DestinationQueue implements BlockSource {
   readonly #dropped = { blocks: 0, bytes: 0 };
 
   constructor(config: QueueConfig, ports: QueuePorts) {
-    this.#config = config;
+    this.config = config;
     this.#leases = new Leases({
       next: () => this.#window.lease(),
       end: (entry, outcome) => this.#end(entry, outcome),
@@ -67,9 +67,9 @@ export class DestinationQueue implements BlockSource {
 
   /** Takes up what earlier runs left, ahead of everything new. Call it once, before the first `push`. */
   async open(): Promise<void> {
-    const { directory } = this.#config;
+    const { directory } = this.config;
     const { log, contents } = await SegmentLog.open({ directory, segmentBytes: SEGMENT_BYTES }, this.#ports);
-    this.#log = log;
+    this.#opened = log;
     this.#unloaded.start(log.readSeq, log.nextSeq, contents.bytes, contents.counts);
     this.ledger.recover(contents.counts);
     if (contents.records === 0) return;
@@ -83,33 +83,27 @@ export class DestinationQueue implements BlockSource {
   }
 
   get #file(): SegmentLog {
-    assert(this.#log !== undefined, 'the queue is open');
-    return this.#log;
+    assert(this.#opened !== undefined, 'the queue is open');
+    return this.#opened;
   }
 
   // What is in it.
 
   /** Whether a block more would be one too many: the file cannot be written, or there is none. */
   get full(): boolean {
-    const cannotWrite = !this.#config.onDisk || this.#failure !== undefined;
-    const bytesMax = cannotWrite ? this.#config.brokenBytesMax : this.#config.brokenBytesMax * 2;
-    return (
-      this.#unloggedBytes >= bytesMax || (this.#config.whenFull !== 'drop-oldest' && this.#isOverLimit(0))
-    );
+    const cannotWrite = !this.config.onDisk || this.#failure !== undefined;
+    const bytesMax = cannotWrite ? this.config.brokenBytesMax : this.config.brokenBytesMax * 2;
+    return this.#unloggedBytes >= bytesMax || (this.config.whenFull === 'refuse' && this.#isOverLimit(0));
   }
 
   /** Whether clients must wait because this destination may not drop anything. */
   get refuses(): boolean {
-    return this.#config.whenFull === 'refuse' && this.full;
+    return this.config.whenFull === 'refuse' && this.full;
   }
 
   #isOverLimit(more: number): boolean {
-    const { diskBytesMax } = this.#config;
+    const { diskBytesMax } = this.config;
     return diskBytesMax > 0 && this.pendingBytes + more > diskBytesMax;
-  }
-
-  get config(): QueueConfig {
-    return this.#config;
   }
 
   /** Why the file could not be used at the last try. */
@@ -142,7 +136,7 @@ export class DestinationQueue implements BlockSource {
 
   /** How many bytes more may wait, by the limit and by the disk; undefined while that is not known. */
   get roomBytes(): number | undefined {
-    const { diskBytesMax } = this.#config;
+    const { diskBytesMax } = this.config;
     if (this.#diskRoom === undefined) return undefined;
     return diskBytesMax > 0 ? Math.min(diskBytesMax - this.pendingBytes, this.#diskRoom) : this.#diskRoom;
   }
@@ -152,7 +146,7 @@ export class DestinationQueue implements BlockSource {
     return { written: this.#file.written, read: this.#file.read, damage: this.#file.damage };
   }
 
-  /** Blocks, and their compressed bytes, that were dropped because the queue was full. */
+  /** Because the queue was full. */
   get dropped(): Readonly<{ blocks: number; bytes: number }> {
     return this.#dropped;
   }
@@ -165,11 +159,8 @@ export class DestinationQueue implements BlockSource {
 
   /** The first request of which something waits here in memory only: a crash would lose it. */
   get firstUnsafeBody(): number | undefined {
-    let first: number | undefined;
-    for (const { block, seq } of [...this.#window.entries, ...this.#tail]) {
-      if (seq === undefined) first = Math.min(first ?? Number.POSITIVE_INFINITY, block.firstBody);
-    }
-    return first;
+    const unsafe = [...this.#window.entries, ...this.#tail].filter(({ seq }) => seq === undefined);
+    return unsafe.length === 0 ? undefined : Math.min(...unsafe.map(({ block }) => block.firstBody));
   }
 
   // In.
@@ -178,23 +169,21 @@ export class DestinationQueue implements BlockSource {
   push(block: Block): void {
     const { byteLength } = block.bytes;
     if (this.#isOverLimit(byteLength)) {
-      if (this.#config.whenFull === 'drop-newest') {
+      if (this.config.whenFull === 'drop-newest') {
         this.drop(block);
         return;
       }
-      if (this.#config.whenFull === 'drop-oldest') this.#dropOldest(byteLength);
+      if (this.config.whenFull === 'drop-oldest') this.#dropOldest(byteLength);
     }
     this.ledger.route(block.counts);
     this.#add(block);
   }
 
-  /**
-   * Adds a block of an earlier run, of another queue, or a dead letter, at the end; resolves when there is room for more.
-   */
+  /** Adds a block of another run or queue, or a dead letter, at the end; resolves when there is room for more. */
   async adopt(block: Block): Promise<void> {
     this.ledger.recover(block.counts);
     this.#add(block);
-    if (this.#unloggedBytes <= this.#config.memoryBytesMax) return;
+    if (this.#unloggedBytes <= this.config.memoryBytesMax) return;
     this.#usesFile = true;
     this.#write();
     await this.#writing;
@@ -209,16 +198,19 @@ export class DestinationQueue implements BlockSource {
 
   /** Drops everything that waits and is not under way; returns what that was. */
   async purge(): Promise<{ samples: number; blocks: number }> {
-    const before = { samples: this.ledger.ended.purged.samples, blocks: this.pendingBlocks };
-    do {
-      for (const entry of [...this.#window.entries].filter(({ leased }) => !leased)) {
+    const [samples, blocks] = [this.ledger.ended.purged.samples, this.pendingBlocks];
+    for (;;) {
+      const waiting = this.#window.entries.filter(({ leased }) => !leased);
+      for (const entry of waiting) {
         this.#leave(entry);
         this.ledger.end('purged', entry.block.counts);
       }
+      if (this.#unloaded.blocks === 0 && this.#tail.length === 0) break;
+      // What is under way may fill the window: then there is no room to read the rest.
+      if (waiting.length === 0 && this.#loading === undefined) break;
       await this.#load();
-    } while (this.#unloaded.blocks > 0 && this.#window.entries.some(({ leased }) => !leased));
-    const { samples } = this.ledger.ended.purged;
-    return { samples: samples - before.samples, blocks: before.blocks - this.pendingBlocks };
+    }
+    return { samples: this.ledger.ended.purged.samples - samples, blocks: blocks - this.pendingBlocks };
   }
 
   #add(block: Block): void {
@@ -232,7 +224,7 @@ export class DestinationQueue implements BlockSource {
     } else {
       this.#window.push(entry);
     }
-    if (this.#window.bytes > this.#config.memoryBytesMax) this.#usesFile = true;
+    if (this.#window.bytes > this.config.memoryBytesMax) this.#usesFile = true;
     this.#write();
     this.#leases.serve();
   }
@@ -248,9 +240,9 @@ export class DestinationQueue implements BlockSource {
     this.#dropped.bytes += block.bytes.byteLength;
     this.ledger.end('dropped_queue_full', block.counts);
     this.#ports.log
-      .limited(`full ${this.#config.directory}`, LOG_EVERY_MS)
+      .limited(`full ${this.config.directory}`, LOG_EVERY_MS)
       .error('the queue of a destination is full; blocks for it are dropped and counted', {
-        queue: this.#config.directory,
+        queue: this.config.directory,
         samples: block.counts.samples,
         pendingBytes: this.pendingBytes,
         droppedBlocks: this.#dropped.blocks,
@@ -281,7 +273,7 @@ export class DestinationQueue implements BlockSource {
     ) {
       this.#usesFile = false;
     }
-    if (this.#config.ageMsMax > 0) this.#dropOld(nowMs - this.#config.ageMsMax);
+    if (this.config.ageMsMax > 0) this.#dropOld(nowMs - this.config.ageMsMax);
     this.#write();
     void this.#load();
     if (nowMs - this.#checkpointMs >= CHECKPOINT_EVERY_MS) {
@@ -300,7 +292,7 @@ export class DestinationQueue implements BlockSource {
 
   /** Writes what is in memory only to the file, in order, when the file is in use. */
   #write(): void {
-    if (!this.#usesFile || !this.#config.onDisk) return;
+    if (!this.#usesFile || !this.config.onDisk) return;
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
     });
@@ -321,7 +313,7 @@ export class DestinationQueue implements BlockSource {
     if (batch.length === 0) return false;
     const first = await this.#file.append(
       batch.map(({ block }) => recordOf(block, this.#ports.clock)),
-      this.#config.synced,
+      this.config.synced,
     );
     for (const [index, entry] of batch.entries()) {
       entry.seq = first + index;
@@ -392,7 +384,7 @@ export class DestinationQueue implements BlockSource {
     if (this.#isCheckpointing) return;
     this.#isCheckpointing = true;
     try {
-      this.#diskRoom = await this.#ports.fs.room(this.#config.directory);
+      this.#diskRoom = await this.#ports.fs.room(this.config.directory);
       await this.#file.sync();
       await this.#file.checkpoint();
     } catch (error) {
@@ -404,32 +396,36 @@ export class DestinationQueue implements BlockSource {
   #noteFailure(message: string, error: unknown): void {
     this.#failure = messageOf(error);
     this.#ports.log
-      .limited(`file ${this.#config.directory}`, LOG_EVERY_MS)
-      .error(message, { queue: this.#config.directory, error: this.#failure });
+      .limited(`file ${this.config.directory}`, LOG_EVERY_MS)
+      .error(message, { queue: this.config.directory, error: this.#failure });
   }
 
   // From the file.
 
   /** Fills the window from the file. */
-  async #load(): Promise<void> {
-    if (this.#isLoading || this.#leases.isClosed || this.#window.bytes > this.#windowBytes / 2) return;
-    this.#isLoading = true;
+  #load(): Promise<void> {
+    if (this.#leases.isClosed || this.#window.bytes > this.#windowBytes / 2) return Promise.resolve();
+    this.#loading ??= this.#loadAll().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  async #loadAll(): Promise<void> {
     try {
       while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
         this.#unloaded.take(this.#file.readSeq, record?.header);
         if (record !== undefined) this.#take(record);
-        if (this.#isOverLimit(0) && this.#config.whenFull === 'drop-oldest') this.#dropOldest(0);
+        if (this.#isOverLimit(0) && this.config.whenFull === 'drop-oldest') this.#dropOldest(0);
         this.#leases.serve();
       }
-      if (this.#unloaded.blocks === 0) {
-        this.ledger.end('damaged', this.#unloaded.settle());
-        this.#settle();
-      }
+      if (this.#unloaded.blocks > 0) return;
+      this.ledger.end('damaged', this.#unloaded.settle());
+      this.#settle();
     } catch (error) {
       this.#noteFailure('cannot read a queue file; it is tried again', error);
     }
-    this.#isLoading = false;
   }
 
   #take({ header, payload }: LogRecord): void {

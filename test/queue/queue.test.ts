@@ -309,3 +309,17 @@ test('nothing pending writes nothing', async () => {
   assert.equal(await queue.spill(), 0);
   assert.deepEqual(fs.files(), []);
 });
+
+test('a purge drops what waits, in memory and in the file, and not what is under way', async () => {
+  const { queue } = await openQueue();
+  for (const samples of range(1, 60)) queue.push(block(samples));
+  await settled();
+  const lease = await queue.lease();
+  const { samples, blocks } = await queue.purge();
+  assert.deepEqual([samples, blocks], [1_830 - 1, 59]);
+  assert.equal(queue.pendingBlocks, 1);
+  lease!.end(delivered);
+  assertBalanced(queue);
+  queue.push(block(61));
+  assert.deepEqual(await drain(queue), [61]);
+});
