@@ -138,6 +138,7 @@ export class Admin {
       }
       orphan.done(header.seq);
     }
+    await outlet.queue.sync();
     await orphan.close();
     await rm(directory, { recursive: true });
     this.#orphans = this.#orphans.filter(({ name }) => name !== from);
@@ -165,6 +166,7 @@ export class Admin {
         await to.queue.adopt(blockOf(finding.header, finding.payload, clock));
         blocks++;
       }
+      await to.queue.sync();
       if (isMove) await from.queue.purge();
       return { blocks };
     } finally {
@@ -174,9 +176,19 @@ export class Admin {
 
   /** The backlog that a vmagent left for the same URL goes first; its directory is renamed when all of it is in the queue. */
   async takeOverVmagent(outlet: Outlet, url: string): Promise<void> {
-    const { fs, log, dataDirectory, clock } = this.#ports;
+    const { fs, log, dataDirectory } = this.#ports;
     const directory = await findVmagentQueue(fs, dataDirectory, url);
     if (directory === undefined) return;
+    try {
+      await this.#takeOver(directory, outlet);
+    } catch (error) {
+      const fields = { queue: directory, destination: outlet.name, error: messageOf(error) };
+      log.error("vmagent's queue could not be taken over as a whole; the next start tries again", fields);
+    }
+  }
+
+  async #takeOver(directory: string, outlet: Outlet): Promise<void> {
+    const { fs, log, clock } = this.#ports;
     const reader = await VmagentQueueReader.open(fs, directory, log);
     const from = { queue: directory, destination: outlet.name };
     if (reader.pendingBytes > 0)
@@ -184,16 +196,16 @@ export class Admin {
     let blocks = 0;
     for (let bytes = await reader.next(); bytes !== undefined; bytes = await reader.next()) {
       const codec: Codec = bytes[0] === 0x28 && bytes[1] === 0xb5 ? 'zstd' : 'snappy';
-      try {
-        const { raw, counts } = await readMessage({ codec, bytes, rawLength: 0 });
-        const slots = ALL_SLOTS;
-        const rawLength = raw.byteLength;
-        const bornMs = clock.monotonicMs();
-        await outlet.queue.adopt({ seq: 0, codec, bytes, rawLength, counts, slots, bornMs, firstBody: 0 });
-        blocks++;
-      } catch (error) {
+      const message = await readMessage({ codec, bytes, rawLength: 0 }).catch((error) => {
         log.error('a block of vmagent cannot be read and is left out', { ...from, error: messageOf(error) });
-      }
+      });
+      if (message === undefined) continue;
+      const { raw, counts } = message;
+      const slots = ALL_SLOTS;
+      const rawLength = raw.byteLength;
+      const bornMs = clock.monotonicMs();
+      await outlet.queue.adopt({ seq: 0, codec, bytes, rawLength, counts, slots, bornMs, firstBody: 0 });
+      blocks++;
     }
     await reader.close();
     await outlet.queue.sync();
@@ -210,7 +222,7 @@ export class Admin {
   async #replay(input: Input): Promise<{ letters: number }> {
     const outlet = this.#outletOf(input);
     const target = input.to === undefined ? outlet : this.#outletOf({ destination: input.to });
-    let letters = 0;
+    const ids: string[] = [];
     for await (const { id, info, block } of this.#lettersOf(outlet, input.id)) {
       const { codec, rawLength, counts } = info;
       const bornMs = this.#ports.clock.monotonicMs();
@@ -225,10 +237,12 @@ export class Admin {
         firstBody: 0,
       };
       await target.queue.adopt(again);
-      await outlet.deadLetters.remove(id);
-      letters++;
+      ids.push(id);
     }
-    return { letters };
+    // Only now are they safe elsewhere.
+    await target.queue.sync();
+    for (const id of ids) await outlet.deadLetters.remove(id);
+    return { letters: ids.length };
   }
 
   async #forget(input: Input): Promise<{ letters: number }> {

@@ -183,17 +183,22 @@ export class DestinationQueue implements BlockSource {
   async adopt(block: Block): Promise<void> {
     this.ledger.recover(block.counts);
     this.#add(block);
-    if (this.#unloggedBytes <= this.config.memoryBytesMax) return;
-    this.#usesFile = true;
-    this.#write();
-    await this.#writing;
+    if (this.#unloggedBytes > this.config.memoryBytesMax) await this.sync();
   }
 
   /** Resolves when everything that was added is safe from a power cut. Rejects when that is not known. */
   async sync(): Promise<void> {
+    // One writer at a time: two would write the same blocks.
+    while (this.#writing !== undefined) await this.#writing;
+    this.#writing = this.#writeRest().finally(() => {
+      this.#writing = undefined;
+    });
     await this.#writing;
-    while (await this.#writeBatch());
     await this.#file.sync();
+  }
+
+  async #writeRest(): Promise<void> {
+    while (await this.#writeBatch());
   }
 
   /** Drops everything that waits and is not under way; returns what that was. */
@@ -487,8 +492,7 @@ export class DestinationQueue implements BlockSource {
    */
   async spill(): Promise<number> {
     const blocks = this.pendingBlocks;
-    await this.#writing;
-    while (await this.#writeBatch());
+    await this.sync();
     await this.#file.close();
     return blocks;
   }

@@ -323,3 +323,21 @@ test('a purge drops what waits, in memory and in the file, and not what is under
   queue.push(block(61));
   assert.deepEqual(await drain(queue), [61]);
 });
+
+test('a sync beside the regular writing writes every block once, and tells when it cannot', async () => {
+  const { queue, fs, clock } = await openQueue({ memoryBytesMax: 100 * BLOCK_BYTES });
+  for (const samples of range(1, 20)) queue.push(block(samples));
+  clock.advance(6_000);
+  queue.maintain();
+  await Promise.all([queue.sync(), queue.sync(), queue.adopt(block(21))]);
+  queue.maintain();
+  await queue.sync();
+  assert.equal(queue.fileTraffic.written.records, 21);
+  assert.equal(queue.firstUnsafeBody, undefined);
+  fs.capacity = fs.used;
+  queue.push(block(22));
+  await assert.rejects(queue.sync(), /ENOSPC/);
+  fs.capacity = Number.POSITIVE_INFINITY;
+  await queue.sync();
+  assert.deepEqual(await drain(queue), range(1, 22));
+});
