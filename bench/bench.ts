@@ -17,6 +17,8 @@ const PATH = '/api/v1/write';
 /** Longer than any flush interval plus jitter of the relays, so that quiet means drained. */
 const QUIET_MS = 3_000;
 
+/** A relay may hold what it got last for a flush interval. */
+const FLUSH_MS = 2_000;
 /** A relay may hold what it got last in memory for some seconds before it goes to disk. */
 const OUTAGE_AFTER_LOAD_MS = 8_000;
 
@@ -32,14 +34,16 @@ export interface Work {
   readonly rate?: number;
   /** True: the relay has one half of the cores for itself. False: all processes share all cores. */
   readonly pinned: boolean;
-  /** True: the destinations are down while the samples are sent, and come back when all were. */
-  readonly outage?: boolean;
+  /** These destinations are down while the samples are sent, and come back when all were. */
+  readonly outage?: readonly number[];
 }
 
 export interface Outcome {
   /** Of the outage: CPU-seconds after it until everything had arrived, and bytes on disk at its end. */
   readonly drainCpuSeconds: number;
   readonly diskBytes: number;
+  /** For each destination, the share of its requests that it had got two seconds after the load. */
+  readonly deliveredDuringLoad: readonly number[];
   /** Samples that were sent in the measured part (each arrives once at every destination). */
   readonly samples: number;
   readonly cpuSeconds: number;
@@ -111,12 +115,14 @@ export class Bench {
     await sink.call('quiet', { quietMs: QUIET_MS });
     const cpuBefore = cpuSeconds(running.pid);
     const startMs = performance.now();
-    if (work.outage === true) await sink.call('down', true);
+    if (work.outage !== undefined) await sink.call('setDown', work.outage);
     const sent = await send(work.samples, work.rate);
     const cpuAtEnd = cpuSeconds(running.pid);
-    if (work.outage === true) await delay(OUTAGE_AFTER_LOAD_MS);
+    if (work.outage !== undefined) await delay(FLUSH_MS);
+    const requestsDuringLoad = (await sink.call('kept', undefined)).map(({ lengths }) => lengths.length);
+    if (work.outage !== undefined) await delay(OUTAGE_AFTER_LOAD_MS - FLUSH_MS);
     const diskBytes = bytesBelow(running.dataDirectory);
-    if (work.outage === true) await sink.call('down', false);
+    if (work.outage !== undefined) await sink.call('setDown', []);
     const { sinceLastMs } = await sink.call('quiet', { quietMs: QUIET_MS });
     const wallSeconds = (performance.now() - startMs - sinceLastMs) / 1000;
     const cpu = cpuSeconds(running.pid) - cpuBefore;
@@ -135,6 +141,7 @@ export class Bench {
       cpuSeconds: cpu,
       drainCpuSeconds: cpu - (cpuAtEnd - cpuBefore),
       diskBytes,
+      deliveredDuringLoad: requestsDuringLoad.map((count, index) => count / kept[index]!.offsets.length),
       peakRssBytes: peak,
       bytesPerSample: kept[0]!.lengths.reduce((sum, length) => sum + length, 0) / expected.samples,
       wallSeconds,

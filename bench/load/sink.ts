@@ -21,8 +21,8 @@ interface Destination {
 
 let destinations: Destination[] = [];
 let lastMs = 0;
-/** While it is down, every request is answered with 503. */
-let isDown = false;
+/** These answer every request with 503. */
+let down = new Set<number>();
 
 function keep(destination: Destination, body: Buffer): void {
   writeSync(destination.fd, body);
@@ -31,12 +31,13 @@ function keep(destination: Destination, body: Buffer): void {
   destination.bytes += body.length;
 }
 
-function answer(destination: Destination, request: IncomingMessage, response: ServerResponse): void {
+function answer(index: number, request: IncomingMessage, response: ServerResponse): void {
+  const destination = destinations[index]!;
   const chunks: Buffer[] = [];
   lastMs = performance.now();
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
-    if (isDown) {
+    if (down.has(index)) {
       response.writeHead(503).end();
       return;
     }
@@ -52,7 +53,7 @@ async function open(params: { directory: string; count: number }): Promise<numbe
     const file = join(params.directory, `sink-${index}`);
     const server = createServer({ keepAliveTimeout: 120_000 });
     const destination = { file, fd: openSync(file, 'w'), server, offsets: [], lengths: [], bytes: 0 };
-    server.on('request', (request, response) => answer(destination, request, response));
+    server.on('request', (request, response) => answer(index, request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     destinations.push(destination);
   }
@@ -69,9 +70,9 @@ async function quiet({ quietMs }: { quietMs: number }): Promise<{ sinceLastMs: n
   }
 }
 
-/** The storages go down, or come back. */
-function down(wanted: boolean): void {
-  isDown = wanted;
+/** These storages are down from now on, the others are up. */
+function setDown(indexes: readonly number[]): void {
+  down = new Set(indexes);
   lastMs = performance.now();
 }
 
@@ -88,6 +89,6 @@ async function close(): Promise<void> {
   destinations = [];
 }
 
-const methods = { open, quiet, down, kept, close };
+const methods = { open, quiet, setDown, kept, close };
 export type SinkMethods = typeof methods;
 serve(methods);

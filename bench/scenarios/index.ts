@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { acknowledgement } from './acknowledgement.ts';
 import { idle } from './idle.ts';
+import { oneDead } from './one-dead.ts';
 import { outage } from './outage.ts';
 import { passThroughSnappy } from './pass-through-snappy.ts';
 import { passThroughZstd } from './pass-through-zstd.ts';
@@ -15,6 +16,7 @@ export const scenarios = {
   'replicate-two': replicateTwo,
   'small-requests': smallRequests,
   outage,
+  'one-dead': oneDead,
   acknowledgement,
   throughput,
   idle,

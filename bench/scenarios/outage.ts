@@ -22,7 +22,7 @@ export const outage: Scenario = {
       ...standardWork,
       // Short waits, so that the drain begins at once.
       flags: ['-remoteWrite.forcePromProto', '-remoteWrite.retryMaxInterval=1s'],
-      outage: true,
+      outage: [0],
     });
     return {
       samplesPerCpuSecond: outcome.samples / outcome.cpuSeconds,
