@@ -1,13 +1,14 @@
 /** The wiring of the main thread: ingest → engine → queues → delivery. */
 import { access, constants, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { Acknowledgement, type AcknowledgementConfig } from './acknowledgement.ts';
 import { Admin } from './admin.ts';
 import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
 import { ConnectionStats } from './deliver/connection-stats.ts';
 import type { EngineConfig } from './engine/messages.ts';
-import { type Accepted, EnginePool } from './engine/pool.ts';
+import { EnginePool } from './engine/pool.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
@@ -18,9 +19,8 @@ import { type Body, type Counts, type Intake, noCounts, type Verdict } from './m
 import { schema } from './options.ts';
 import { Outlet } from './outlet.ts';
 import type { WhenFull } from './queue/config.ts';
-import { nodeFs } from './queue/file/fs.ts';
-import { Journal } from './queue/journal.ts';
-import { registerJournalMetrics } from './queue/journal-metrics.ts';
+import { type Fs, nodeFs } from './queue/file/fs.ts';
+import { meteredFs } from './queue/file/metered-fs.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
 import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
@@ -58,6 +58,7 @@ export class App implements Intake {
   readonly #dataDirectory: string;
   readonly #memory: MemoryLimit;
   readonly #outlets: readonly Outlet[];
+  readonly #fs: Fs;
   readonly #admin: Admin;
   readonly #adminServer: AdminServer;
   readonly #quarantine: Quarantine;
@@ -67,8 +68,7 @@ export class App implements Intake {
   /** Groups by the generation of the engine's configuration; blocks of an earlier one may still arrive. */
   readonly #groups = new Map<number, readonly Group[]>();
   #engine: EnginePool | undefined;
-  /** Absent with -remoteWrite.ack=memory. */
-  #journal: Journal | undefined;
+  readonly #acknowledgement: Acknowledgement;
   #cancelAdapt = () => {};
 
   /** Throws a SluiceError when the settings make no sense together. */
@@ -84,11 +84,20 @@ export class App implements Intake {
     });
     this.#adminServer = new AdminServer(this.#dataDirectory);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
+    this.#fs = meteredFs(nodeFs, metrics, clock);
     this.#outlets = this.#createOutlets();
+    this.#acknowledgement = new Acknowledgement(
+      {
+        promise: values['remoteWrite.ack'] as AcknowledgementConfig['promise'],
+        dataDirectory: this.#dataDirectory,
+        journalBytesMax: values['remoteWrite.ackMaxBytes'],
+      },
+      { fs: this.#fs, clock, log, meter: metrics },
+    );
     this.#admin = new Admin({
       outlets: this.#outlets,
       dataDirectory: this.#dataDirectory,
-      fs: nodeFs,
+      fs: this.#fs,
       clock,
       log,
     });
@@ -157,7 +166,7 @@ export class App implements Intake {
           clock,
           log,
           meter: metrics,
-          fs: nodeFs,
+          fs: this.#fs,
           stats,
           env,
           onNeeds: () => this.#regroup(),
@@ -172,13 +181,13 @@ export class App implements Intake {
     await this.#prepareDataDirectory();
     await this.#adminServer.lock();
     await this.#takeUpQueues();
-    await this.#openJournal();
-    this.#startEngine();
+    await this.#acknowledgement.open();
+    const engine = this.#startEngine();
     try {
-      await this.#replayJournal();
+      await this.#acknowledgement.replay(engine);
       await this.#http.listen();
     } catch (error) {
-      await this.#engine?.close();
+      await engine.close();
       throw error;
     }
     for (const outlet of this.#outlets) outlet.start();
@@ -209,8 +218,8 @@ export class App implements Intake {
     this.#stopWatching();
     const isSafe = safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
-    if (isSafe) this.#releaseJournal();
-    await this.#journal?.close();
+    if (isSafe) this.#acknowledgement.release(this.#engine, this.#outlets);
+    await this.#acknowledgement.close();
     await this.#adminServer.close();
     if (isSafe) log.info('stopped; nothing is lost');
     return isSafe;
@@ -229,59 +238,6 @@ export class App implements Intake {
     }
     await this.#admin.findOrphans();
     this.#adminServer.serve(this.#admin.actions);
-  }
-
-  // The journal.
-
-  async #openJournal(): Promise<void> {
-    const { values } = this.#config;
-    const { clock, log, metrics } = this.#ports;
-    if (values['remoteWrite.ack'] === 'memory' && !(await this.#hasJournal())) return;
-    this.#journal = await Journal.open(
-      {
-        directory: this.#journalDirectory,
-        bytesMax: values['remoteWrite.ackMaxBytes'],
-        synced: values['remoteWrite.ack'] === 'synced',
-      },
-      { fs: nodeFs, clock, log },
-    );
-    registerJournalMetrics(metrics, this.#journal);
-  }
-
-  get #journalDirectory(): string {
-    return path.join(this.#dataDirectory, 'journal');
-  }
-
-  /** A run with another -remoteWrite.ack may have left one. */
-  async #hasJournal(): Promise<boolean> {
-    return (await nodeFs.list(this.#journalDirectory)).some((name) => name.endsWith('.seg'));
-  }
-
-  /** Takes the requests of a run that was killed through the engine, ahead of everything new. */
-  async #replayJournal(): Promise<void> {
-    const engine = this.#engine;
-    const journal = this.#journal;
-    if (engine === undefined || journal === undefined) return;
-    const verdicts: Promise<Verdict>[] = [];
-    for (;;) {
-      const entry = await journal.nextReplay();
-      if (entry === undefined) break;
-      const { id, verdict } = engine.replay({ ...entry.format, bytes: entry.bytes, client: 'journal' });
-      journal.replayed(entry.seq, id);
-      verdicts.push(verdict);
-      if (!engine.hasRoom) await verdict;
-    }
-    await Promise.all(verdicts);
-  }
-
-  /** Gives back what is safe elsewhere. */
-  #releaseJournal(): void {
-    if (this.#journal === undefined) return;
-    const { full } = this.#journal;
-    // A queue without a file may keep its requests here until that would stop the others.
-    const counted = this.#outlets.filter(({ queue }) => queue.config.onDisk || !full);
-    const firsts = [this.#engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];
-    this.#journal.release(Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY)));
   }
 
   async #stopOutlet(outlet: Outlet, deadlineMs: number): Promise<boolean> {
@@ -319,7 +275,7 @@ export class App implements Intake {
 
   // The engine.
 
-  #startEngine(): void {
+  #startEngine(): EnginePool {
     const { clock, log } = this.#ports;
     const groups = this.#currentGroups();
     this.#groups.set(1, groups);
@@ -331,17 +287,13 @@ export class App implements Intake {
       onAccepted: (counts, isReplay) => {
         for (const outlet of this.#outlets) outlet.accept(counts, isReplay);
       },
-      commit: this.#config.values['remoteWrite.ack'] === 'memory' ? undefined : (body) => this.#commit(body),
+      commit: this.#acknowledgement.commit,
       onQuarantined: (body, client) => {
         this.#quarantine.keep(body, client);
         void this.#settleQuarantined();
       },
     });
-  }
-
-  #commit(accepted: Accepted): Promise<void> {
-    assert(this.#journal !== undefined, 'a journal is open when requests are committed');
-    return this.#journal.append(accepted);
+    return this.#engine;
   }
 
   #currentGroups(): Group[] {
@@ -409,7 +361,7 @@ export class App implements Intake {
     assert(this.#engine !== undefined, 'nothing listens before the engine is there');
     const cannotKeep =
       this.#outlets.some(({ queue }) => queue.refuses) ||
-      this.#journal?.full ||
+      this.#acknowledgement.full ||
       (!this.#mayDrop && this.#outlets.every(({ queue }) => queue.full));
     if (cannotKeep) {
       return Promise.resolve({
@@ -427,7 +379,7 @@ export class App implements Intake {
   #planAdapt(): void {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#outlets) outlet.maintain();
-      this.#releaseJournal();
+      this.#acknowledgement.release(this.#engine, this.#outlets);
       this.#planAdapt();
     });
   }
