@@ -82,7 +82,7 @@ export class App implements Intake {
       allowedPercent: values['memory.allowedPercent'],
       allowedBytes: values['memory.allowedBytes'],
     });
-    this.#adminServer = new AdminServer(this.#dataDirectory);
+    this.#adminServer = new AdminServer(this.#dataDirectory, clock);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
     this.#fs = meteredFs(nodeFs, metrics, clock);
     this.#outlets = this.#createOutlets();

@@ -3,13 +3,15 @@
  * well: two relays on one directory would tear its queues apart, and a socket dies with its process, whatever the process
  * dies of, and is seen from other containers that share the volume.
  */
-import { chmod, type FileHandle, open, unlink } from 'node:fs/promises';
+import { chmod, type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
+import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 
 export const ADMIN_SOCKET = 'admin.sock';
+const YIELD_MS = 100;
 const BODY_BYTES_MAX = 64 * 1024;
 /** Of a socket's path in `sockaddr_un`. */
 const PATH_BYTES_MAX = 107;
@@ -21,32 +23,51 @@ export type AdminActions = Readonly<
 
 export class AdminServer {
   readonly #directory: string;
+  readonly #clock: Clock;
   #actions: AdminActions = {};
   #server: Server | undefined;
   #handle: FileHandle | undefined;
 
-  constructor(directory: string) {
+  constructor(directory: string, clock: Clock) {
     this.#directory = directory;
+    this.#clock = clock;
   }
 
   /** Takes the data directory. Throws a SluiceError when another relay has it. */
   async lock(): Promise<void> {
     const socket = await this.#socketPath();
     if (await isAnswered(socket)) {
+      throw new SluiceError('locked', taken(this.#directory));
+    }
+    const wasStale = await unlink(socket).then(
+      () => true,
+      () => false,
+    );
+    const server = createServer((request, response) => void this.#answer(request, response));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(socket, resolve);
+      });
+    } catch (error) {
       throw new SluiceError(
-        'locked',
-        `cannot use the data directory ${path.resolve(this.#directory)}: another Sluice is running on it; stop it, or give this one a directory of its own with -remoteWrite.tmpDataPath`,
+        'admin_socket',
+        `cannot open the admin socket in ${path.resolve(this.#directory)}: ${messageOf(error)}; the data directory must be writable and on a file system that has sockets`,
+        { cause: error },
       );
     }
-    await unlink(socket).catch(() => {});
-    const server = createServer((request, response) => void this.#answer(request, response));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(socket, resolve);
-    });
     await chmod(socket, 0o600);
-    server.unref();
     this.#server = server;
+    if (wasStale) await this.#keepOrYield(socket);
+    server.unref();
+  }
+
+  /** Two that start at once may both have found the socket of a dead one; the later one's is what is there a moment later. */
+  async #keepOrYield(socket: string): Promise<void> {
+    const { ino } = await stat(socket);
+    await sleep(this.#clock, YIELD_MS);
+    const now = await stat(socket).catch(() => undefined);
+    if (now?.ino !== ino) throw new SluiceError('locked', taken(this.#directory));
   }
 
   /** What can be done from now on. */
@@ -98,6 +119,10 @@ async function inputOf(request: IncomingMessage): Promise<Readonly<Record<string
   if (typeof input !== 'object' || input === null)
     throw new SluiceError('bad_input', 'the request is no JSON object');
   return input as Readonly<Record<string, unknown>>;
+}
+
+function taken(directory: string): string {
+  return `cannot use the data directory ${path.resolve(directory)}: another Sluice is running on it; stop it, or give this one a directory of its own with -remoteWrite.tmpDataPath`;
 }
 
 function isAnswered(socket: string): Promise<boolean> {

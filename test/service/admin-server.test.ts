@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { callAdmin } from '../../src/cli/admin-client.ts';
 import { ADMIN_SOCKET, AdminServer } from '../../src/service/admin-server.ts';
+import { systemClock } from '../../src/util/clock.ts';
 import { SluiceError } from '../../src/util/error.ts';
 import { temporaryDirectory } from '../support/process.ts';
 
 test('actions get JSON and give JSON; refusals and unknown actions are told', async (t) => {
   const directory = temporaryDirectory(t);
-  const server = new AdminServer(directory);
+  const server = new AdminServer(directory, systemClock);
   t.after(() => server.close());
   await server.lock();
   const socket = join(directory, ADMIN_SOCKET);
@@ -32,9 +33,9 @@ test('actions get JSON and give JSON; refusals and unknown actions are told', as
 
 test('a directory is locked while its relay lives, and free after', async (t) => {
   const directory = temporaryDirectory(t);
-  const first = new AdminServer(directory);
+  const first = new AdminServer(directory, systemClock);
   await first.lock();
-  const second = new AdminServer(directory);
+  const second = new AdminServer(directory, systemClock);
   await assert.rejects(second.lock(), /another Sluice is running on it/);
   await first.close();
   await second.lock();
@@ -45,10 +46,29 @@ test('a directory is locked while its relay lives, and free after', async (t) =>
 test('a path that is too long for a socket works too', async (t) => {
   const directory = join(temporaryDirectory(t), 'x'.repeat(120));
   await mkdir(directory);
-  const server = new AdminServer(directory);
+  const server = new AdminServer(directory, systemClock);
   await server.lock();
-  const other = new AdminServer(directory);
+  const other = new AdminServer(directory, systemClock);
   await assert.rejects(other.lock(), /another Sluice/);
   await other.close();
   await server.close();
+});
+
+test('of two that find the socket of a dead one at once, one gets the directory', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (let round = 0; round < 5; round++) {
+    await writeFile(join(directory, ADMIN_SOCKET), '');
+    const servers = [new AdminServer(directory, systemClock), new AdminServer(directory, systemClock)];
+    const results = await Promise.allSettled(servers.map((server) => server.lock()));
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+    for (const server of servers) await server.close();
+  }
+});
+
+test('a directory that cannot have a socket is told', async (t) => {
+  const directory = join(temporaryDirectory(t), 'nowhere');
+  await assert.rejects(
+    new AdminServer(directory, systemClock).lock(),
+    /cannot open the admin socket in .*nowhere/,
+  );
 });
