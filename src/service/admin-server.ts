@@ -56,10 +56,18 @@ export class AdminServer {
         { cause: error },
       );
     }
-    await chmod(socket, 0o600);
+    try {
+      await chmod(socket, 0o600);
+      if (wasStale) await this.#keepOrYield(socket);
+    } catch (error) {
+      // The socket is gone: another one has put its own there. To close ours would remove that one.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new SluiceError('locked', taken(this.#directory));
+      throw error;
+    } finally {
+      server.unref();
+    }
     this.#server = server;
-    if (wasStale) await this.#keepOrYield(socket);
-    server.unref();
   }
 
   /** Two that start at once may both have found the socket of a dead one; the later one's is what is there a moment later. */
