@@ -116,11 +116,6 @@ export class SegmentLog {
     }
   }
 
-  /** Everything before it is done with. */
-  get doneSeq(): number {
-    return this.#doneSeq;
-  }
-
   /** The number that the next record gets. */
   get nextSeq(): number {
     return this.#nextSeq;
@@ -288,13 +283,21 @@ export class SegmentLog {
         await this.#leaveSegment(segment);
         continue;
       }
+      const { seq } = record.header;
+      // Sent by another sender while it was in memory, done with in an earlier run, or written twice after an error.
+      if (seq < this.#readSeq || seq < this.#doneSeq || this.#doneApart.has(seq)) {
+        this.#readOffset = record.end;
+        if (seq >= this.#readSeq) this.#readSeq = seq + 1;
+        continue;
+      }
+      this.#readOffset = record.offset;
+      // If the disk fails here, nothing has moved: the record is read again later.
+      const payload = await reader.payloadOf(record, this.#buffers);
       this.#readOffset = record.end;
-      if (record.header.seq < this.#readSeq) continue; // done with, or written twice after an error
-      this.#skipTo(record.header.seq);
-      this.#readSeq = record.header.seq + 1;
+      this.#skipTo(seq);
+      this.#readSeq = seq + 1;
       this.#read.records++;
       this.#read.bytes += record.end - record.offset;
-      const payload = await reader.payloadOf(record, this.#buffers);
       if (payload === undefined) {
         this.#damage.records++;
         await this.#damage.keep(reader, segment.path, record.offset, record.end);

@@ -119,6 +119,7 @@ export class SegmentReader {
     }
     const wanted = Math.max(0, Math.min(Math.max(length, READ_AHEAD_BYTES), size - offset));
     if (wanted > this.#buffer.byteLength) this.#buffer = Buffer.allocUnsafeSlow(wanted);
+    this.#ahead = this.#buffer.subarray(0, 0); // a read that fails leaves nothing to trust
     this.#ahead = this.#buffer.subarray(0, await this.#file.read(this.#buffer.subarray(0, wanted), offset));
     this.#aheadAt = offset;
     return this.#ahead.subarray(0, length);

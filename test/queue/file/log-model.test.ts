@@ -19,6 +19,7 @@ class World {
   readonly #owed = new Map<number, Owed>();
   readonly #known = new Set<number>();
   #nextId = 1;
+  #hasFailed = false;
   #log: Log | undefined;
 
   get log(): Log {
@@ -35,12 +36,13 @@ class World {
     for (const { header } of batch) this.#known.add(header.counts.samples);
     try {
       const first = await this.log.append(batch, synced);
-      if (synced) for (const owed of this.#owed.values()) owed.safe = true;
+      // A sync that failed may have lost what was only written before it.
+      if (synced && !this.#hasFailed) for (const owed of this.#owed.values()) owed.safe = true;
       for (const [index, { header }] of batch.entries()) {
         this.#owed.set(first + index, { id: header.counts.samples, safe: synced });
       }
     } catch {
-      // Nothing of it is owed.
+      this.#hasFailed = true; // nothing of it is owed
     }
   }
 
@@ -68,6 +70,7 @@ class World {
       'order',
     );
     this.#owed.clear();
+    this.#hasFailed = false;
     this.fs.writeBack();
     for (const [index, seq] of seqs.entries()) this.#owed.set(seq, { id: ids[index]!, safe: true });
     this.log.readFrom(seqs[0] ?? this.log.nextSeq);

@@ -209,3 +209,23 @@ test('appends that come together are written together, and one sync serves them'
   assert.deepEqual(seqs, range(2, 11));
   assert.ok(syncs <= 2, `${syncs} syncs`);
 });
+
+test('a record that the disk could not read is read again', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 3));
+  for (let nth = 1; nth <= 6; nth++) {
+    let left = nth;
+    fs.onOperation = (operation) => {
+      if (operation === 'read' && --left === 0) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    };
+    log.readFrom(1);
+    const ids: number[] = [];
+    for (let turn = 0; turn < 6; turn++) {
+      const found = await log.next().catch(() => undefined);
+      if (found?.payload !== undefined) ids.push(Buffer.from(found.payload).readDoubleLE());
+    }
+    assert.deepEqual(ids, [1, 2, 3], `read ${nth} fails`);
+    assert.deepEqual({ records: log.damage.records, bytes: log.damage.bytes }, { records: 0, bytes: 0 });
+  }
+});
