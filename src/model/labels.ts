@@ -1,0 +1,102 @@
+/**
+ * The labels of one series while it is being shaped: parallel arrays in the order of the series, changed in place and
+ * used again for the next series. Used once a series, never once a sample.
+ *
+ * `origins[i]` is the place of label i among the labels that came in, or NEW when its name or value is not the one that
+ * came: a label with an origin is later copied byte for byte, also where its bytes are no valid UTF-8.
+ */
+export const NEW = -1;
+
+export class Labels {
+  readonly names: string[] = [];
+  readonly values: string[] = [];
+  readonly origins: number[] = [];
+
+  static of(pairs: readonly (readonly [name: string, value: string])[]): Labels {
+    const labels = new Labels();
+    for (const [index, [name, value]] of pairs.entries()) labels.push(name, value, index);
+    return labels;
+  }
+
+  get length(): number {
+    return this.names.length;
+  }
+
+  clear(): void {
+    this.truncate(0);
+  }
+
+  push(name: string, value: string, origin = NEW): void {
+    this.names.push(name);
+    this.values.push(value);
+    this.origins.push(origin);
+  }
+
+  /** The place of the first label of this name; -1 when there is none. */
+  indexOf(name: string): number {
+    return this.names.indexOf(name);
+  }
+
+  /** The value of the first label of this name; empty when there is none. */
+  get(name: string): string {
+    const index = this.names.indexOf(name);
+    return index < 0 ? '' : this.values[index]!;
+  }
+
+  /** Gives the first label of this name the value, or appends the label. */
+  set(name: string, value: string): void {
+    const index = this.names.indexOf(name);
+    if (index < 0) this.push(name, value);
+    else if (this.values[index] !== value) {
+      this.values[index] = value;
+      this.origins[index] = NEW;
+    }
+  }
+
+  rename(index: number, name: string): void {
+    if (this.names[index] === name) return;
+    this.names[index] = name;
+    this.origins[index] = NEW;
+  }
+
+  /** Keeps the labels that the test accepts, in their order. */
+  filter(keep: (name: string, value: string) => boolean): void {
+    const { names, values, origins } = this;
+    let to = 0;
+    for (let from = 0; from < names.length; from++) {
+      if (!keep(names[from]!, values[from]!)) continue;
+      if (to < from) {
+        names[to] = names[from]!;
+        values[to] = values[from]!;
+        origins[to] = origins[from]!;
+      }
+      to++;
+    }
+    this.truncate(to);
+  }
+
+  truncate(length: number): void {
+    this.names.length = length;
+    this.values.length = length;
+    this.origins.length = length;
+  }
+
+  copyFrom(other: Labels): void {
+    this.clear();
+    for (let index = 0; index < other.length; index++) {
+      this.push(other.names[index]!, other.values[index]!, other.origins[index]!);
+    }
+  }
+
+  pairs(): [name: string, value: string][] {
+    return this.names.map((name, index) => [name, this.values[index]!]);
+  }
+
+  /** As in the exposition format, for logs and pages. */
+  toString(): string {
+    const metric = this.get('__name__');
+    const rest = this.pairs().filter(([name]) => name !== '__name__');
+    if (rest.length === 0 && metric !== '') return metric;
+    return `${metric}{${rest.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}}`;
+  }
+}
