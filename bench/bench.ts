@@ -22,6 +22,12 @@ const FLUSH_MS = 2_000;
 /** A relay may hold what it got last in memory for some seconds before it goes to disk. */
 const OUTAGE_AFTER_LOAD_MS = 8_000;
 
+/**
+ * What must arrive: `all` at every destination; `sharded`: each sample at one of them; `shaped`: what rules make of it,
+ * the same from every relay.
+ */
+export type Arrival = 'all' | 'sharded' | 'shaped';
+
 export interface Work {
   readonly workload: WorkloadSpec;
   /** Sent, drained and verified, but not measured: the relay has met every series and its code is compiled. */
@@ -36,6 +42,8 @@ export interface Work {
   readonly pinned: boolean;
   /** These destinations are down while the samples are sent, and come back when all were. */
   readonly outage?: readonly number[];
+  /** `all` if absent. */
+  readonly arrives?: Arrival;
 }
 
 export interface Outcome {
@@ -77,6 +85,8 @@ export class Bench {
   #prepared = '';
   #summary: WorkloadSummary | undefined;
   #runs = 0;
+  /** What arrived from the relay that was measured first, where rules change it. */
+  readonly #shaped = new Map<Work, readonly Account[]>();
 
   /** What the workload that was prepared last looks like. */
   get workload(): WorkloadSummary | undefined {
@@ -135,7 +145,7 @@ export class Bench {
     const expected = emptyAccount();
     addAccount(expected, warmUp.account);
     addAccount(expected, sent.account);
-    for (const one of arrived) checkArrived(relay, expected, one);
+    this.#check(relay, work, expected, arrived);
     return {
       samples: sent.account.samples,
       cpuSeconds: cpu,
@@ -149,6 +159,20 @@ export class Bench {
       latencyMs: sent.latencyMs,
       requestsOut: kept[0]!.offsets.length,
     };
+  }
+
+  #check(relay: Relay, work: Work, sent: Account, arrived: readonly Account[]): void {
+    if (work.arrives === 'sharded') {
+      const sum = emptyAccount();
+      for (const one of arrived) addAccount(sum, one);
+      checkArrived(relay, sent, sum);
+      return;
+    }
+    const shaped = this.#shaped.get(work) ?? arrived;
+    if (work.arrives === 'shaped') this.#shaped.set(work, shaped);
+    for (const [index, one] of arrived.entries()) {
+      checkArrived(relay, work.arrives === 'shaped' ? shaped[index]! : sent, one);
+    }
   }
 
   async close(): Promise<void> {

@@ -7,13 +7,13 @@ import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
 import { ConnectionStats } from './deliver/connection-stats.ts';
-import type { EngineConfig } from './engine/messages.ts';
+import { DropExamples } from './drop-examples.ts';
+import type { Dropped, EngineConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
 import { compileKernel } from './kernel/kernel.ts';
-import { kinds } from './ledger/ledger.ts';
 import type { Block } from './model/block.ts';
 import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
@@ -21,10 +21,12 @@ import { Outlet } from './outlet.ts';
 import type { WhenFull } from './queue/config.ts';
 import { type Fs, nodeFs } from './queue/file/fs.ts';
 import { meteredFs } from './queue/file/metered-fs.ts';
+import { registerRelayMetrics } from './relay-metrics.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
 import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
+import { Shaping } from './shaping.ts';
 import { flagValues, registerAppMetrics } from './telemetry/app.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { registerProcessMetrics } from './telemetry/process.ts';
@@ -34,6 +36,7 @@ import type { Clock } from './util/clock.ts';
 import { messageOf, SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import { type MemoryLimit, memoryLimit } from './util/memory-limit.ts';
+import { RateLimiter } from './util/rate-limit.ts';
 
 export type AppConfig = Config<typeof schema.table>;
 
@@ -69,6 +72,11 @@ export class App implements Intake {
   readonly #groups = new Map<number, readonly Group[]>();
   #engine: EnginePool | undefined;
   readonly #acknowledgement: Acknowledgement;
+  readonly #shaping: Shaping;
+  readonly #rate: RateLimiter | undefined;
+  readonly #stopping = new AbortController();
+  #reloading: Promise<void> = Promise.resolve();
+  readonly #examples = new DropExamples();
   #cancelAdapt = () => {};
 
   /** Throws a SluiceError when the settings make no sense together. */
@@ -86,6 +94,7 @@ export class App implements Intake {
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
     this.#fs = meteredFs(nodeFs, metrics, clock);
     this.#outlets = this.#createOutlets();
+    this.#shaping = new Shaping(config, { clock, log, env: ports.env, meter: metrics });
     this.#acknowledgement = new Acknowledgement(
       {
         promise: values['remoteWrite.ack'] as AcknowledgementConfig['promise'],
@@ -110,6 +119,7 @@ export class App implements Intake {
         metricsText,
         setOptions: () => [...config.set].map(([name, value]) => ({ name, value })),
         status: { status: () => this.#status() },
+        reload: () => void this.reload('/-/reload'),
         clock,
         meter: metrics,
       }),
@@ -126,6 +136,7 @@ export class App implements Intake {
       },
       { metricsText, intake: this, clock, log },
     );
+    this.#rate = this.#createRateLimit();
     this.#registerMetrics();
     this.#stopWatching = watchRuntime(metrics, clock);
   }
@@ -178,6 +189,8 @@ export class App implements Intake {
 
   /** Takes up what the last run left, then listens, then sends. Throws a SluiceError when that is not possible. */
   async start(): Promise<void> {
+    await this.#shaping.load();
+    this.#share();
     await this.#prepareDataDirectory();
     await this.#adminServer.lock();
     await this.#takeUpQueues();
@@ -209,20 +222,39 @@ export class App implements Intake {
   async stop(): Promise<boolean> {
     const { log } = this.#ports;
     this.#cancelAdapt();
+    this.#stopping.abort();
     await this.#selfScrape.stop();
     await this.#http.close();
     await this.#engine?.close();
+    const isOut = (this.#engine?.heldBodies ?? 0) === 0;
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
     const safe = await Promise.all(this.#outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
     await this.#quarantine.idle();
     this.#stopWatching();
-    const isSafe = safe.every(Boolean);
+    const isSafe = isOut && safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
     if (isSafe) this.#acknowledgement.release(this.#engine, this.#outlets);
-    await this.#acknowledgement.close();
-    await this.#adminServer.close();
+    await this.#closeFiles();
     if (isSafe) log.info('stopped; nothing is lost');
     return isSafe;
+  }
+
+  /** Reads the rule files again. A request is treated by the old rules or by the new ones as a whole. */
+  reload(reason: string): Promise<void> {
+    this.#ports.log.info('reloading', { reason });
+    this.#reloading = this.#reloading.then(async () => {
+      if (!(await this.#shaping.reload())) return;
+      this.#share();
+      this.#regroup();
+    });
+    return this.#reloading;
+  }
+
+  /** Tells destinations what they get of the series. */
+  #share(): void {
+    for (const [index, outlet] of this.#outlets.entries()) {
+      outlet.setShare({ form: this.#shaping.shape.formOf[index]!, shard: undefined });
+    }
   }
 
   /** A second signal: the phases that wait for others end at once. */
@@ -238,6 +270,15 @@ export class App implements Intake {
     }
     await this.#admin.findOrphans();
     this.#adminServer.serve(this.#admin.actions);
+  }
+
+  async #closeFiles(): Promise<void> {
+    try {
+      await this.#acknowledgement.close();
+      await this.#adminServer.close();
+    } catch (error) {
+      this.#ports.log.error('cannot close the files of the data directory', { error: messageOf(error) });
+    }
   }
 
   async #stopOutlet(outlet: Outlet, deadlineMs: number): Promise<boolean> {
@@ -287,6 +328,8 @@ export class App implements Intake {
       onAccepted: (counts, isReplay) => {
         for (const outlet of this.#outlets) outlet.accept(counts, isReplay);
       },
+      onDropped: (dropped, generation) => this.#drop(dropped, generation),
+      onDropExample: (example) => this.#examples.add(example),
       commit: this.#acknowledgement.commit,
       onQuarantined: (body, client) => {
         this.#quarantine.keep(body, client);
@@ -303,7 +346,8 @@ export class App implements Intake {
   #engineConfig(groups: readonly Group[]): EngineConfig {
     const { values } = this.#config;
     return {
-      groups: groups.map(({ codec, level, metadata, parallel }) => ({ codec, level, metadata, parallel })),
+      groups: groups.map(({ members: _, ...needs }) => needs),
+      shape: this.#shaping.engineShape,
       maxRowsPerBlock: values['remoteWrite.maxRowsPerBlock'],
       maxBlockBytes: values['remoteWrite.maxBlockSize'],
       maxMetadataPerBlock: values['remoteWrite.maxMetadataPerBlock'],
@@ -326,6 +370,15 @@ export class App implements Intake {
     for (const member of this.#groups.get(generation)?.[group]?.members ?? []) {
       const outlet = this.#outlets[member]!;
       outlet.push(block, mayDrop && !outlet.queue.refuses);
+    }
+  }
+
+  /** Counts what rules and limits keep from destinations. */
+  #drop(dropped: readonly Dropped[], generation: number): void {
+    const groups = this.#groups.get(generation) ?? [];
+    for (const { group, reason, counts } of dropped) {
+      const members = group === undefined ? this.#outlets.keys() : groups[group]!.members;
+      for (const member of members) this.#outlets[member]!.drop(reason, counts);
     }
   }
 
@@ -373,7 +426,23 @@ export class App implements Intake {
         retryAfterS: OVERLOAD_RETRY_AFTER_S,
       });
     }
-    return this.#engine.submit(body);
+    const verdict = this.#engine.submit(body);
+    return this.#rate === undefined ? verdict : this.#paced(verdict, this.#rate);
+  }
+
+  #createRateLimit(): RateLimiter | undefined {
+    const perS = this.#config.values.maxIngestionRate;
+    if (perS === 0) return undefined;
+    const { clock, metrics } = this.#ports;
+    const name = 'vmagent_max_ingestion_rate_limit_reached_total';
+    return new RateLimiter(perS, clock, metrics.counter(name, 'Waits for -maxIngestionRate.'));
+  }
+
+  /** Who sends faster than allowed waits for the answer, so that the next request comes later. */
+  async #paced(judged: Promise<Verdict>, rate: RateLimiter): Promise<Verdict> {
+    const verdict = await judged;
+    if (verdict.ok) await rate.take(verdict.counts.samples, this.#stopping.signal);
+    return verdict;
   }
 
   #planAdapt(): void {
@@ -391,6 +460,7 @@ export class App implements Intake {
       ledger: this.#outlets[0]!.queue.ledger.wayToQueue(this.#inEngine(0)),
       destinations: this.#outlets.map((outlet) => outlet.status()),
       orphans: this.#admin.orphans,
+      drops: this.#examples.shown,
     };
   }
 
@@ -399,53 +469,16 @@ export class App implements Intake {
     const flags = flagValues(schema, this.#config.set);
     registerAppMetrics(meter, { version, versionLabel, flags, memory: this.#memory }, clock);
     registerProcessMetrics(meter, { clock });
-    const first = this.#outlets[0]!.queue.ledger;
-    for (const kind of kinds) {
-      for (const { column } of first.wayToQueue(noCounts)) {
-        meter.counterOf(
-          `sluice_ledger_${kind}_total`,
-          'Where everything went on its way to the queues; received is the sum of the others.',
-          { column },
-          () => {
-            const columns = first.wayToQueue(this.#inEngine(0));
-            return columns.find((other) => other.column === column)!.counts[kind];
-          },
-        );
-      }
-    }
-    meter.counterOf(
-      'vmagent_remotewrite_global_rows_pushed_before_relabel_total',
-      'Samples that were accepted.',
-      {},
-      () => first.received.samples,
-    );
-    this.#registerEngineMetrics();
-  }
-
-  #registerEngineMetrics(): void {
-    const { metrics: meter } = this.#ports;
-    const gauge = (name: string, help: string, read: (engine: EnginePool) => number) =>
-      meter.gaugeOf(`sluice_engine_${name}`, help, {}, () => (this.#engine ? read(this.#engine) : 0));
-    meter.gaugeOf('sluice_orphaned_queue_bytes', 'Bytes of queues that belong to no destination.', {}, () => {
-      return this.#admin.orphans.reduce((sum, { bytes }) => sum + bytes, 0);
+    const { values } = this.#config;
+    registerRelayMetrics(meter, {
+      ledger: this.#outlets[0]!.queue.ledger,
+      inEngine: () => this.#inEngine(0),
+      engine: () => this.#engine,
+      orphanBytes: () => this.#admin.orphans.reduce((sum, { bytes }) => sum + bytes, 0),
+      seriesLimits: {
+        hourly: values['remoteWrite.maxHourlySeries'],
+        daily: values['remoteWrite.maxDailySeries'],
+      },
     });
-    gauge('memory_bytes', 'Linear memory of the engine.', ({ stats }) => stats?.memoryBytes ?? 0);
-    gauge('series', 'Series in the series table.', ({ stats }) => stats?.seriesTableSize ?? 0);
-    gauge('series_max', 'Room in the series table.', ({ stats }) => stats?.seriesTableCapacity ?? 0);
-    gauge('held_requests', 'Requests that are not yet in finished blocks.', ({ heldBodies }) => heldBodies);
-    gauge('arena_bytes', 'Memory for requests that are not yet in finished blocks.', ({ arenaBytes }) => {
-      return arenaBytes;
-    });
-    meter.counterOf('sluice_engine_restarts_total', 'Deaths of the engine thread.', {}, () => {
-      return this.#engine?.restarts ?? 0;
-    });
-    for (const lane of ['verbatim', 'join', 'column'] as const) {
-      meter.counterOf(
-        'sluice_engine_bodies_total',
-        'Requests by the way that they took to the blocks of a group of destinations.',
-        { lane },
-        () => this.#engine?.stats?.lanes[lane] ?? 0,
-      );
-    }
   }
 }

@@ -5,11 +5,14 @@ import { versionLabel } from './cli/version.ts';
 import type { Check } from './config/check.ts';
 import { checkDestination, checkUrl } from './deliver/check.ts';
 import { schema } from './options.ts';
+import { checkShaping } from './shaping.ts';
 import { openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { systemClock } from './util/clock.ts';
 import { SluiceError } from './util/error.ts';
 import { tidyHeap } from './util/tidy-heap.ts';
+
+const checkRules: Check<typeof schema.table> = (config) => checkShaping(config, { env: process.env });
 
 const checkDestinations: Check<typeof schema.table> = ({ destinations }) =>
   destinations.flatMap(({ url, values, where }) => [
@@ -18,7 +21,7 @@ const checkDestinations: Check<typeof schema.table> = ({ destinations }) =>
   ]);
 
 async function main(): Promise<void> {
-  const start = await prepareStart(process.argv.slice(2), schema, [checkDestinations], {
+  const start = await prepareStart(process.argv.slice(2), schema, [checkDestinations, checkRules], {
     env: process.env,
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
@@ -39,10 +42,13 @@ async function main(): Promise<void> {
     if (isStopping) return app.hurry();
     isStopping = true;
     log.info('stopping', { reason });
+    // Should nothing be left to wait for before the end, that is no success.
+    process.exitCode = 1;
     await started;
     process.exit((await app.stop()) ? code : 1);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal, 0));
+  process.on('SIGHUP', () => void started.then(() => app.reload('SIGHUP')));
   // Our mistake, and nobody knows what state it left: but what waits for destinations is still there to be saved.
   process.on('uncaughtException', (error) => {
     log.error('BUG: an error that nobody expected; the relay stops, please report it', {

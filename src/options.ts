@@ -8,6 +8,7 @@ import { ingestOptions } from './ingest/options.ts';
 import { protocols } from './protocol/index.ts';
 import { queueOptions } from './queue/options.ts';
 import { telemetryOptions } from './telemetry/options.ts';
+import { transformOptions } from './transform/options.ts';
 
 export const schema = collect([
   { title: 'Configuration', options: configOptions },
@@ -17,6 +18,7 @@ export const schema = collect([
     title: `Destinations of kind ${name}`,
     options,
   })),
+  { title: 'Relabeling and limits', options: transformOptions },
   { title: 'Blocks', options: encodeOptions },
   { title: 'Queues', options: queueOptions },
   { title: 'HTTP server', options: ingestOptions },

@@ -1,5 +1,7 @@
 /** The metrics of one destination: vmagent's names where it has one, so that its dashboards and alerts work, and ours. */
+
 import { kinds } from './ledger/ledger.ts';
+import { dropReasons } from './model/drops.ts';
 import type { Outlet } from './outlet.ts';
 import type { Meter } from './util/meter.ts';
 
@@ -27,7 +29,16 @@ function registerRemoteWrite(meter: Meter, { queue, shownUrl: url }: Outlet): vo
   const gauge = (name: string, help: string, read: () => number) =>
     meter.gaugeOf(`vmagent_remotewrite_${name}`, help, at, read);
   const full = ledger.ended.dropped_queue_full;
-  count('rows_pushed_after_relabel_total', 'Samples for the destination.', () => ledger.received.samples);
+  count('rows_pushed_after_relabel_total', 'Samples for the destination.', () => {
+    const dropped = dropReasons.reduce((sum, reason) => sum + ledger.dropped[reason].samples, 0);
+    return ledger.received.samples - dropped;
+  });
+  meter.counterOf(
+    'vmagent_remotewrite_relabel_metrics_dropped_total',
+    "Samples that the destination's relabeling dropped.",
+    { url },
+    () => ledger.dropped.url_relabel.samples,
+  );
   count('push_failures_total', 'Blocks that came to a full queue.', () => queue.dropped.blocks);
   count('samples_dropped_total', 'Samples dropped at a full queue.', () => full.samples);
   count('metadata_dropped_total', 'Metadata entries dropped at a full queue.', () => full.metadata);

@@ -10,6 +10,7 @@ import { Sender } from './deliver/sender.ts';
 import type { Transport } from './destination/destination.ts';
 import type { Block, Codec } from './model/block.ts';
 import type { Counts } from './model/body.ts';
+import type { DropReason } from './model/drops.ts';
 import { registerOutletMetrics } from './outlet-metrics.ts';
 import type { QueueConfig } from './queue/config.ts';
 import { DeadLetters, type DeadLettersConfig } from './queue/dead-letters.ts';
@@ -28,6 +29,14 @@ export interface OutletSettings {
   readonly deadLetters: DeadLettersConfig;
   readonly takesMetadata: boolean;
   readonly compressLevel: number;
+}
+
+/** What it gets of the series that come in. */
+export interface Share {
+  /** The form in which it sees series: index into `ShapeConfig.forms`. */
+  readonly form: number;
+  /** Its number among the shards; undefined when it gets every series. */
+  readonly shard: number | undefined;
 }
 
 export interface OutletPorts {
@@ -54,6 +63,7 @@ export class Outlet {
   readonly #transport: Transport;
   readonly #sender: Sender;
   readonly #policy: ParallelPolicy;
+  #share: Share = { form: 0, shard: undefined };
   #codec: Codec;
   #parallel = 1;
 
@@ -101,7 +111,13 @@ export class Outlet {
       level: this.#settings.compressLevel,
       metadata: this.#settings.takesMetadata,
       parallel: this.#parallel,
+      ...this.#share,
     };
+  }
+
+  /** `needs` follow. */
+  setShare(share: Share): void {
+    this.#share = share;
   }
 
   /** Looks after the queue and at its backlog; call it regularly. */
@@ -133,6 +149,11 @@ export class Outlet {
   /** Counts a client's request that was accepted. */
   accept(counts: Readonly<Counts>, isReplay = false): void {
     this.queue.ledger.accept(counts, this.#settings.takesMetadata, isReplay);
+  }
+
+  /** Counts what the configuration keeps from it. */
+  drop(reason: DropReason, counts: Readonly<Counts>): void {
+    this.queue.ledger.drop(reason, counts);
   }
 
   /** Takes a block; when the queue is full and `mayDrop`, the block is dropped and counted. */

@@ -95,11 +95,14 @@ function labelsOf(index: number): Label[] {
   return [...own, ...ofTarget].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** The value of a series at a scrape: counters mostly, whole and fractional, some that rest and some gauges. */
+/**
+ * The value of a series at a scrape: counters mostly, whole and fractional, some that rest and some gauges. Never 0, which
+ * vmagent leaves out, so that its bytes would be others.
+ */
 function sampleValue(index: number, scrape: number): number {
   const mixed = Math.imul(index + 1, 0x9e3779b1) >>> 0;
-  if (mixed % 10 < 3) return mixed % 100_000; // a third of real series does not move from scrape to scrape
-  if (mixed % 10 < 7) return (mixed % 1_000_000) + scrape * (mixed % 997);
+  if (mixed % 10 < 3) return (mixed % 100_000) + 1; // a third of real series does not move from scrape to scrape
+  if (mixed % 10 < 7) return (mixed % 1_000_000) + 1 + scrape * (mixed % 997);
   return Math.round(((mixed % 65_521) + Math.sin(mixed + scrape) * 100) * 1000) / 1000;
 }
 

@@ -1,20 +1,30 @@
 /** The registry of scenarios; the keys are the names that `--scenario` takes. */
 import type { Scenario } from '../scenario.ts';
 import { acknowledgement } from './acknowledgement.ts';
+import { churn } from './churn.ts';
 import { idle } from './idle.ts';
+import { millionSeries } from './million-series.ts';
 import { oneDead } from './one-dead.ts';
 import { outage } from './outage.ts';
 import { passThroughSnappy } from './pass-through-snappy.ts';
 import { passThroughZstd } from './pass-through-zstd.ts';
+import { relabel } from './relabel.ts';
 import { replicateTwo } from './replicate-two.ts';
+import { shardFour } from './shard-four.ts';
 import { smallRequests } from './small-requests.ts';
 import { throughput } from './throughput.ts';
+import { urlRules } from './url-rules.ts';
 
 export const scenarios = {
   'pass-through-snappy': passThroughSnappy,
   'pass-through-zstd': passThroughZstd,
   'replicate-two': replicateTwo,
   'small-requests': smallRequests,
+  relabel,
+  'url-rules': urlRules,
+  'shard-four': shardFour,
+  churn,
+  'million-series': millionSeries,
   outage,
   'one-dead': oneDead,
   acknowledgement,

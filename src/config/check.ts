@@ -7,7 +7,9 @@ import type { Problem } from './problem.ts';
 import { type VmagentFlag, vmagentFlags } from './vmagent-flags.ts';
 
 /** A rule that a component has about its options. It gets what could be parsed; the rest is at its default. */
-export type Check<T extends OptionTable = OptionTable> = (config: Config<T>) => readonly Problem[];
+export type Check<T extends OptionTable = OptionTable> = (
+  config: Config<T>,
+) => readonly Problem[] | Promise<readonly Problem[]>;
 
 interface Reports {
   readonly schema: Schema;

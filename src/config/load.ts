@@ -74,7 +74,7 @@ export async function loadConfig<T extends OptionTable>(input: LoadInput<T>): Pr
     where: (name, index) => resolver.where(name, index),
   };
   problems.push(...(await secretProblems(resolver)));
-  for (const check of input.checks ?? []) problems.push(...check(config));
+  for (const check of input.checks ?? []) problems.push(...(await check(config)));
   return { config, problems };
 }
 

@@ -38,7 +38,6 @@ const ignoredValues: Readonly<Record<string, string>> = {
   loggerTimezone: LOG_FORM,
   pprofAuthKey: NO_SUCH_PAGE,
   prevCacheRemovalPercent: GO_RUNTIME,
-  reloadAuthKey: NO_SUCH_PAGE,
 };
 
 const unsupportedBools = words(`
@@ -55,8 +54,8 @@ const unsupportedBools = words(`
   pushmetrics.disableCompression
   remoteWrite.mdx.enable remoteWrite.shardByURL
   remoteWrite.streamAggr.dropInput remoteWrite.streamAggr.enableWindows remoteWrite.streamAggr.ignoreOldSamples
-  remoteWrite.streamAggr.keepInput sortLabels streamAggr.dropInput streamAggr.enableWindows
-  streamAggr.ignoreOldSamples streamAggr.keepInput usePromCompatibleNaming
+  remoteWrite.streamAggr.keepInput streamAggr.dropInput streamAggr.enableWindows
+  streamAggr.ignoreOldSamples streamAggr.keepInput
   eula mtls tlsAutocert
 `);
 
@@ -64,7 +63,7 @@ const unsupportedValues = words(`
   csvTrimTimestamp datadog.maxInsertRequestSize graphiteListenAddr graphiteTrimTimestamp import.maxLineLen
   influx.databaseNames influx.maxLineSize influx.maxRequestSize influxDBLabel influxListenAddr
   influxMeasurementFieldSeparator influxTrimTimestamp
-  maxIngestionRate maxLabelNameLen maxLabelValueLen maxLabelsPerTimeseries mdx.label
+  mdx.label
   newrelic.maxInsertRequestSize opentelemetry.ignoreResourceAttributes opentelemetry.maxRequestSize
   opentelemetry.promoteResourceAttributes opentsdbHTTPListenAddr opentsdbListenAddr opentsdbTrimTimestamp
   opentsdbhttp.maxInsertRequestSize opentsdbhttpTrimTimestamp
@@ -83,11 +82,10 @@ const unsupportedValues = words(`
   promscrape.seriesLimitPerTarget promscrape.suppressScrapeErrorsDelay promscrape.vultrSDCheckInterval
   promscrape.yandexcloudSDCheckInterval
   pushmetrics.extraLabel pushmetrics.header pushmetrics.interval pushmetrics.url
-  remoteWrite.inmemoryQueues remoteWrite.label remoteWrite.maxDailySeries
-  remoteWrite.maxHourlySeries remoteWrite.obfuscateLabels remoteWrite.relabelConfig remoteWrite.roundDigits
+  remoteWrite.inmemoryQueues remoteWrite.obfuscateLabels
   remoteWrite.shardByURL.ignoreLabels remoteWrite.shardByURL.labels remoteWrite.shardByURLReplicas
-  remoteWrite.significantFigures remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval
-  remoteWrite.streamAggr.dropInputLabels remoteWrite.streamAggr.ignoreFirstIntervals remoteWrite.urlRelabelConfig
+  remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval
+  remoteWrite.streamAggr.dropInputLabels remoteWrite.streamAggr.ignoreFirstIntervals
   streamAggr.config streamAggr.dedupInterval streamAggr.dropInputLabels streamAggr.ignoreFirstIntervals
   tlsCipherSuites zabbixconnector.addDuplicateTagsSeparator zabbixconnector.addEmptyTagsValue
   zabbixconnector.addGroupsValue zabbixconnector.maxLineLen

@@ -20,7 +20,7 @@ import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Meter } from '../util/meter.ts';
-import { RateLimiter } from './rate-limit.ts';
+import { RateLimiter } from '../util/rate-limit.ts';
 import { escapeText } from './redact.ts';
 import { actionFor, type Rule } from './response-policy.ts';
 import { Backoff, type BackoffLimits, parseRetryAfter } from './retry.ts';

@@ -4,7 +4,7 @@
  * A group with `parallel` = n fills n blocks side by side; lane l owns the slots s with s mod n = l, so that the lanes
  * have no series in common.
  */
-import type { Columns, Encoded, Kernel } from '../kernel/kernel.ts';
+import type { Columns, Encoded, Kernel, PlanView, Round } from '../kernel/kernel.ts';
 import { ALL_SLOTS, type Codec, type SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
 import { BlockBuilder, type BuiltBlock } from './builder.ts';
@@ -16,6 +16,9 @@ export interface GroupOptions {
   readonly level: number;
   readonly metadata: boolean;
   readonly parallel: number;
+  /** What it gets by the plans of the series; absent when it gets everything as it came. */
+  readonly view?: PlanView | undefined;
+  readonly round?: Round | undefined;
 }
 
 /** Everything of the bodies before `body` is out, and of `body` all series before `series`, and its samples before `sample`. */
@@ -99,7 +102,8 @@ export class GroupEncoder {
    */
   decodeTarget(rawLength: number): number | undefined {
     const [first] = this.#builders;
-    if (this.options.parallel !== 1 || first === undefined) return undefined;
+    if (this.options.parallel !== 1 || this.options.view !== undefined || first === undefined)
+      return undefined;
     if (this.options.codec === 'snappy' && isWorthVerbatim(rawLength)) return undefined;
     return rawLength <= first.room ? first.tailEnd : undefined;
   }
@@ -111,7 +115,8 @@ export class GroupEncoder {
 
   #laneOf(parcel: Parcel): Lane {
     const begun = this.#progress.some((at) => at.body === parcel.body && (at.series > 0 || at.sample > 0));
-    return begun ? 'column' : pickLane(this.options, this.#limits, parcel);
+    const config = { ...this.options, isShaped: this.options.view !== undefined };
+    return begun ? 'column' : pickLane(config, this.#limits, parcel);
   }
 
   /** Whether the lane had put all of this body into blocks before the engine was started again. */
@@ -174,6 +179,8 @@ export class GroupEncoder {
     return this.#kernel.encodeSeries(columns, {
       first: series,
       slots: builder.slots,
+      view: this.options.view,
+      round: this.options.round,
       suffixPtr: parcel.suffixPtr,
       suffixLength: parcel.suffixLength,
       suffixLabels: parcel.suffixLabels,

@@ -16,6 +16,8 @@ export interface LaneConfig {
   readonly codec: Codec;
   readonly metadata: boolean;
   readonly parallel: number;
+  /** Series may be dropped, rewritten or owned by others. */
+  readonly isShaped?: boolean;
 }
 
 export interface BlockLimits {
@@ -40,6 +42,7 @@ export function isWorthVerbatim(rawLength: number): boolean {
 
 export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel): Lane {
   const untouched =
+    config.isShaped !== true &&
     parcel.suffixLength === 0 &&
     parcel.everySeriesHasData &&
     config.parallel === 1 &&

@@ -8,6 +8,9 @@
 import type { LaneProgress } from '../encode/group.ts';
 import type { Codec } from '../model/block.ts';
 import type { BodyEncoding, Counts, Label } from '../model/body.ts';
+import type { DropReason } from '../model/drops.ts';
+import type { ShapeConfig } from './shape.ts';
+import type { DropExample } from './shaper.ts';
 
 /** What all destinations of a group have in common, so that one block serves them all. */
 export interface GroupConfig {
@@ -18,10 +21,16 @@ export interface GroupConfig {
   readonly metadata: boolean;
   /** Number of blocks with disjoint series that are filled side by side; 1 keeps all series in one block. */
   readonly parallel: number;
+  /** Index into `ShapeConfig.forms`: 0 if absent. */
+  readonly form?: number;
+  /** Its number among the shards; undefined when it gets every series. */
+  readonly shard?: number | undefined;
 }
 
 export interface EngineConfig {
   readonly groups: readonly GroupConfig[];
+  /** Absent: every series goes on as it came. */
+  readonly shape?: ShapeConfig | undefined;
   readonly maxRowsPerBlock: number;
   readonly maxBlockBytes: number;
   readonly maxMetadataPerBlock: number;
@@ -42,6 +51,8 @@ export interface BodyRef extends BodyFormat {
   readonly slab: number;
   readonly offset: number;
   readonly length: number;
+  /** It was judged before the engine was started again: what it drops is counted already. */
+  readonly isJudged?: boolean;
 }
 
 /** How far a lane of a group has come. After a crash the next engine starts there: nothing is sent twice or left out. */
@@ -59,7 +70,7 @@ export type ToEngine =
     }
   | {
       readonly kind: 'bodies';
-      /** id, slab, offset, length and index of the format, body after body: objects cost more than small bodies do. */
+      /** id, slab, offset, length, index of the format and whether it is judged, body after body: objects cost more than small bodies do. */
       readonly fields: readonly number[];
       readonly formats: readonly BodyFormat[];
     }
@@ -81,7 +92,7 @@ export interface BlockMessage {
   readonly progress: Progress;
 }
 
-export const BODY_FIELDS = 5;
+export const BODY_FIELDS = 6;
 
 /** A body that is refused. */
 export interface Refusal {
@@ -94,11 +105,21 @@ export interface Refusal {
 /** What became of a body. */
 export type Judged = { readonly id: number; readonly counts: Counts } | Refusal;
 
+/** What was dropped of the bodies of a message. */
+export interface Dropped {
+  /** The group whose destinations do not get it; undefined: none does. */
+  readonly group: number | undefined;
+  readonly reason: DropReason;
+  readonly counts: Counts;
+}
+
 export interface FromEngine {
   readonly kind: 'done';
   /** id, series, samples, histograms, exemplars and metadata of accepted bodies, one after another. */
   readonly accepted: readonly number[];
   readonly refused: readonly Refusal[];
+  readonly dropped: readonly Dropped[];
+  readonly examples: readonly DropExample[];
   readonly blocks: readonly BlockMessage[];
   /** Every body with a smaller id has left the engine; undefined while it holds none. */
   readonly heldFrom: number | undefined;
@@ -111,6 +132,16 @@ export interface FromEngine {
   readonly stats: EngineStats;
 }
 
+export interface ShapingStats {
+  /** Memory of the plans of all series. */
+  readonly planBytes: number;
+  /** How often the way of a series was decided: at its first sight, and again after a reload. */
+  readonly decided: number;
+  /** Series of the running hour and day, where they are limited. */
+  readonly hourlySeries: number;
+  readonly dailySeries: number;
+}
+
 export interface EngineStats {
   readonly memoryBytes: number;
   readonly seriesTableSize: number;
@@ -118,6 +149,7 @@ export interface EngineStats {
   /** Counts of samples (all kinds) that wait in unfinished blocks, by group. */
   readonly pending: readonly Counts[];
   readonly lanes: { readonly verbatim: number; readonly join: number; readonly column: number };
+  readonly shaping: ShapingStats;
 }
 
 /**

@@ -1,18 +1,30 @@
 /**
- * The way of a body through the engine, on one screen: decode → validate → (series) → blocks of every group.
+ * The way of a body through the engine, on one screen: decode → validate → (series → shape) → blocks of every group.
  * Engine thread only; no sockets, no files.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { constants, zstdDecompressSync } from 'node:zlib';
 import { type FinishedBlock, GroupEncoder } from '../encode/group.ts';
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
 import type { Columns, Kernel } from '../kernel/kernel.ts';
-import type { BodyEncoding, Counts, Label } from '../model/body.ts';
+import { addCounts, type BodyEncoding, type Counts, type Label, noCounts } from '../model/body.ts';
+import { type DropReason, dropReasonOf, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { messageOf } from '../util/error.ts';
 import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
-import type { BlockMessage, BodyRef, EngineConfig, EngineStats, Judged, Progress } from './messages.ts';
+import type {
+  BlockMessage,
+  BodyRef,
+  Dropped,
+  EngineConfig,
+  EngineStats,
+  Judged,
+  Progress,
+} from './messages.ts';
+import type { ShapeConfig } from './shape.ts';
+import { type DropExample, Shaper } from './shaper.ts';
 
 /** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
 const ZSTD_WINDOW_LOG_MAX = 25;
@@ -30,6 +42,8 @@ const SWEEPS_KEPT = 6;
 const SERIES_MAX = 1_000_000;
 const SAMPLES_MAX = 4_000_000;
 const METADATA_MAX = 1_000_000;
+
+const NO_SHAPING = { planBytes: 0, decided: 0, hourlySeries: 0, dailySeries: 0 };
 
 /** What is wrong with a body, for the client. */
 interface Flaw {
@@ -59,6 +73,10 @@ export class Pipeline {
   #scratch = { ptr: 0, capacity: 0 };
   #suffix = { ptr: 0, capacity: 0 };
   #nextBody = 1;
+  /** Undefined when series go on as they come. */
+  #shaper: Shaper | undefined;
+  /** What was dropped since the last answer, by group (-1: for all) and reason. */
+  readonly #dropped = new Map<string, Dropped>();
   /** The group in whose open block the body at hand was decoded. */
   #host: GroupEncoder | undefined;
 
@@ -67,6 +85,7 @@ export class Pipeline {
     this.#columns = kernel.createColumns();
     this.#table = new SeriesTable(kernel);
     this.#config = config;
+    if (config.shape !== undefined) this.#shaper = new Shaper(kernel, config.shape);
     this.#build(progress);
   }
 
@@ -76,20 +95,28 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
-    this.#groups = this.#config.groups.map(
-      (options, group) =>
-        new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
-          this.#emit(group, block),
-        ),
-    );
+    this.#groups = this.#config.groups.map((config, group) => {
+      const options = { ...config, ...this.#shaper?.encodingOf(config) };
+      return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
+        this.#emit(group, block),
+      );
+    });
   }
 
   /** Finishes every block of the old configuration; what comes next follows the new one. */
   configure(config: EngineConfig): void {
     this.flush();
     for (const group of this.#groups) group.close();
+    if (!isDeepStrictEqual(config.shape, this.#config.shape)) this.#reshape(config.shape);
     this.#config = config;
     this.#build();
+  }
+
+  #reshape(shape: ShapeConfig | undefined): void {
+    const before = this.#shaper;
+    before?.close();
+    this.#shaper =
+      shape === undefined ? undefined : new Shaper(this.#kernel, shape, before?.limitsFor(shape));
   }
 
   /** `wire` is only read during the call. */
@@ -120,7 +147,7 @@ export class Pipeline {
       suffixLength: suffix.length,
       suffixLabels: body.extraLabels.length,
     };
-    this.#route(this.#settled(parcel), nowMs);
+    this.#route(this.#settled(parcel), body, nowMs);
     return { id: body.id, counts: found.counts };
   }
 
@@ -133,7 +160,7 @@ export class Pipeline {
     return { ...parcel, rawPtr };
   }
 
-  #route(parcel: Parcel, nowMs: number): void {
+  #route(parcel: Parcel, body: BodyRef, nowMs: number): void {
     let scanned = false;
     const columns = () => {
       if (!scanned) {
@@ -144,7 +171,40 @@ export class Pipeline {
       }
       return this.#columns;
     };
+    if (this.#shaper !== undefined) {
+      this.#shaper.shape(columns(), body.extraLabels, body.id, nowMs);
+      if (!body.isJudged) this.#countDrops(this.#columns, this.#shaper);
+    }
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
+  }
+
+  #countDrops(columns: Columns, shaper: Shaper): void {
+    for (const [group, config] of this.#config.groups.entries()) {
+      const { view } = shaper.encodingOf(config);
+      for (const [judged, counts] of this.#kernel.judgePlans(columns, view).entries()) {
+        if (judged === 0 || counts.series === 0) continue;
+        // What is dropped before the destinations is the same for every group.
+        const isForAll = judged < OTHER_SHARD;
+        if (!isForAll || group === 0) this.#drop(isForAll ? undefined : group, dropReasonOf(judged), counts);
+      }
+    }
+  }
+
+  #drop(group: number | undefined, reason: DropReason, counts: Counts): void {
+    const key = `${group}/${reason}`;
+    let dropped = this.#dropped.get(key);
+    if (dropped === undefined) {
+      dropped = { group, reason, counts: { ...noCounts } };
+      this.#dropped.set(key, dropped);
+    }
+    addCounts(dropped.counts, counts);
+  }
+
+  /** What was dropped since the last call. */
+  takeDropped(): { dropped: Dropped[]; examples: DropExample[] } {
+    const dropped = [...this.#dropped.values()];
+    this.#dropped.clear();
+    return { dropped, examples: this.#shaper?.takeExamples() ?? [] };
   }
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. */
@@ -153,7 +213,8 @@ export class Pipeline {
     if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
     this.#table.epoch++;
-    this.#table.sweep(Math.max(0, this.#table.epoch - SWEEPS_KEPT));
+    const freed = this.#table.sweep(Math.max(0, this.#table.epoch - SWEEPS_KEPT));
+    this.#shaper?.forget(freed);
   }
 
   #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Flaw {
@@ -286,6 +347,7 @@ export class Pipeline {
       seriesTableCapacity: this.#table.capacity,
       pending: this.#groups.map((group) => group.pending),
       lanes: { ...this.#lanes },
+      shaping: this.#shaper?.stats ?? NO_SHAPING,
     };
   }
 }

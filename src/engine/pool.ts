@@ -16,6 +16,7 @@ import {
   ACCEPTED_FIELDS,
   type BlockMessage,
   type BodyFormat,
+  type Dropped,
   type EngineConfig,
   type EngineStart,
   type EngineStats,
@@ -24,6 +25,7 @@ import {
   type Refusal,
   type ToEngine,
 } from './messages.ts';
+import type { DropExample } from './shaper.ts';
 
 /** A second `bodies` message lies ready while the engine works on the first, so that it never waits for the main thread. */
 const BATCHES_IN_FLIGHT_MAX = 2;
@@ -40,6 +42,8 @@ const DEATHS_MAX = 2;
 /** The pause before the n-th restart in a row is 2^(n-1) × this; a death at the first body of all is a broken build. */
 const RESTART_DELAY_MS = 50;
 const RESTART_DELAY_MS_MAX = 5_000;
+/** More deaths in a row than one bad body can cause. */
+const RESTARTS_AT_CLOSE_MAX = 4;
 
 /** Lives until the body's block is full, so it is kept small: thousands of them are alive under many small requests. */
 interface Held extends Slice {
@@ -64,6 +68,11 @@ export interface Accepted {
   readonly counts: Readonly<Counts>;
 }
 
+/** A series that was dropped, for the status page. */
+export interface ShownDrop extends Omit<DropExample, 'body'> {
+  readonly client: string;
+}
+
 export interface PoolPorts {
   readonly clock: Clock;
   readonly log: Logger;
@@ -71,6 +80,9 @@ export interface PoolPorts {
   readonly onBlock: (group: number, generation: number, block: Block) => void;
   /** What an accepted body held; called once a body. */
   readonly onAccepted: (counts: Readonly<Counts>, isReplay: boolean) => void;
+  /** What the configuration dropped of accepted bodies; called before their `onAccepted`. */
+  readonly onDropped: (dropped: readonly Dropped[], generation: number) => void;
+  readonly onDropExample: (example: ShownDrop) => void;
   /** Makes an accepted body as safe as promised before its verdict goes out; without it that is at once. */
   readonly commit?: ((accepted: Accepted) => Promise<void>) | undefined;
   /** A body that killed the engine twice; it may have been acknowledged before. */
@@ -111,6 +123,9 @@ export class EnginePool implements Intake {
   #stats: EngineStats | undefined;
   /** The first body of which the engine still holds something; undefined while it holds none. */
   #outFrom: number | undefined;
+  /** The engine was started again and has not yet seen the bodies that the dead one had. */
+  #isCatchingUp = false;
+  #cancelRestart: (() => void) | undefined;
 
   constructor(config: EngineConfig, ports: PoolPorts) {
     this.#configs.set(1, config);
@@ -224,7 +239,10 @@ export class EnginePool implements Intake {
     });
   }
 
-  /** Takes no more bodies, puts all that were taken into blocks, and ends the thread. */
+  /**
+   * Takes no more bodies, puts all that were taken into blocks, and ends the thread. When the engine dies again and again
+   * meanwhile, it gives up: `heldBodies` are those that did not get out.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -232,7 +250,9 @@ export class EnginePool implements Intake {
 
   async #close(): Promise<void> {
     this.#closed = true;
-    await this.flush();
+    const flushed = this.flush();
+    if (this.#cancelRestart !== undefined) this.#restart();
+    await flushed;
     const worker = this.#worker;
     this.#worker = undefined;
     await worker?.terminate();
@@ -272,6 +292,7 @@ export class EnginePool implements Intake {
 
   #startWorker(): void {
     const data: EngineStart = { module: this.#ports.module, current: this.#current };
+    this.#cancelRestart = undefined;
     const worker = new Worker(this.#ports.workerUrl ?? new URL('./worker.ts', import.meta.url), {
       workerData: data,
       name: 'engine',
@@ -291,6 +312,7 @@ export class EnginePool implements Intake {
     this.#post({ kind: 'configure', generation: active[0], config: active[1], progress: this.#progress });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#outbox = [...this.#held.values()];
+    this.#isCatchingUp = this.#outbox.length > 0;
     this.#batchesInFlight = 0;
     this.#send();
     for (const [generation, config] of newer) this.#post({ kind: 'configure', generation, config });
@@ -305,6 +327,10 @@ export class EnginePool implements Intake {
       this.#activeGeneration = message.generation;
       this.#resetProgress();
     }
+    if (message.dropped.length > 0) this.#ports.onDropped(message.dropped, message.generation);
+    for (const { body, ...example } of message.examples) {
+      this.#ports.onDropExample({ ...example, client: this.#held.get(body)?.client ?? '' });
+    }
     for (const block of message.blocks) this.#onBlock(block);
     const { accepted } = message;
     for (let at = 0; at < accepted.length; at += ACCEPTED_FIELDS) {
@@ -317,8 +343,9 @@ export class EnginePool implements Intake {
       });
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
+    if (message.batches > 0) this.#isCatchingUp = false;
     this.#outFrom = message.heldFrom;
-    this.#releaseBefore(message.heldFrom ?? this.#firstUnsettled());
+    this.#releaseBefore(this.#firstNeeded());
     this.#batchesInFlight -= message.batches;
     for (const ticket of message.tickets) {
       this.#tickets.get(ticket)?.();
@@ -363,7 +390,7 @@ export class EnginePool implements Intake {
 
   #committed(held: Held, verdict: Verdict): void {
     if (held.settle !== undefined) this.#takeSettle(held)(verdict);
-    this.#releaseBefore(this.#outFrom ?? this.#firstUnsettled());
+    this.#releaseBefore(this.#firstNeeded());
   }
 
   #onRefused({ id, status, reason, error }: Refusal): void {
@@ -374,7 +401,10 @@ export class EnginePool implements Intake {
     settle({ ok: false, status, reason, error });
   }
 
-  #firstUnsettled(): number {
+  /** All before it are out in blocks, and have their verdicts. */
+  #firstNeeded(): number {
+    if (this.#isCatchingUp) return 0;
+    if (this.#outFrom !== undefined) return this.#outFrom;
     for (const [id, held] of this.#held) if (held.settle !== undefined) return id;
     return this.#nextId;
   }
@@ -400,7 +430,10 @@ export class EnginePool implements Intake {
 
   #onDeath(failure: unknown): void {
     this.#worker = undefined;
-    if (this.#closed && this.#held.size === 0) return;
+    if (this.#closed && this.#held.size === 0) {
+      this.#settleTickets();
+      return;
+    }
     this.#restarts++;
     const current = new Float64Array(this.#current);
     const culprit = this.#held.get(current[0]!);
@@ -415,7 +448,28 @@ export class EnginePool implements Intake {
     );
     if (culprit !== undefined && ++culprit.deaths >= DEATHS_MAX) this.#quarantine(culprit);
     const delayMs = Math.min(RESTART_DELAY_MS * 2 ** this.#restartsInRow++, RESTART_DELAY_MS_MAX);
-    this.#ports.clock.after(delayMs, () => this.#startWorker());
+    this.#cancelRestart = this.#ports.clock.after(delayMs, () => this.#startWorker());
+    // The timer keeps no process alive, and one that is stopping has nothing else that does.
+    if (this.#closed) this.#restart();
+  }
+
+  /** Starts the engine without waiting; gives up where that does not help. */
+  #restart(): void {
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    if (this.#restartsInRow <= RESTARTS_AT_CLOSE_MAX) {
+      this.#startWorker();
+      return;
+    }
+    this.#ports.log.error('the engine thread dies again and again; requests that it had are given up', {
+      requests: this.#held.size,
+    });
+    this.#settleTickets();
+  }
+
+  #settleTickets(): void {
+    for (const settle of this.#tickets.values()) settle();
+    this.#tickets.clear();
   }
 
   #quarantine(held: Held): void {
@@ -449,11 +503,11 @@ function refuse(why: string): Verdict {
 function bodiesMessage(bodies: readonly Held[]): ToEngine {
   const fields: number[] = [];
   const formats: BodyFormat[] = [];
-  for (const { id, slab, offset, length, format } of bodies) {
+  for (const { id, slab, offset, length, format, settle, isCommitting } of bodies) {
     // The last one is nearly always it.
     let index = formats.lastIndexOf(format);
     if (index < 0) index = formats.push(format) - 1;
-    fields.push(id, slab, offset, length, index);
+    fields.push(id, slab, offset, length, index, settle === undefined || isCommitting ? 1 : 0);
   }
   return { kind: 'bodies', fields, formats };
 }

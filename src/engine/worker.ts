@@ -98,6 +98,7 @@ class EngineThread {
         slab: fields[at + 1]!,
         offset: fields[at + 2]!,
         length: fields[at + 3]!,
+        isJudged: fields[at + 5] === 1,
         ...formats[fields[at + 4]!]!,
       };
       const slab = this.#slabs.get(body.slab);
@@ -123,6 +124,7 @@ class EngineThread {
       refused: [],
       batches: 0,
       tickets: [],
+      ...this.#running.takeDropped(),
       ...news,
       blocks,
       heldFrom: this.#running.heldFrom,

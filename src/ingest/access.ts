@@ -7,7 +7,7 @@ import type { IngestValues } from './options.ts';
 import { queryOf } from './query.ts';
 import type { Headers } from './reply.ts';
 
-export type AuthKey = 'metricsAuthKey' | 'flagsAuthKey';
+export type AuthKey = 'metricsAuthKey' | 'flagsAuthKey' | 'reloadAuthKey';
 /** `open`: everybody; `basic`: -httpAuth.*; an auth key: that key if it is set, else as `basic`. */
 export type Access = 'open' | 'basic' | AuthKey;
 

@@ -138,6 +138,11 @@ export const ingestOptions = options({
     default: undefined,
     summary: 'The same for /flags.',
   },
+  reloadAuthKey: {
+    kind: 'secret',
+    default: undefined,
+    summary: 'The same for /-/reload.',
+  },
   tls: {
     kind: 'bool',
     arity: 'list',

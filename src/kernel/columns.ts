@@ -37,6 +37,8 @@ export interface Identity {
 
 export const NO_IDENTITY: Identity = { ptr: 0, length: 0 };
 
+export type Round = (value: number) => number;
+
 /** What gives scanned series their refs: the series table. */
 export interface Interner {
   intern(columns: Columns, identity: Identity): void;
@@ -56,6 +58,12 @@ export class Columns {
   readonly #metadata: Region = { ptr: 0, bytes: 0 };
   readonly #slots: Region = { ptr: 0, bytes: 0 };
   readonly #added: Region = { ptr: 0, bytes: 0 };
+  readonly #plans: Region = { ptr: 0, bytes: 0 };
+  readonly #missing: Region = { ptr: 0, bytes: 0 };
+  readonly #rounded: Region = { ptr: 0, bytes: 0 };
+  /** What `#rounded` holds at the moment. */
+  #roundedBy: Round | undefined;
+  #hasPlans = false;
   readonly #scratch: Region = { ptr: 0, bytes: 0 };
   #seriesCount = 0;
   #sampleCount = 0;
@@ -98,6 +106,8 @@ export class Columns {
     this.#sampleCount = this.#kernel.result(3);
     this.#metadataCount = this.#kernel.result(4);
     this.#hasSlots = slots;
+    this.#hasPlans = false;
+    this.#roundedBy = undefined;
     this.addedCount = 0;
     if (slots) {
       this.#reserve(this.#slots, this.#seriesCount);
@@ -158,6 +168,67 @@ export class Columns {
 
   get addedPtr(): number {
     return this.#added.ptr;
+  }
+
+  /** One u32 a row; 0 until plans were gathered. */
+  get plansPtr(): number {
+    return this.#hasPlans ? this.#plans.ptr : 0;
+  }
+
+  rowPtr(series: number): number {
+    return this.#rows.ptr + series * ROW_WORDS * 4;
+  }
+
+  /** Where the label fields of a series are, and how many. */
+  labelsOf(series: number): { labelsPtr: number; labelsLength: number; labelCount: number } {
+    return {
+      labelsPtr: this.#word(series, ROW.labelsPtr),
+      labelsLength: this.#word(series, ROW.labelsLength),
+      labelCount: this.#word(series, ROW.labelCount),
+    };
+  }
+
+  /** Looks up the plan of every row in a column by ref; returns the number of rows without one. */
+  gatherPlans(columnPtr: number, columnLength: number): number {
+    this.#reserve(this.#plans, this.#seriesCount * 4);
+    this.#reserve(this.#missing, this.#seriesCount * 4);
+    this.#hasPlans = true;
+    return this.#kernel.exports.gatherPlans(
+      this.#rows.ptr,
+      this.#seriesCount,
+      columnPtr,
+      columnLength,
+      this.#plans.ptr,
+      this.#missing.ptr,
+    );
+  }
+
+  /** Index of the nth series that had no plan. */
+  missing(nth: number): number {
+    return this.#kernel.memory.u32()[this.#missing.ptr / 4 + nth]!;
+  }
+
+  setPlan(series: number, plan: number): void {
+    this.#kernel.memory.u32()[this.#plans.ptr / 4 + series] = plan;
+  }
+
+  /** The value column with every number rounded; the bits of what is not a number, or does not change, stay. */
+  roundedValuesPtr(round: Round): number {
+    if (this.#roundedBy === round) return this.#rounded.ptr;
+    const bytes = this.#sampleCount * 8;
+    this.#reserve(this.#rounded, bytes);
+    const { memory } = this.#kernel;
+    memory.bytes().copyWithin(this.#rounded.ptr, this.#values.ptr, this.#values.ptr + bytes);
+    const values = memory.f64();
+    const start = this.#rounded.ptr / 8;
+    for (let index = start; index < start + this.#sampleCount; index++) {
+      const value = values[index]!;
+      if (!Number.isFinite(value)) continue;
+      const rounded = round(value);
+      if (!Object.is(rounded, value)) values[index] = rounded;
+    }
+    this.#roundedBy = round;
+    return this.#rounded.ptr;
   }
 
   ref(series: number): number {

@@ -30,6 +30,10 @@ export interface KernelExports {
     first: number,
     count: number,
     slotMask: number,
+    plans: number,
+    ownerAt: number,
+    ownerBit: number,
+    formAt: number,
     suffixPtr: number,
     suffixLength: number,
     suffixLabels: number,
@@ -40,6 +44,24 @@ export interface KernelExports {
     firstSample: number,
     mayCut: number,
   ): void;
+  gatherPlans(
+    rows: number,
+    count: number,
+    column: number,
+    columnLength: number,
+    plans: number,
+    missing: number,
+  ): number;
+  judgePlans(
+    rows: number,
+    count: number,
+    plans: number,
+    ownerAt: number,
+    ownerBit: number,
+    formAt: number,
+    out: number,
+  ): void;
+  describeLabels(row: number, out: number): void;
   fingerprintSeries(
     rows: number,
     count: number,

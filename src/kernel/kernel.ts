@@ -9,12 +9,12 @@ import { ALL_SLOTS, type SlotMask } from '../model/block.ts';
 import type { Counts } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
-import { Columns } from './columns.ts';
+import { Columns, type Round } from './columns.ts';
 import { KERNEL_ERRORS } from './errors.ts';
 import type { KernelExports } from './exports.ts';
 import { KernelMemory } from './memory.ts';
 
-export type { Columns, Identity, Interner } from './columns.ts';
+export type { Columns, Identity, Interner, Round } from './columns.ts';
 
 const KERNEL_FILE = new URL('./kernel.wasm', import.meta.url);
 
@@ -50,11 +50,25 @@ export interface Malformed {
   readonly at: number;
 }
 
+/** Where in a plan it says what a destination gets; byte offsets. `ownerBit` 0: it gets every series. */
+export interface PlanView {
+  readonly ownerAt: number;
+  readonly ownerBit: number;
+  readonly formAt: number;
+}
+
+const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
+/** What `judgePlans` tells apart. */
+export const JUDGEMENTS = 16;
+
 export interface EncodeOptions {
   /** Index of the series to begin with. */
   readonly first: number;
   /** Only series in these slots; anything but ALL_SLOTS needs columns that were scanned with slots. */
   readonly slots: SlotMask;
+  /** What this destination gets by the plans of the columns; without it plans are not looked at. */
+  readonly view?: PlanView | undefined;
+  readonly round?: Round | undefined;
   /** Encoded label fields that follow the labels of every series. */
   readonly suffixPtr: number;
   readonly suffixLength: number;
@@ -87,12 +101,14 @@ export class Kernel {
   readonly exports: KernelExports;
   /** Word index of the kernels' result area. */
   readonly #result: number;
+  readonly #judged: number;
   #validated: { ptr: number; length: number; found: WriteRequestFound } | undefined;
 
   constructor(module: WebAssembly.Module) {
     this.exports = new WebAssembly.Instance(module).exports as unknown as KernelExports;
     this.memory = new KernelMemory(this.exports.memory, this.exports.heapBase() >>> 0);
     this.#result = (this.exports.resultPtr() >>> 0) / 4;
+    this.#judged = this.memory.alloc(JUDGEMENTS * 16);
   }
 
   /** Word `index` of what the last kernel reported. */
@@ -186,14 +202,21 @@ export class Kernel {
    */
   encodeSeries(columns: Columns, options: EncodeOptions): Encoded {
     assert(options.slots === ALL_SLOTS || columns.hasSlots, 'slots are chosen only where they were computed');
+    const { ownerAt, ownerBit, formAt } = options.view ?? EVERYTHING;
+    const valuesPtr =
+      options.round === undefined ? columns.valuesPtr : columns.roundedValuesPtr(options.round);
     this.exports.encodeSeries(
       columns.rowsPtr,
       columns.timestampsPtr,
-      columns.valuesPtr,
+      valuesPtr,
       columns.slotsPtr,
       options.first,
       columns.seriesCount,
       options.slots,
+      options.view === undefined ? 0 : columns.plansPtr,
+      ownerAt,
+      ownerBit,
+      formAt,
       options.suffixPtr,
       options.suffixLength,
       options.suffixLabels,
@@ -217,6 +240,27 @@ export class Kernel {
       },
       labels: this.result(7),
     };
+  }
+
+  /** What the rows hold, by what the plans say of them for a destination: [judgement] (`model/drops.ts`). */
+  judgePlans(columns: Columns, { ownerAt, ownerBit, formAt }: PlanView): Counts[] {
+    this.exports.judgePlans(
+      columns.rowsPtr,
+      columns.seriesCount,
+      columns.plansPtr,
+      ownerAt,
+      ownerBit,
+      formAt,
+      this.#judged,
+    );
+    const words = this.memory.u32().subarray(this.#judged / 4, this.#judged / 4 + JUDGEMENTS * 4);
+    return Array.from({ length: JUDGEMENTS }, (_, index) => ({
+      series: words[index * 4]!,
+      samples: words[index * 4 + 1]!,
+      histograms: words[index * 4 + 2]!,
+      exemplars: words[index * 4 + 3]!,
+      metadata: 0,
+    }));
   }
 
   /** xxHash64 with seed 0. */

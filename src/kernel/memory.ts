@@ -19,6 +19,7 @@ export class KernelMemory {
   #u32!: Uint32Array;
   #i64!: BigInt64Array;
   #u64!: BigUint64Array;
+  #f64!: Float64Array;
 
   /** `base` is where the static data of the kernels ends. */
   constructor(memory: WebAssembly.Memory, base: number) {
@@ -33,6 +34,7 @@ export class KernelMemory {
     this.#u32 = new Uint32Array(buffer);
     this.#i64 = new BigInt64Array(buffer);
     this.#u64 = new BigUint64Array(buffer);
+    this.#f64 = new Float64Array(buffer);
   }
 
   // Views die with the next `alloc`: never keep one in a field or across an await.
@@ -50,6 +52,11 @@ export class KernelMemory {
 
   u64(): BigUint64Array {
     return this.#u64;
+  }
+
+  /** Only to compute: a value that is read and written again may lose the bits of a NaN. */
+  f64(): Float64Array {
+    return this.#f64;
   }
 
   /** The bytes of all regions that were ever handed out. */
@@ -90,7 +97,7 @@ export class KernelMemory {
 
   #grow(pages: number, byteLength: number): void {
     try {
-      this.#memory.grow(pages);
+      this.#growRoomily(pages);
     } catch (cause) {
       throw new SluiceError(
         'KERNEL_MEMORY',
@@ -100,9 +107,24 @@ export class KernelMemory {
     }
     this.#rebuild();
   }
+
+  /** Every growth makes all views anew, so it is by an eighth at least where that is to be had. */
+  #growRoomily(pages: number): void {
+    const roomy = Math.ceil(this.#bytes.byteLength / PAGE_BYTES / 8);
+    if (roomy > pages) {
+      try {
+        this.#memory.grow(roomy);
+        return;
+      } catch {
+        // Just what is needed, then.
+      }
+    }
+    this.#memory.grow(pages);
+  }
 }
 
 /** Sizes are powers of two, so that a region that was freed serves every size of its class. */
 function classOf(byteLength: number): number {
-  return Math.max(SMALLEST_CLASS_BITS, Math.ceil(Math.log2(Math.max(1, byteLength))));
+  if (byteLength > 2 ** 31) return 32;
+  return Math.max(SMALLEST_CLASS_BITS, 32 - Math.clz32(Math.max(1, byteLength) - 1));
 }

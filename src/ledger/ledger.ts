@@ -1,7 +1,7 @@
 /**
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received + replayed + recovered = withheld + quarantined + in_engine + pending
+ *     received + replayed + recovered = withheld + quarantined + dropped_* + other_shard + in_engine + pending
  *                          + delivered + partly_delivered + rejected + dead_lettered
  *                          + dropped_queue_full + damaged + purged + too_old
  *
@@ -9,6 +9,7 @@
  * metadata are counted apart. Main thread only.
  */
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
+import { type DropReason, dropReasons, noDrops } from '../model/drops.ts';
 
 export const kinds = ['samples', 'histograms', 'exemplars', 'metadata'] as const;
 export type Kind = (typeof kinds)[number];
@@ -42,6 +43,8 @@ export class DestinationLedger {
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later found to be what the engine died of; kept in the quarantine directory. */
   readonly quarantined: Counts = { ...noCounts };
+  /** What the configuration keeps from this destination, by the reason. */
+  readonly dropped: Readonly<Record<DropReason, Counts>> = noDrops();
   /** Found in the data directory at the start: what an earlier run could not deliver. */
   readonly recovered: Counts = { ...noCounts };
   /** Handed to the queue as blocks by this run. */
@@ -61,6 +64,11 @@ export class DestinationLedger {
   accept(counts: Readonly<Counts>, takesMetadata: boolean, isReplay = false): void {
     addCounts(isReplay ? this.replayed : this.received, counts);
     if (!takesMetadata) this.withheld.metadata += counts.metadata;
+  }
+
+  /** The configuration keeps something that was accepted from this destination. */
+  drop(reason: DropReason, counts: Readonly<Counts>): void {
+    addCounts(this.dropped[reason], counts);
   }
 
   /** A block of this run came to the queue. */
@@ -87,7 +95,10 @@ export class DestinationLedger {
   unaccounted(inEngine: Readonly<Counts>): Counts {
     const rest = { ...this.received };
     addCounts(rest, this.replayed);
+    const dropped = { ...noCounts };
+    for (const reason of dropReasons) addCounts(dropped, this.dropped[reason]);
     for (const kind of countKeys) {
+      rest[kind] -= dropped[kind];
       rest[kind] -= this.withheld[kind] + this.quarantined[kind] + this.routed[kind] + inEngine[kind];
     }
     return rest;
@@ -101,10 +112,18 @@ export class DestinationLedger {
       { column: 'recovered', counts: this.recovered },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
+      ...this.#drops(),
       { column: 'in_engine', counts: inEngine },
       { column: 'pending', counts: pending },
       ...ends.map((end) => ({ column: end, counts: this.ended[end] })),
     ];
+  }
+
+  #drops(): LedgerColumn[] {
+    return dropReasons.map((reason) => ({
+      column: reason === 'other_shard' ? reason : `dropped_${reason}`,
+      counts: this.dropped[reason],
+    }));
   }
 
   /** The way to the queues: `received` + `replayed` is the sum of the others. */
@@ -114,6 +133,7 @@ export class DestinationLedger {
       { column: 'replayed', counts: this.replayed },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
+      ...this.#drops(),
       { column: 'in_engine', counts: inEngine },
       { column: 'routed', counts: this.routed },
     ];

@@ -81,6 +81,19 @@ export class Labels {
     this.origins.length = length;
   }
 
+  /** By name, bytewise (as UTF-8 sorts); labels of one name stay in their order. */
+  sort(): void {
+    const { names, values, origins } = this;
+    if (names.every((name, index) => index === 0 || compareBytes(names[index - 1]!, name) <= 0)) return;
+    const order = names.map((_, index) => index).sort((a, b) => compareBytes(names[a]!, names[b]!));
+    const before = order.map((index) => [names[index]!, values[index]!, origins[index]!] as const);
+    for (const [index, [name, value, origin]] of before.entries()) {
+      names[index] = name;
+      values[index] = value;
+      origins[index] = origin;
+    }
+  }
+
   copyFrom(other: Labels): void {
     this.clear();
     for (let index = 0; index < other.length; index++) {
@@ -99,4 +112,20 @@ export class Labels {
     if (rest.length === 0 && metric !== '') return metric;
     return `${metric}{${rest.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}}`;
   }
+}
+
+/** UTF-16 sorts like UTF-8 but for what lies beyond U+FFFF, which surrogates put before U+E000. */
+function compareBytes(a: string, b: string): number {
+  if (a === b) return 0;
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) {
+    const difference = rank(a.charCodeAt(index)) - rank(b.charCodeAt(index));
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function rank(unit: number): number {
+  const isSurrogate = unit >= 0xd800 && unit < 0xe000;
+  return isSurrogate ? unit + 0x10000 : unit;
 }

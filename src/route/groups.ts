@@ -1,7 +1,4 @@
-/**
- * Replication: every destination gets every series. Destinations whose blocks look the same form a group, for which
- * the engine encodes and compresses once.
- */
+/** Destinations whose blocks look the same form a group, for which the engine encodes and compresses once. */
 import type { Codec } from '../model/block.ts';
 
 export interface BlockNeeds {
@@ -10,6 +7,10 @@ export interface BlockNeeds {
   readonly metadata: boolean;
   /** How many blocks with disjoint series the destination wants side by side. */
   readonly parallel: number;
+  /** Destinations with equal numbers see series in the same form. */
+  readonly form?: number;
+  /** Its number among the shards; undefined when it gets every series. */
+  readonly shard?: number | undefined;
 }
 
 export interface Group extends BlockNeeds {
@@ -21,7 +22,7 @@ export interface Group extends BlockNeeds {
 export function groupDestinations(needs: readonly BlockNeeds[]): Group[] {
   const groups = new Map<string, BlockNeeds & { members: number[] }>();
   for (const [index, need] of needs.entries()) {
-    const key = `${need.codec}/${need.codec === 'zstd' ? need.level : 0}/${need.metadata}/${need.parallel}`;
+    const key = `${need.codec}/${need.codec === 'zstd' ? need.level : 0}/${need.metadata}/${need.parallel}/${need.form ?? 0}/${need.shard}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { ...need, members: [index] });
     else group.members.push(index);

@@ -97,6 +97,7 @@ function page(version: string, uptimeMs: number, status: Status): Html {
 <h2>Destinations</h2>
 ${status.destinations.map(destinationCard)}
 ${status.orphans.length === 0 ? '' : orphansCard(status)}
+${status.drops.length === 0 ? '' : dropsCard(status)}
 </main>
 <footer class="soft">Every sample that was accepted is in exactly one column. Refreshes every ${REFRESH_S} s.</footer>
 </body>
@@ -104,9 +105,12 @@ ${status.orphans.length === 0 ? '' : orphansCard(status)}
 `;
 }
 
-/** One row a column of the ledger, one column a kind: reads well on narrow screens. */
+/** One row a column of the ledger (what was dropped only where it was), one column a kind: reads well on narrow screens. */
 function ledgerTable(ledger: readonly LedgerColumn[]): Html {
-  const rows = ledger.map(
+  const seen = ledger.filter(({ column, counts }) => {
+    return !column.startsWith('dropped_') || kinds.some((kind) => counts[kind] > 0);
+  });
+  const rows = seen.map(
     ({ column, counts }) =>
       html`<tr><th scope="row">${column.replaceAll('_', ' ')}</th>${kinds.map((kind) => cell(counts[kind]))}</tr>
 `,
@@ -148,6 +152,19 @@ function orphansCard({ orphans }: Status): Html {
   return html`<section class="card"><strong>Queues without a destination</strong>
 ${orphans.map(({ name, bytes }) => html`<p>${name}: ${size(bytes)}. Send it with <code>sluice queue adopt ${name} DESTINATION</code>, or delete it with <code>sluice queue purge ${name}</code>.</p>`)}
 </section>`;
+}
+
+function dropsCard({ drops }: Status): Html {
+  return html`<h2>Series dropped last</h2>
+<div class="card"><table><thead><tr><th>Reason</th><th>Client</th><th>Series</th></tr></thead><tbody>
+${drops.map(
+  ({
+    reason,
+    series,
+    client,
+  }) => html`<tr><th scope="row">${reason.replaceAll('_', ' ')}</th><td>${client}</td><td><code>${series}</code></td></tr>
+`,
+)}</tbody></table></div>`;
 }
 
 /** The two largest units: `3 d 4 h`. */

@@ -9,6 +9,7 @@ import { metrics } from './metrics.ts';
 import { ping } from './ping.ts';
 import type { ServicePorts } from './ports.ts';
 import { alwaysReady, ready } from './ready.ts';
+import { reload } from './reload.ts';
 import { robots } from './robots.ts';
 
 export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
@@ -23,5 +24,6 @@ export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
     favicon,
     metrics(ports),
     flags(ports),
+    reload(ports),
   ];
 }

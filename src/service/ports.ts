@@ -15,6 +15,8 @@ export interface ServicePorts {
   readonly metricsText: () => Promise<string>;
   readonly setOptions: () => readonly SetOption[];
   readonly status: StatusSource;
+  /** Begins to read the files of rules again; what comes of it is told by log and metrics. */
+  readonly reload: () => void;
   readonly clock: Clock;
   readonly meter: Meter;
 }

@@ -20,10 +20,18 @@ export interface DestinationStatus {
   readonly deadLetters: number;
 }
 
+export interface DropShown {
+  readonly reason: string;
+  readonly series: string;
+  readonly client: string;
+}
+
 export interface Status {
   readonly ledger: readonly LedgerColumn[];
   readonly destinations: readonly DestinationStatus[];
   /** Queues in the data directory that belong to no destination. */
+  /** The last series that rules and limits dropped. */
+  readonly drops: readonly DropShown[];
   readonly orphans: readonly { readonly name: string; readonly bytes: number }[];
 }
 

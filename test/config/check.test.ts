@@ -10,8 +10,8 @@ test('an unknown name suggests the nearest one, and its value is not shown', asy
   assert.match(await problemsOf('-timeout=1s'), /did you mean -remoteWrite\.timeout\?/);
   assert.match(await problemsOf('-completelyDifferent'), /there is no such flag; see sluice -help$/);
   assert.match(
-    await problemsOf('-sortLabel'),
-    /did you mean -sortLabels\? \(vmagent has it, this version of Sluice/,
+    await problemsOf('-promscrape.noStaleMarker'),
+    /did you mean -promscrape.noStaleMarkers\? \(vmagent has it, this version of Sluice/,
   );
 });
 
@@ -20,15 +20,12 @@ test('the value of an unknown flag is not taken for another mistake', async () =
 });
 
 test('flags of vmagent that would change the data are refused, unless they are switched off', async () => {
+  assert.match(await problemsOf('-promscrape.config', 'x.yaml'), /^flag -promscrape\.config: it is known/);
   assert.match(
-    await problemsOf('-remoteWrite.relabelConfig', 'x.yaml'),
-    /^flag -remoteWrite\.relabelConfig: it is known/,
-  );
-  assert.match(
-    await problemsOf('-sortLabels'),
+    await problemsOf('-promscrape.noStaleMarkers'),
     /known to vmagent, but not supported by this version .*differences\.md/,
   );
-  assert.equal(await problemsOf('-sortLabels=false'), '');
+  assert.equal(await problemsOf('-promscrape.noStaleMarkers=false'), '');
 });
 
 test('flags of vmagent without effect are accepted with a warning', async () => {

@@ -123,7 +123,7 @@ wait.max: 6s
 listen: {port: 1}
 ratio: [1, 2]
 metadata:
-sortLabels: true
+promscrape.noStaleMarkers: true
 remoteWrite:
   blockSize: 64MiB
   url: http://x

@@ -112,12 +112,9 @@ test('environment variables can have a prefix; strangers with it are told', asyn
 test('environment variables of flags that are not supported are errors too', async () => {
   const { problems } = await load({
     args: [ONE_URL, '-envflag.enable'],
-    env: { remoteWrite_relabelConfig: 'x' },
+    env: { promscrape_config: 'x' },
   });
-  assert.match(
-    problems.join('\n'),
-    /^environment remoteWrite_relabelConfig: it is known to vmagent, but not supp/,
-  );
+  assert.match(problems.join('\n'), /^environment promscrape_config: it is known to vmagent, but not supp/);
 });
 
 test('older names work and warn', async () => {

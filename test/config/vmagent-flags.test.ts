@@ -6,8 +6,8 @@ import { schema } from '../../src/options.ts';
 import { findProgram, missingPrograms } from '../support/programs.ts';
 
 test('booleans are known as such: they take no further argument', () => {
-  assert.equal(vmagentFlags.get('sortLabels')?.bool, true);
-  assert.equal(vmagentFlags.get('remoteWrite.relabelConfig')?.bool, false);
+  assert.equal(vmagentFlags.get('promscrape.noStaleMarkers')?.bool, true);
+  assert.equal(vmagentFlags.get('promscrape.config')?.bool, false);
 });
 
 test('nothing that decides which data is delivered is ignored', () => {

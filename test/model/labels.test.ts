@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { Labels, NEW } from '../../src/model/labels.ts';
 
 const some = () =>
@@ -50,4 +51,25 @@ test('a copy is independent', () => {
   from.clear();
   assert.equal(labels.length, 3);
   assert.deepEqual(labels.origins, [0, 1, 2]);
+});
+
+test('labels are sorted as their bytes are, and labels of one name keep their order', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 8 }), (names) => {
+      const labels = Labels.of(names.map((name, index) => [name, `${index}`] as const));
+      labels.sort();
+      const expected = names
+        .map((name, index) => ({ name, index }))
+        .sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)) || a.index - b.index);
+      assert.deepEqual(
+        labels.values,
+        expected.map(({ index }) => `${index}`),
+      );
+      assert.deepEqual(
+        labels.origins,
+        expected.map(({ index }) => index),
+      );
+    }),
+  );
 });

@@ -14,7 +14,8 @@ function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
     version: 'sluice-1.2.3',
     metricsText: () => Promise.resolve('up 1\n'),
     setOptions: () => [],
-    status: { status: () => ({ ledger: [], destinations: [], orphans: [] }) },
+    status: { status: () => ({ ledger: [], destinations: [], orphans: [], drops: [] }) },
+    reload: () => {},
     clock: new FakeClock(),
     meter: new RecordingMeter(),
     ...overrides,
@@ -173,6 +174,7 @@ test('the status page shows the ledger and the destinations, and escapes what ot
       },
     ],
     orphans: [{ name: evil, bytes: 2_048 }],
+    drops: [{ reason: evil, series: evil, client: evil }],
   });
   const { url } = await start(t, { status: { status }, version: evil });
   const { status: code, body, headers } = await fetchText(`${url}/`);
@@ -187,7 +189,7 @@ test('the status page shows the ledger and the destinations, and escapes what ot
   );
   assert.match(body, /: 2\.0 KiB\. Send it with/);
   assert.ok(!body.includes('<script'));
-  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 8);
+  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 11);
 });
 
 test('the policy allows exactly the style that the page has', async (t) => {

@@ -1,5 +1,6 @@
 /** Writes scanned series as TimeSeries fields of a WriteRequest, in their canonical form. */
 import { copy, putVarint, varintLength } from './bytes';
+import { judge, patchBytes, patchLabels, patchOf, putPatched } from './plan';
 import { RESULT } from './result';
 import {
   ROW_BYTES,
@@ -55,6 +56,10 @@ export function encodeSeries(
   first: usize,
   count: usize,
   slotMask: u32,
+  plans: usize,
+  ownerAt: usize,
+  ownerBit: u32,
+  formAt: usize,
   suffixPtr: usize,
   suffixLength: usize,
   suffixLabels: u32,
@@ -80,7 +85,10 @@ export function encodeSeries(
     const own = load<u32>(row, ROW_SAMPLE_COUNT) as usize;
     const ownHistograms = load<u32>(row, ROW_HISTOGRAMS);
     const ownExemplars = load<u32>(row, ROW_EXEMPLARS);
-    const wanted = slotMask === ALL_SLOTS || ((slotMask >> load<u8>(slots + i)) & 1) !== 0;
+    const plan: usize = plans === 0 ? 0 : load<u32>(plans + (i << 2));
+    const wanted =
+      (slotMask === ALL_SLOTS || ((slotMask >> load<u8>(slots + i)) & 1) !== 0) &&
+      (plan === 0 || judge(plan, ownerAt, ownerBit, formAt) === 0);
     if (!wanted || own + (ownHistograms as usize) + (ownExemplars as usize) === 0) {
       i++;
       skip = 0;
@@ -88,8 +96,10 @@ export function encodeSeries(
     }
     skip = min(skip, own);
     const start = (load<u32>(row, ROW_SAMPLE_START) as usize) + skip;
+    const patch: usize = plan === 0 ? 0 : patchOf(plan, formAt);
     const labelBytes = load<u32>(row, ROW_LABELS_LENGTH) as usize;
-    const withoutSamples = (labelBytes as u64) + (suffixLength as u64);
+    const withoutSamples =
+      patch === 0 ? (labelBytes as u64) + (suffixLength as u64) : (patchBytes(patch) as u64);
     let here = own - skip;
     let restHere = rest;
     let length = withoutSamples + sampleBytes(timestamps + (start << 3), here) + (rest as u64);
@@ -104,18 +114,20 @@ export function encodeSeries(
     }
     store<u8>(d, 0x0a);
     d = putVarint(d + 1, length);
-    copy(d, load<u32>(row, ROW_LABELS_PTR), labelBytes);
-    d += labelBytes;
-    if (suffixLength !== 0) {
-      copy(d, suffixPtr, suffixLength);
-      d += suffixLength;
-    }
+    if (patch === 0) {
+      copy(d, load<u32>(row, ROW_LABELS_PTR), labelBytes);
+      d += labelBytes;
+      if (suffixLength !== 0) {
+        copy(d, suffixPtr, suffixLength);
+        d += suffixLength;
+      }
+    } else d = putPatched(d, patch, plan, load<u32>(row, ROW_LABELS_PTR));
     for (let k = start; k < start + here; k++) {
       d = putSample(d, load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)));
     }
     series++;
     samples += here as u32;
-    labels += load<u32>(row, ROW_LABEL_COUNT) + suffixLabels;
+    labels += patch === 0 ? load<u32>(row, ROW_LABEL_COUNT) + suffixLabels : patchLabels(patch);
     if (restHere !== rest || here < own - skip) {
       skip += here;
       break;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { RateLimiter } from '../../src/deliver/rate-limit.ts';
+import { RateLimiter } from '../../src/util/rate-limit.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 function setUp(limit: number) {

@@ -1,0 +1,4 @@
+/** Rule files of the scenarios. */
+import { fileURLToPath } from 'node:url';
+
+export const ruleFile = (name: string): string => fileURLToPath(new URL(`./${name}.yaml`, import.meta.url));

@@ -1,0 +1,179 @@
+// biome-ignore-all lint/correctness/noPrecisionLoss: integers of AssemblyScript have 64 bits
+/**
+ * Plans: what becomes of a series, decided once (in TypeScript) and followed for each of its samples here.
+ *
+ * A plan is a record of u32 words:
+ *
+ *   0                  verdict: 0 goes on, else why the series is dropped (1 to VERDICT_MAX)
+ *   1 … ownerWords     owners: bit s set when shard s gets the series
+ *   then one a form    labels that destinations of this form see: 0 as they came, 1 none (dropped), else the offset of a
+ *                      patch from the beginning of the record
+ *
+ * A patch makes the label fields of a series out of those that came in:
+ *
+ *   0 number of labels, 4 bytes of all of them, 8 number of steps, 12 steps of two words each: where from, how many bytes.
+ *   A step copies from the labels that came in, or, with the top bit of its length set, from the record itself.
+ */
+import { copy } from './bytes';
+import { RESULT } from './result';
+import {
+  ROW_BYTES,
+  ROW_EXEMPLARS,
+  ROW_HISTOGRAMS,
+  ROW_LABELS_LENGTH,
+  ROW_LABELS_PTR,
+  ROW_REF,
+  ROW_SAMPLE_COUNT,
+} from './row';
+
+const LITERAL: u32 = 0x80000000;
+const AS_IT_CAME: u32 = 0;
+const NONE: u32 = 1;
+
+/** Counts of `judgePlans`, 16 bytes each: verdicts 0 to 13, then these. */
+const OTHER_SHARD: usize = 14;
+const NO_FORM: usize = 15;
+
+/**
+ * Writes the plan of every row to `plans`, 0 where there is none yet; appends the indices of those rows to `missing`
+ * and returns their number. `column` holds the plans by ref.
+ */
+export function gatherPlans(
+  rows: usize,
+  count: usize,
+  column: usize,
+  columnLength: u32,
+  plans: usize,
+  missing: usize,
+): usize {
+  let missingCount: usize = 0;
+  for (let i: usize = 0; i < count; i++) {
+    const ref = load<u32>(rows + i * ROW_BYTES, ROW_REF);
+    const plan = ref < columnLength ? load<u32>(column + ((ref as usize) << 2)) : 0;
+    store<u32>(plans + (i << 2), plan);
+    if (plan !== 0) continue;
+    store<u32>(missing + (missingCount << 2), i as u32);
+    missingCount++;
+  }
+  return missingCount;
+}
+
+/** Why a destination does not get the series of a plan: 0 when it does. `ownerBit` 0: the destination is no shard. */
+export function judge(plan: usize, ownerAt: usize, ownerBit: u32, formAt: usize): usize {
+  const verdict = load<u32>(plan) as usize;
+  if (verdict !== 0) return verdict;
+  if (ownerBit !== 0 && (load<u32>(plan + ownerAt) & ownerBit) === 0) return OTHER_SHARD;
+  return load<u32>(plan + formAt) === NONE ? NO_FORM : 0;
+}
+
+/** The patch for the labels, 0 where they go on as they came. */
+export function patchOf(plan: usize, formAt: usize): usize {
+  const offset = load<u32>(plan + formAt);
+  return offset === AS_IT_CAME ? 0 : plan + offset;
+}
+
+export function patchLabels(patch: usize): u32 {
+  return load<u32>(patch);
+}
+
+export function patchBytes(patch: usize): usize {
+  return load<u32>(patch, 4);
+}
+
+/** Writes the labels that the patch makes; returns where they end. */
+export function putPatched(dst: usize, patch: usize, plan: usize, labels: usize): usize {
+  const end = patch + 12 + ((load<u32>(patch, 8) as usize) << 3);
+  let d = dst;
+  for (let step = patch + 12; step < end; step += 8) {
+    const length = load<u32>(step, 4);
+    const bytes = (length & ~LITERAL) as usize;
+    copy(d, ((length & LITERAL) !== 0 ? plan : labels) + load<u32>(step), bytes);
+    d += bytes;
+  }
+  return d;
+}
+
+/** Adds up what the rows hold by what is judged of them: series, samples, histograms and exemplars (u32) for each of 16. */
+export function judgePlans(
+  rows: usize,
+  count: usize,
+  plans: usize,
+  ownerAt: usize,
+  ownerBit: u32,
+  formAt: usize,
+  out: usize,
+): void {
+  memory.fill(out, 0, 256);
+  for (let i: usize = 0; i < count; i++) {
+    const row = rows + i * ROW_BYTES;
+    const sum = out + (judge(load<u32>(plans + (i << 2)), ownerAt, ownerBit, formAt) << 4);
+    store<u32>(sum, load<u32>(sum) + 1);
+    store<u32>(sum, load<u32>(sum, 4) + load<u32>(row, ROW_SAMPLE_COUNT), 4);
+    store<u32>(sum, load<u32>(sum, 8) + load<u32>(row, ROW_HISTOGRAMS), 8);
+    store<u32>(sum, load<u32>(sum, 12) + load<u32>(row, ROW_EXEMPLARS), 12);
+  }
+}
+
+/** The varint of a checked field. */
+function shortVarint(p: usize): usize {
+  let value: usize = 0;
+  let shift: usize = 0;
+  let at = p;
+  while (true) {
+    const byte = load<u8>(at++) as usize;
+    value |= (byte & 127) << shift;
+    if (byte < 128) break;
+    shift += 7;
+  }
+  varintEnd = at;
+  return value;
+}
+
+let varintEnd: usize = 0;
+
+function isAscii(start: usize, end: usize): bool {
+  let p = start;
+  while (p + 8 <= end) {
+    if ((load<u64>(p) & 0x8080808080808080) !== 0) return false;
+    p += 8;
+  }
+  while (p < end) if (load<u8>(p++) > 127) return false;
+  return true;
+}
+
+/**
+ * Says where the labels of a scanned row are: six u32 a label, relative to the first: begin and length of its name, its
+ * value, and its field. There is room for `labelCount` of them. Result: number of labels, 1 when all text is ASCII.
+ */
+export function describeLabels(row: usize, out: usize): void {
+  const base = load<u32>(row, ROW_LABELS_PTR) as usize;
+  const end = base + load<u32>(row, ROW_LABELS_LENGTH);
+  let ascii = true;
+  let labels: u32 = 0;
+  let word = out;
+  for (let p = base; p < end; ) {
+    const field = p;
+    const length = shortVarint(p + 1);
+    p = varintEnd;
+    const fieldEnd = p + length;
+    store<u32>(word, 0);
+    store<u32>(word, 0, 4);
+    store<u32>(word, 0, 8);
+    store<u32>(word, 0, 12);
+    while (p < fieldEnd) {
+      const at: usize = load<u8>(p) === 0x0a ? 0 : 8;
+      const textLength = shortVarint(p + 1);
+      p = varintEnd;
+      store<u32>(word + at, (p - base) as u32);
+      store<u32>(word + at, textLength as u32, 4);
+      ascii = ascii && isAscii(p, p + textLength);
+      p += textLength;
+    }
+    store<u32>(word, (field - base) as u32, 16);
+    store<u32>(word, (fieldEnd - field) as u32, 20);
+    word += 24;
+    labels++;
+  }
+  store<u32>(RESULT, labels);
+  store<u32>(RESULT, ascii ? 1 : 0, 4);
+}
