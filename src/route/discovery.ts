@@ -1,0 +1,190 @@
+/**
+ * Keeps the list of a service's endpoints as DNS tells it. An answer that is empty or does not come changes nothing: a
+ * resolver that is down for a minute must not move every series, nor send all of them to one place.
+ *
+ * A name is asked as it is written, without the search domains of the host and without its hosts file: give the full
+ * name. Addresses of one family that cannot be asked for stay as they were, whatever the other family says.
+ */
+import { Resolver } from 'node:dns/promises';
+import type { Clock } from '../util/clock.ts';
+import { messageOf } from '../util/error.ts';
+import type { Logger } from '../util/logger.ts';
+import { distinctEndpoints, type Endpoint, hostPort, type Service } from './endpoint.ts';
+import type { ShardingMetrics } from './sharding-metrics.ts';
+
+/** The part of a `node:dns` resolver that is needed. */
+export interface DnsResolver {
+  resolve4(name: string): Promise<readonly string[]>;
+  resolve6(name: string): Promise<readonly string[]>;
+  resolveSrv(name: string): Promise<readonly { readonly name: string; readonly port: number }[]>;
+  /** Lets what is being asked fail. */
+  cancel(): void;
+}
+
+export interface DiscoveryConfig {
+  readonly service: Service;
+  readonly refreshMs: number;
+  /** How long a look-up may take. */
+  readonly timeoutMs: number;
+  /** Used as long as nothing was ever found; empty: then there are no endpoints. */
+  readonly fallback: readonly Endpoint[];
+  /** Take the fallback also when DNS says later that there is nothing (not when it fails). */
+  readonly fallbackOnEmpty: boolean;
+}
+
+export interface DiscoveryPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: ShardingMetrics;
+  /** Only this one uses it: `cancel` cancels everything. */
+  readonly resolver?: DnsResolver;
+}
+
+/** Lists are sorted by `hostPort`. */
+export interface EndpointChange {
+  readonly endpoints: readonly Endpoint[];
+  readonly added: readonly Endpoint[];
+  readonly removed: readonly Endpoint[];
+}
+
+type Kind = 'resolve4' | 'resolve6' | 'resolveSrv';
+/** What one question brought: `failed` says nothing about the endpoints, `found` may be empty. */
+type Answer = { readonly found: readonly Endpoint[] } | { readonly failed: string };
+
+/** How often the log says that the list is old. */
+const WARN_EVERY_MS = 60_000;
+/** DNS says by these that there is no such record; everything else says that it does not know. */
+const NONE = ['ENOTFOUND', 'ENODATA'];
+
+export class Discovery {
+  readonly #config: DiscoveryConfig;
+  readonly #ports: DiscoveryPorts;
+  readonly #resolver: DnsResolver;
+  readonly #onChange: (change: EndpointChange) => void;
+  readonly #kinds: readonly Kind[];
+  /** What each kind of record gave last. */
+  readonly #found = new Map<Kind, readonly Endpoint[]>();
+  #endpoints: readonly Endpoint[] = [];
+  #isAsking = false;
+  #isClosed = false;
+  #cancelTimer = () => {};
+  #giveUp = () => {};
+
+  /** `onChange` is called for every change of the list, the first one included. */
+  constructor(config: DiscoveryConfig, ports: DiscoveryPorts, onChange: (change: EndpointChange) => void) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#resolver = ports.resolver ?? new Resolver();
+    this.#onChange = onChange;
+    this.#kinds = config.service.kind === 'srv' ? ['resolveSrv'] : ['resolve4', 'resolve6'];
+  }
+
+  /** Sorted by `hostPort`, each once. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  /** Resolves when the first look-up has ended, well or not. */
+  start(): Promise<void> {
+    return this.#refresh();
+  }
+
+  /** There is no change any more after this. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#giveUp();
+  }
+
+  async #refresh(): Promise<void> {
+    const { clock, metrics } = this.#ports;
+    metrics.dnsRefreshes.inc();
+    const startedMs = clock.monotonicMs();
+    // A resolver that did not end when it was cancelled gets no second question.
+    const answers = this.#isAsking ? undefined : await this.#askInTime();
+    if (this.#isClosed) return;
+    metrics.dnsLatencySeconds.observe((clock.monotonicMs() - startedMs) / 1000);
+    this.#take(answers ?? this.#kinds.map(() => ({ failed: 'no answer in time' })));
+    this.#cancelTimer = clock.after(this.#config.refreshMs, () => void this.#refresh());
+  }
+
+  /** One answer for each kind; undefined when they do not come in time. */
+  #askInTime(): Promise<Answer[] | undefined> {
+    this.#isAsking = true;
+    return new Promise((resolve) => {
+      const end = (answers?: Answer[]) => {
+        this.#giveUp = () => {};
+        cancelTimeout();
+        resolve(answers);
+      };
+      this.#giveUp = () => {
+        end();
+        this.#resolver.cancel();
+      };
+      const cancelTimeout = this.#ports.clock.after(this.#config.timeoutMs, this.#giveUp);
+      Promise.all(this.#kinds.map((kind) => this.#ask(kind))).then((answers) => {
+        this.#isAsking = false;
+        end(answers);
+      });
+    });
+  }
+
+  async #ask(kind: Kind): Promise<Answer> {
+    const { service } = this.#config;
+    try {
+      if (service.kind === 'srv') {
+        const targets = await this.#resolver.resolveSrv(service.name);
+        return { found: targets.map(({ name, port }) => ({ host: name.toLowerCase(), port })) };
+      }
+      const addresses = await this.#resolver[kind === 'resolve6' ? 'resolve6' : 'resolve4'](service.name);
+      return { found: addresses.map((host) => ({ host, port: service.port })) };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code !== undefined && NONE.includes(code) ? { found: [] } : { failed: messageOf(error) };
+    }
+  }
+
+  #take(answers: readonly Answer[]): void {
+    const failures = answers.flatMap((answer) => ('failed' in answer ? [answer.failed] : []));
+    const found = answers.flatMap((answer, index) =>
+      'found' in answer ? answer.found : (this.#found.get(this.#kinds[index]!) ?? []),
+    );
+    const isEmpty = found.length === 0;
+    if (failures.length > 0 || isEmpty) this.#complain(failures);
+    if (!isEmpty) {
+      for (const [index, answer] of answers.entries()) {
+        if ('found' in answer) this.#found.set(this.#kinds[index]!, answer.found);
+      }
+      this.#replace(found);
+    } else if (this.#found.size === 0 || (this.#config.fallbackOnEmpty && failures.length === 0)) {
+      this.#found.clear();
+      this.#replace(this.#config.fallback);
+    }
+  }
+
+  #complain(failures: readonly string[]): void {
+    const { log, metrics } = this.#ports;
+    metrics.dnsErrors.inc();
+    const cause = failures.length > 0 ? failures.join('; ') : 'there are no such records';
+    log
+      .limited('discovery', WARN_EVERY_MS)
+      .warn(
+        `cannot look up ${this.#config.service.name}: ${cause}; the destinations stay as they are, check the name and the DNS server`,
+      );
+  }
+
+  /** An empty list changes nothing: it is the fallback that nobody gave. */
+  #replace(next: readonly Endpoint[]): void {
+    if (next.length === 0) return;
+    const endpoints = distinctEndpoints(next);
+    const before = new Set(this.#endpoints.map(hostPort));
+    const after = new Set(endpoints.map(hostPort));
+    const added = endpoints.filter((endpoint) => !before.has(hostPort(endpoint)));
+    const removed = this.#endpoints.filter((endpoint) => !after.has(hostPort(endpoint)));
+    if (added.length === 0 && removed.length === 0) return;
+    this.#endpoints = endpoints;
+    this.#ports.metrics.endpoints.set(endpoints.length);
+    this.#ports.metrics.rehashes.inc();
+    this.#onChange({ endpoints, added, removed });
+  }
+}

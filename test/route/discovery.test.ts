@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Discovery, type DiscoveryConfig, type EndpointChange } from '../../src/route/discovery.ts';
+import { type Endpoint, hostPort, parseService } from '../../src/route/endpoint.ts';
+import { ShardingMetrics } from '../../src/route/sharding-metrics.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { metricSum, parseMetrics } from '../support/metrics.ts';
+import { recordingLogger } from '../support/quiet-logger.ts';
+import { FakeDns, settled } from './support-dns.ts';
+
+const REFRESH_MS = 30_000;
+const TIMEOUT_MS = 5_000;
+const fallback = [{ host: 'vminsert', port: 8480 }];
+
+function discover(rest: Partial<DiscoveryConfig> = {}) {
+  const clock = new FakeClock();
+  const dns = new FakeDns();
+  const log = recordingLogger();
+  const metrics = new Metrics();
+  const changes: string[] = [];
+  const plus = (sign: string, list: readonly Endpoint[]) => list.map((one) => sign + hostPort(one));
+  const onChange = ({ added, removed }: EndpointChange) =>
+    changes.push([...plus('+', added), ...plus('-', removed)].join(' '));
+  const config: DiscoveryConfig = {
+    service: parseService('vminsert.example:8480')!,
+    refreshMs: REFRESH_MS,
+    timeoutMs: TIMEOUT_MS,
+    fallback: [],
+    fallbackOnEmpty: false,
+    ...rest,
+  };
+  const discovery = new Discovery(
+    config,
+    { clock, log, resolver: dns, metrics: new ShardingMetrics(metrics) },
+    onChange,
+  );
+  return {
+    clock,
+    dns,
+    log,
+    discovery,
+    changes,
+    list: () => discovery.endpoints.map(hostPort),
+    metric: async (name: string) => metricSum(parseMetrics(await metrics.text()), `sluice_sharding_${name}`),
+    /** The next look-up, with its answer. */
+    async refresh(records: Parameters<FakeDns['reply']>[0]) {
+      clock.advance(REFRESH_MS);
+      await dns.reply(records);
+    },
+    async begin(records: Parameters<FakeDns['reply']>[0]) {
+      const started = discovery.start();
+      await dns.reply(records);
+      await started;
+    },
+  };
+}
+
+test('the list is sorted, each endpoint once, and a change says what came and what went', async () => {
+  const { begin, refresh, list, changes, metric } = discover();
+  await begin({ resolve4: ['10.0.0.3', '10.0.0.1', '10.0.0.3'], resolve6: ['fd00::1'] });
+  assert.deepEqual(list(), ['10.0.0.1:8480', '10.0.0.3:8480', '[fd00::1]:8480']);
+  await refresh({ resolve4: ['10.0.0.1', '10.0.0.3'], resolve6: ['fd00::1'] });
+  await refresh({ resolve4: ['10.0.0.2', '10.0.0.1'], resolve6: ['fd00::1'] });
+  assert.deepEqual(changes, [
+    '+10.0.0.1:8480 +10.0.0.3:8480 +[fd00::1]:8480',
+    '+10.0.0.2:8480 -10.0.0.3:8480',
+  ]);
+  assert.equal(await metric('endpoints_total'), 3);
+  assert.equal(await metric('rehash_total'), 2);
+  assert.equal(await metric('dns_refresh_total'), 3);
+  assert.equal(await metric('dns_errors_total'), 0);
+  assert.equal(await metric('dns_latency_seconds_count'), 3);
+});
+
+test('SRV records bring their own ports', async () => {
+  const { begin, list, dns } = discover({ service: parseService('_http._tcp.vminsert.example')! });
+  await begin({
+    resolveSrv: [
+      { name: 'B.example', port: 2 },
+      { name: 'a.example', port: 1 },
+    ],
+  });
+  assert.deepEqual(list(), ['a.example:1', 'b.example:2']);
+  assert.equal(dns.asked, 1);
+});
+
+test('an answer that is empty or does not come changes nothing', async () => {
+  const { begin, refresh, changes, metric, log, clock } = discover({ fallback });
+  await begin({ resolve4: ['10.0.0.1'] });
+  for (const code of ['ENOTFOUND', 'ENODATA', 'ESERVFAIL', 'ETIMEOUT', 'ECONNREFUSED']) {
+    await refresh({ resolve4: code, resolve6: code });
+  }
+  await refresh({ resolve4: [], resolve6: [] });
+  clock.advance(REFRESH_MS);
+  clock.advance(TIMEOUT_MS);
+  await settled();
+  assert.deepEqual(changes, ['+10.0.0.1:8480']);
+  assert.equal(await metric('dns_errors_total'), 7);
+  assert.match(
+    log.lines.at(-1)!.message,
+    /^cannot look up vminsert\.example: no answer in time; no answer in time; the destinations stay as they are/,
+  );
+});
+
+test('when one family cannot be asked for, its addresses stay, and the other one counts', async () => {
+  const { begin, refresh, changes } = discover();
+  await begin({ resolve4: ['10.0.0.1'], resolve6: ['fd00::1'] });
+  await refresh({ resolve4: ['10.0.0.2'], resolve6: 'ESERVFAIL' });
+  await refresh({ resolve4: ['10.0.0.2'], resolve6: 'ENODATA' });
+  assert.deepEqual(changes.slice(1), ['+10.0.0.2:8480 -10.0.0.1:8480', '-[fd00::1]:8480']);
+});
+
+test('the fallback stands in until something was found, and later only when told to', async () => {
+  for (const fallbackOnEmpty of [false, true]) {
+    const { begin, refresh, changes } = discover({ fallback, fallbackOnEmpty });
+    await begin({ resolve4: 'ESERVFAIL', resolve6: 'ESERVFAIL' });
+    await refresh({ resolve4: ['10.0.0.1'] });
+    await refresh({ resolve4: 'ESERVFAIL' });
+    await refresh({ resolve4: 'ENOTFOUND' });
+    const toAddress = ['+vminsert:8480', '+10.0.0.1:8480 -vminsert:8480'];
+    assert.deepEqual(changes, fallbackOnEmpty ? [...toAddress, '+vminsert:8480 -10.0.0.1:8480'] : toAddress);
+  }
+});
+
+test('without a fallback there is nothing until something was found', async () => {
+  const { begin, refresh, changes, list } = discover();
+  await begin({ resolve4: 'ENOTFOUND' });
+  assert.deepEqual([list(), changes], [[], []]);
+  await refresh({ resolve4: ['10.0.0.1'] });
+  assert.deepEqual(changes, ['+10.0.0.1:8480']);
+});
+
+test('a look-up that takes too long ends; the next one waits until it really has', async () => {
+  const { begin, clock, dns, changes, metric } = discover();
+  await begin({ resolve4: ['10.0.0.1'] });
+  dns.endsOnCancel = false;
+  const asked = dns.asked;
+  clock.advance(REFRESH_MS);
+  clock.advance(TIMEOUT_MS);
+  await settled();
+  clock.advance(REFRESH_MS);
+  clock.advance(REFRESH_MS);
+  assert.equal(dns.asked, asked + 2, 'one question for each family, and no second one beside it');
+  await dns.reply({ resolve4: ['10.0.0.9'] });
+  assert.deepEqual(changes, ['+10.0.0.1:8480'], 'what comes too late does not count');
+  assert.equal(await metric('dns_errors_total'), 3);
+  dns.endsOnCancel = true;
+  clock.advance(REFRESH_MS);
+  await dns.reply({ resolve4: ['10.0.0.2'] });
+  assert.equal(changes.at(-1), '+10.0.0.2:8480 -10.0.0.1:8480');
+});
+
+test('the first look-up does not hold up the start for longer than its time', async () => {
+  const { discovery, clock, dns, list } = discover({ fallback });
+  dns.endsOnCancel = false;
+  const started = discovery.start();
+  clock.advance(TIMEOUT_MS);
+  await started;
+  assert.deepEqual(list(), ['vminsert:8480']);
+});
+
+test('after close there is no timer, no question and no change', async () => {
+  for (const endsOnCancel of [true, false]) {
+    const { begin, clock, dns, discovery, changes } = discover();
+    await begin({ resolve4: ['10.0.0.1'] });
+    clock.advance(REFRESH_MS);
+    dns.endsOnCancel = endsOnCancel;
+    discovery.close();
+    await dns.reply({ resolve4: ['10.0.0.2'] });
+    clock.advance(10 * REFRESH_MS);
+    await settled();
+    assert.deepEqual([clock.timers, dns.open.size, changes.length], [0, 0, 1]);
+  }
+  const { discovery, dns, clock } = discover();
+  dns.endsOnCancel = false;
+  const started = discovery.start();
+  discovery.close();
+  await started;
+  assert.equal(clock.timers, 0);
+});
+
+test('changes add up to the list, and the list is never empty again', async () => {
+  const addresses = fc.oneof(
+    fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']),
+    fc.constantFrom('ENOTFOUND', 'ESERVFAIL'),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(addresses, { maxLength: 15 }),
+      fc.boolean(),
+      async (answers, fallbackOnEmpty) => {
+        const { begin, refresh, changes, list } = discover({ fallback, fallbackOnEmpty });
+        await begin({ resolve4: answers[0] ?? [] });
+        for (const resolve4 of answers.slice(1)) await refresh({ resolve4 });
+        // By definition: the last answer that had something; the fallback before it, or after a later empty one if told to.
+        const lastFound = answers.findLastIndex((answer) => typeof answer !== 'string' && answer.length > 0);
+        const isEmptyLater = answers
+          .slice(lastFound + 1)
+          .some((answer) => answer === 'ENOTFOUND' || answer.length === 0);
+        const expected =
+          lastFound < 0 || (fallbackOnEmpty && isEmptyLater)
+            ? ['vminsert:8480']
+            : (answers[lastFound] as string[]).map((host) => `${host}:8480`).sort();
+        assert.deepEqual(list(), expected);
+        const sum = new Set<string>();
+        for (const change of changes.flatMap((text) => text.split(' '))) {
+          if (change.startsWith('+')) sum.add(change.slice(1));
+          else assert.ok(sum.delete(change.slice(1)));
+        }
+        assert.deepEqual([...sum].sort(), list());
+      },
+    ),
+    { numRuns: 200 },
+  );
+});

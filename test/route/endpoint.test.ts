@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { distinctEndpoints, hostPort, parseService } from '../../src/route/endpoint.ts';
+
+test('a service is a name with a port, or an SRV name', () => {
+  assert.deepEqual(parseService('vminsert-headless.monitoring.svc.cluster.local:8480'), {
+    kind: 'addresses',
+    name: 'vminsert-headless.monitoring.svc.cluster.local',
+    port: 8480,
+  });
+  assert.deepEqual(parseService('_http._tcp.vminsert.example'), {
+    kind: 'srv',
+    name: '_http._tcp.vminsert.example',
+  });
+  const bad = [
+    '',
+    'host',
+    'host:',
+    ':80',
+    'host:0',
+    'host:65536',
+    'http://host:80',
+    '-a:80',
+    'a b:80',
+    'a/b:80',
+  ];
+  for (const text of bad) assert.equal(parseService(text), undefined, text);
+});
+
+test('endpoints are written as in a URL, sorted, and each once', () => {
+  const endpoints = [
+    { host: 'b', port: 1 },
+    { host: 'fd00::1', port: 2 },
+    { host: 'a', port: 1 },
+    { host: 'b', port: 1 },
+  ];
+  assert.deepEqual(distinctEndpoints(endpoints).map(hostPort), ['[fd00::1]:2', 'a:1', 'b:1']);
+});
