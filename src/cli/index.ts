@@ -2,6 +2,7 @@ import { nearestName } from '../util/names.ts';
 import type { Command, CommandContext } from './command.ts';
 import { dlq } from './dlq.ts';
 import { helpText } from './help.ts';
+import { plan } from './plan.ts';
 import { queue } from './queue.ts';
 import { versionText } from './version.ts';
 
@@ -22,7 +23,7 @@ const version: Command = {
 };
 
 /** Every `sluice COMMAND`; a new one is a file and a line here. Without a command the daemon runs. */
-export const commands = { help, version, queue, dlq } satisfies Record<string, Command>;
+export const commands = { help, version, plan, queue, dlq } satisfies Record<string, Command>;
 
 /** The exit code of the command that the arguments name; undefined if they begin with a flag, or there are none. */
 export async function runCommand(
