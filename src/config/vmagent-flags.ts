@@ -52,7 +52,7 @@ const unsupportedBools = words(`
   promscrape.kubernetes.attachNodeMetadataAll promscrape.kubernetes.useHTTP2Client promscrape.noStaleMarkers
   promscrape.streamParse promscrape.suppressDuplicateScrapeTargetErrors promscrape.suppressScrapeErrors
   pushmetrics.disableCompression
-  remoteWrite.mdx.enable remoteWrite.shardByURL
+  remoteWrite.mdx.enable
   remoteWrite.streamAggr.dropInput remoteWrite.streamAggr.enableWindows remoteWrite.streamAggr.ignoreOldSamples
   remoteWrite.streamAggr.keepInput streamAggr.dropInput streamAggr.enableWindows
   streamAggr.ignoreOldSamples streamAggr.keepInput
@@ -83,7 +83,6 @@ const unsupportedValues = words(`
   promscrape.yandexcloudSDCheckInterval
   pushmetrics.extraLabel pushmetrics.header pushmetrics.interval pushmetrics.url
   remoteWrite.inmemoryQueues remoteWrite.obfuscateLabels
-  remoteWrite.shardByURL.ignoreLabels remoteWrite.shardByURL.labels remoteWrite.shardByURLReplicas
   remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval
   remoteWrite.streamAggr.dropInputLabels remoteWrite.streamAggr.ignoreFirstIntervals
   streamAggr.config streamAggr.dedupInterval streamAggr.dropInputLabels streamAggr.ignoreFirstIntervals
