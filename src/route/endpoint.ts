@@ -19,6 +19,13 @@ export function hostPort({ host, port }: Endpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** The URL of an endpoint: everything but host and port as in the template, which is an http(s) URL. */
+export function endpointUrl(template: string, endpoint: Endpoint): string {
+  const url = new URL(template);
+  url.host = hostPort(endpoint);
+  return url.href;
+}
+
 /** `vminsert.monitoring.svc.cluster.local:8480` or `_http._tcp.vminsert.monitoring.svc.cluster.local`. */
 export function parseService(text: string): Service | undefined {
   if (/^_[\w-]+\._[a-z]+\.[\w.-]+$/i.test(text)) return { kind: 'srv', name: text };

@@ -19,6 +19,7 @@ export interface RoutingConfig {
   readonly values: RouteValues;
   readonly destinations: readonly {
     readonly name: string;
+    readonly url: string;
     readonly where: string;
     readonly values: {
       readonly 'remoteWrite.disableOnDiskQueue': boolean;
@@ -133,6 +134,9 @@ function checkDiscovery({ values, destinations }: RoutingConfig, add: Add): void
   if (destinations.length > 1) {
     const message = `it takes the place of the destinations, but there are ${destinations.length}`;
     add(option, message, 'give one -remoteWrite.url, which says all but the host');
+  } else if (destinations.some(({ url }) => !/^https?:\/\//i.test(url) || !URL.canParse(url))) {
+    const hint = 'give an http:// or https:// URL; what is found takes the place of its host';
+    add(option, '-remoteWrite.url has no host that addresses could stand for', hint);
   }
   if (wanted(values) === 'replicate') {
     const hint = 'add -remoteWrite.shardByURL or -remoteWrite.routing=spread';

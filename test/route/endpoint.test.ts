@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { distinctEndpoints, hostPort, parseService } from '../../src/route/endpoint.ts';
+import { distinctEndpoints, endpointUrl, hostPort, parseService } from '../../src/route/endpoint.ts';
 
 test('a service is a name with a port, or an SRV name', () => {
   assert.deepEqual(parseService('vminsert-headless.monitoring.svc.cluster.local:8480'), {
@@ -35,4 +35,17 @@ test('endpoints are written as in a URL, sorted, and each once', () => {
     { host: 'b', port: 1 },
   ];
   assert.deepEqual(distinctEndpoints(endpoints).map(hostPort), ['[fd00::1]:2', 'a:1', 'b:1']);
+});
+
+test('the URL of an endpoint keeps everything but host and port', () => {
+  const template = 'https://user:p%40ss@vminsert:1/insert/0/prometheus/api/v1/write?extra=1';
+  const rest = '/insert/0/prometheus/api/v1/write?extra=1';
+  assert.equal(
+    endpointUrl(template, { host: '10.0.0.1', port: 8480 }),
+    `https://user:p%40ss@10.0.0.1:8480${rest}`,
+  );
+  assert.equal(
+    endpointUrl(template, { host: 'fd00::1', port: 8480 }),
+    `https://user:p%40ss@[fd00::1]:8480${rest}`,
+  );
 });

@@ -121,6 +121,8 @@ test('settings that contradict each other are told, with where they are', async 
     [[service], /every address would get a copy of everything/],
     [['shardByURL', 'shardByURL.mode=vmagent', service], /would move most series/],
   ];
+  const { problems } = await load('url=file:x.jsonl', 'shardByURL', service);
+  assert.match(problems.map(({ message }) => message).join(), /^-remoteWrite\.url has no host/);
   for (const [args, message] of single) {
     const { problems } = await load('url=http://x/', ...args);
     assert.equal(problems.length, 1, JSON.stringify(problems));
