@@ -82,9 +82,7 @@ const unsupportedValues = words(`
   promscrape.seriesLimitPerTarget promscrape.suppressScrapeErrorsDelay promscrape.vultrSDCheckInterval
   promscrape.yandexcloudSDCheckInterval
   pushmetrics.extraLabel pushmetrics.header pushmetrics.interval pushmetrics.url
-  remoteWrite.inmemoryQueues remoteWrite.obfuscateLabels
-  remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval
-  remoteWrite.streamAggr.dropInputLabels remoteWrite.streamAggr.ignoreFirstIntervals
+  remoteWrite.obfuscateLabels remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval remoteWrite.streamAggr.dropInputLabels remoteWrite.streamAggr.ignoreFirstIntervals
   streamAggr.config streamAggr.dedupInterval streamAggr.dropInputLabels streamAggr.ignoreFirstIntervals
   tlsCipherSuites zabbixconnector.addDuplicateTagsSeparator zabbixconnector.addEmptyTagsValue
   zabbixconnector.addGroupsValue zabbixconnector.maxLineLen
