@@ -21,6 +21,7 @@ import { Outlet } from './outlet.ts';
 import type { WhenFull } from './queue/config.ts';
 import { type Fs, nodeFs } from './queue/file/fs.ts';
 import { meteredFs } from './queue/file/metered-fs.ts';
+import { Reserve } from './queue/file/reserve.ts';
 import { registerRelayMetrics } from './relay-metrics.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
 import { AdminServer } from './service/admin-server.ts';
@@ -62,6 +63,7 @@ export class App implements Intake {
   readonly #memory: MemoryLimit;
   readonly #outlets: readonly Outlet[];
   readonly #fs: Fs;
+  readonly #reserve: Reserve;
   readonly #admin: Admin;
   readonly #adminServer: AdminServer;
   readonly #quarantine: Quarantine;
@@ -92,7 +94,12 @@ export class App implements Intake {
     });
     this.#adminServer = new AdminServer(this.#dataDirectory, clock);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
-    this.#fs = meteredFs(nodeFs, metrics, clock);
+    this.#reserve = new Reserve(this.#dataDirectory, {
+      fs: meteredFs(nodeFs, metrics, clock),
+      log,
+      meter: metrics,
+    });
+    this.#fs = this.#reserve.fs;
     this.#outlets = this.#createOutlets();
     this.#shaping = new Shaping(config, { clock, log, env: ports.env, meter: metrics });
     this.#acknowledgement = new Acknowledgement(
@@ -194,6 +201,7 @@ export class App implements Intake {
     this.#share();
     await this.#prepareDataDirectory();
     await this.#adminServer.lock();
+    await this.#reserve.open();
     await this.#takeUpQueues();
     await this.#acknowledgement.open();
     const engine = this.#startEngine();
@@ -228,6 +236,7 @@ export class App implements Intake {
     await this.#http.close();
     await this.#engine?.close();
     const isOut = (this.#engine?.heldBodies ?? 0) === 0;
+    this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
     const safe = await Promise.all(this.#outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
     await this.#quarantine.idle();
@@ -450,6 +459,7 @@ export class App implements Intake {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#outlets) outlet.maintain();
       this.#acknowledgement.release(this.#engine, this.#outlets);
+      void this.#reserve.maintain();
       this.#planAdapt();
     });
   }
