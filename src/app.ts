@@ -1,12 +1,13 @@
 /** The wiring of the main thread: ingest → engine → queues → delivery. */
-import { access, constants, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Acknowledgement, type AcknowledgementConfig } from './acknowledgement.ts';
 import { Admin } from './admin.ts';
 import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
+import { prepareDataDirectory } from './data-directory.ts';
 import { ConnectionStats } from './deliver/connection-stats.ts';
+import { Distribution } from './distribution.ts';
 import { DropExamples } from './drop-examples.ts';
 import type { Dropped, EngineConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
@@ -34,7 +35,7 @@ import { registerProcessMetrics } from './telemetry/process.ts';
 import { watchRuntime } from './telemetry/runtime.ts';
 import { assert } from './util/assert.ts';
 import type { Clock } from './util/clock.ts';
-import { messageOf, SluiceError } from './util/error.ts';
+import { messageOf } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import { type MemoryLimit, memoryLimit } from './util/memory-limit.ts';
 import { RateLimiter } from './util/rate-limit.ts';
@@ -75,6 +76,7 @@ export class App implements Intake {
   #engine: EnginePool | undefined;
   readonly #acknowledgement: Acknowledgement;
   readonly #shaping: Shaping;
+  readonly #distribution: Distribution;
   readonly #rate: RateLimiter | undefined;
   readonly #stopping = new AbortController();
   #reloading: Promise<void> = Promise.resolve();
@@ -101,6 +103,12 @@ export class App implements Intake {
     });
     this.#fs = this.#reserve.fs;
     this.#outlets = this.#createOutlets();
+    this.#distribution = new Distribution(config, this.#outlets, {
+      clock,
+      log,
+      meter: metrics,
+      onPlacement: () => this.#regroup(),
+    });
     this.#shaping = new Shaping(config, { clock, log, env: ports.env, meter: metrics });
     this.#acknowledgement = new Acknowledgement(
       {
@@ -199,7 +207,7 @@ export class App implements Intake {
   async start(): Promise<void> {
     await this.#shaping.load();
     this.#share();
-    await this.#prepareDataDirectory();
+    await prepareDataDirectory(this.#dataDirectory);
     await this.#adminServer.lock();
     await this.#reserve.open();
     await this.#takeUpQueues();
@@ -263,7 +271,10 @@ export class App implements Intake {
   /** Tells destinations what they get of the series. */
   #share(): void {
     for (const [index, outlet] of this.#outlets.entries()) {
-      outlet.setShare({ form: this.#shaping.shape.formOf[index]!, shard: undefined });
+      outlet.setShare({
+        form: this.#shaping.shape.formOf[index]!,
+        shard: this.#distribution.shardOf(index),
+      });
     }
   }
 
@@ -310,20 +321,6 @@ export class App implements Intake {
     }
   }
 
-  async #prepareDataDirectory(): Promise<void> {
-    const directory = this.#dataDirectory;
-    try {
-      await mkdir(directory, { recursive: true });
-      await access(directory, constants.W_OK | constants.X_OK);
-    } catch (cause) {
-      throw new SluiceError(
-        'data_directory',
-        `cannot use the data directory ${path.resolve(directory)}: ${messageOf(cause)}; make it writable or give another one with -remoteWrite.tmpDataPath`,
-        { cause },
-      );
-    }
-  }
-
   // The engine.
 
   #startEngine(): EnginePool {
@@ -350,14 +347,14 @@ export class App implements Intake {
   }
 
   #currentGroups(): Group[] {
-    return groupDestinations(this.#outlets.map((outlet) => outlet.needs));
+    return groupDestinations(this.#distribution.unified(this.#outlets.map((outlet) => outlet.needs)));
   }
 
   #engineConfig(groups: readonly Group[]): EngineConfig {
     const { values } = this.#config;
     return {
       groups: groups.map(({ members: _, ...needs }) => needs),
-      shape: this.#shaping.engineShape,
+      shape: this.#shaping.engineShape(this.#distribution.shards),
       maxRowsPerBlock: values['remoteWrite.maxRowsPerBlock'],
       maxBlockBytes: values['remoteWrite.maxBlockSize'],
       maxMetadataPerBlock: values['remoteWrite.maxMetadataPerBlock'],
@@ -377,9 +374,14 @@ export class App implements Intake {
     for (const known of this.#groups.keys()) if (known < generation) this.#groups.delete(known);
     // While every destination is full, clients are refused, and what was acknowledged before is kept.
     const mayDrop = this.#mayDrop || this.#outlets.some(({ queue }) => !queue.full);
-    for (const member of this.#groups.get(generation)?.[group]?.members ?? []) {
+    const members = this.#groups.get(generation)?.[group]?.members ?? [];
+    const takers = this.#distribution.takers(members);
+    for (const member of members) {
       const outlet = this.#outlets[member]!;
-      outlet.push(block, mayDrop && !outlet.queue.refuses);
+      if (takers.includes(member)) {
+        this.#distribution.placed(member, block.counts);
+        outlet.push(block, mayDrop && !outlet.queue.refuses);
+      } else outlet.drop('other_shard', block.counts);
     }
   }
 
@@ -458,6 +460,7 @@ export class App implements Intake {
   #planAdapt(): void {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#outlets) outlet.maintain();
+      this.#distribution.observe();
       this.#acknowledgement.release(this.#engine, this.#outlets);
       void this.#reserve.maintain();
       this.#planAdapt();

@@ -4,7 +4,9 @@ import { prepareStart } from './cli/start.ts';
 import { versionLabel } from './cli/version.ts';
 import type { Check } from './config/check.ts';
 import { checkDestination, checkUrl } from './deliver/check.ts';
+import { checkDistribution } from './distribution.ts';
 import { schema } from './options.ts';
+import { checkRouting } from './route/routing.ts';
 import { checkShaping } from './shaping.ts';
 import { openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -21,11 +23,16 @@ const checkDestinations: Check<typeof schema.table> = ({ destinations }) =>
   ]);
 
 async function main(): Promise<void> {
-  const start = await prepareStart(process.argv.slice(2), schema, [checkDestinations, checkRules], {
-    env: process.env,
-    stdout: (text) => process.stdout.write(text),
-    stderr: (text) => process.stderr.write(text),
-  });
+  const start = await prepareStart(
+    process.argv.slice(2),
+    schema,
+    [checkDestinations, checkRules, checkRouting, checkDistribution],
+    {
+      env: process.env,
+      stdout: (text) => process.stdout.write(text),
+      stderr: (text) => process.stderr.write(text),
+    },
+  );
   if (start.kind === 'exit') {
     process.exitCode = start.code;
     return;

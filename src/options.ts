@@ -7,6 +7,7 @@ import { encodeOptions } from './encode/options.ts';
 import { ingestOptions } from './ingest/options.ts';
 import { protocols } from './protocol/index.ts';
 import { queueOptions } from './queue/options.ts';
+import { routeOptions } from './route/options.ts';
 import { telemetryOptions } from './telemetry/options.ts';
 import { transformOptions } from './transform/options.ts';
 
@@ -19,6 +20,7 @@ export const schema = collect([
     options,
   })),
   { title: 'Relabeling and limits', options: transformOptions },
+  { title: 'Shards', options: routeOptions },
   { title: 'Blocks', options: encodeOptions },
   { title: 'Queues', options: queueOptions },
   { title: 'HTTP server', options: ingestOptions },

@@ -3,6 +3,7 @@
  * Blocks come in by `push`; what it wants of the engine is `needs`.
  */
 import type { Destination } from './config/config.ts';
+import { Attempts } from './deliver/attempts.ts';
 import type { ConnectionStats } from './deliver/connection-stats.ts';
 import { type DestinationSetup, openTransport, senderConfigOf } from './deliver/open.ts';
 import { type DeliverValues, parallelOf } from './deliver/options.ts';
@@ -58,6 +59,7 @@ export class Outlet {
   readonly queue: DestinationQueue;
   readonly deadLetters: DeadLetters;
   readonly trend = new Trend();
+  readonly attempts: Attempts;
   readonly #settings: OutletSettings;
   readonly #ports: OutletPorts;
   readonly #transport: Transport;
@@ -80,7 +82,8 @@ export class Outlet {
     this.queue = new DestinationQueue(settings.queue, ports);
     this.deadLetters = new DeadLetters(settings.deadLetters, ports);
     const setup: DestinationSetup = { name, url, shownUrl, values };
-    this.#transport = openTransport(setup, ports);
+    this.attempts = new Attempts(ports.clock);
+    this.#transport = this.attempts.watch(openTransport(setup, ports));
     const config = senderConfigOf(setup);
     this.#codec = config.codec;
     this.#policy = new ParallelPolicy(parallelOf(values));
@@ -177,6 +180,13 @@ export class Outlet {
       destination: this.name,
     });
     return { paused };
+  }
+
+  /** How much of its queue's limit is used, 0 to 1; 0 where there is no limit. */
+  get fill(): number {
+    const { onDisk, diskBytesMax, brokenBytesMax } = this.queue.config;
+    const bytesMax = onDisk ? diskBytesMax : brokenBytesMax;
+    return bytesMax === 0 ? 0 : this.queue.pendingBytes / bytesMax;
   }
 
   get isPaused(): boolean {

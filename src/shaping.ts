@@ -183,8 +183,9 @@ export class Shaping {
   }
 
   /** What the engine is told; undefined when series go on as they come. */
-  get engineShape(): ShapeConfig | undefined {
-    return isShaping(this.shape.config) ? this.shape.config : undefined;
+  engineShape(shards: Pick<ShapeConfig, 'placement' | 'available'>): ShapeConfig | undefined {
+    const shape = { ...this.shape.config, ...shards };
+    return isShaping(shape) ? shape : undefined;
   }
 
   /** Throws a SluiceError when the rules cannot be used. */

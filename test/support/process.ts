@@ -58,6 +58,11 @@ export class RunningProgram {
     return Promise.race([this.#exit, timeUp]);
   }
 
+  /** Sends a signal that does not end it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   async kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     this.#child.kill(signal);
     return this.exit();

@@ -23,5 +23,8 @@ test('0 is no limit, a limit may be reached, what goes beyond is named', () => {
 
 test('lengths are bytes, not characters', () => {
   assert.equal(checkLabels(Labels.of([['a', '€€']]), { ...limits, valueBytesMax: 6 }), 'none');
-  assert.equal(checkLabels(Labels.of([['a', '€€']]), { ...limits, valueBytesMax: 5 }), 'too_long_label_value');
+  assert.equal(
+    checkLabels(Labels.of([['a', '€€']]), { ...limits, valueBytesMax: 5 }),
+    'too_long_label_value',
+  );
 });
