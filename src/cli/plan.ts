@@ -15,6 +15,8 @@ import { parseSeriesLine } from './series-line.ts';
 
 const SYNTHETIC_SERIES = 100_000;
 const VIRTUAL_NODES = 150;
+/** The largest number of points that the daemon takes. */
+const NUMBER_MAX = 10_000;
 
 const summary =
   'Show which share of the series moves when shards are added, removed or placed in another way.';
@@ -107,10 +109,10 @@ const listOf = (text: string | undefined): string[] =>
 
 function wholeNumber(flag: string, text: string | undefined, byDefault: number): number {
   if (text === undefined) return byDefault;
-  if (!/^[1-9]\d{0,3}$/.test(text)) {
-    throw new SluiceError('bad_flag', `-${flag}=${text} cannot be used; write a whole number from 1 to 9999`);
-  }
-  return Number(text);
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= NUMBER_MAX) return number;
+  const hint = `write a whole number from 1 to ${NUMBER_MAX}`;
+  throw new SluiceError('bad_flag', `-${flag}=${text} cannot be used; ${hint}`);
 }
 
 function modeOf(flag: string, text: string | undefined, byDefault: PlacementMode): PlacementMode {

@@ -51,6 +51,7 @@ type Kind = 'resolve4' | 'resolve6' | 'resolveSrv';
 /** What one question brought: `failed` says nothing about the endpoints, `found` may be empty. */
 type Answer = { readonly found: readonly Endpoint[] } | { readonly failed: string };
 
+const NO_ANSWER: Answer = { failed: 'no answer in time' };
 /** How often the log says that the list is old. */
 const WARN_EVERY_MS = 60_000;
 /** DNS says by these that there is no such record; everything else says that it does not know. */
@@ -101,30 +102,34 @@ export class Discovery {
     metrics.dnsRefreshes.inc();
     const startedMs = clock.monotonicMs();
     // A resolver that did not end when it was cancelled gets no second question.
-    const answers = this.#isAsking ? undefined : await this.#askInTime();
+    const answers = this.#isAsking ? this.#kinds.map(() => NO_ANSWER) : await this.#askInTime();
     if (this.#isClosed) return;
     metrics.dnsLatencySeconds.observe((clock.monotonicMs() - startedMs) / 1000);
-    this.#take(answers ?? this.#kinds.map(() => ({ failed: 'no answer in time' })));
+    this.#take(answers);
     this.#cancelTimer = clock.after(this.#config.refreshMs, () => void this.#refresh());
   }
 
-  /** One answer for each kind; undefined when they do not come in time. */
-  #askInTime(): Promise<Answer[] | undefined> {
+  /** One answer for each kind; what comes too late counts as none. */
+  #askInTime(): Promise<readonly Answer[]> {
     this.#isAsking = true;
+    const answers = this.#kinds.map((): Answer => NO_ANSWER);
     return new Promise((resolve) => {
-      const end = (answers?: Answer[]) => {
+      const end = () => {
         this.#giveUp = () => {};
         cancelTimeout();
-        resolve(answers);
+        resolve([...answers]);
       };
       this.#giveUp = () => {
         end();
         this.#resolver.cancel();
       };
       const cancelTimeout = this.#ports.clock.after(this.#config.timeoutMs, this.#giveUp);
-      Promise.all(this.#kinds.map((kind) => this.#ask(kind))).then((answers) => {
+      const asked = this.#kinds.map(async (kind, index) => {
+        answers[index] = await this.#ask(kind);
+      });
+      Promise.all(asked).then(() => {
         this.#isAsking = false;
-        end(answers);
+        end();
       });
     });
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { Resolver } from 'node:dns/promises';
+import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { Discovery, type DiscoveryConfig, type EndpointChange } from '../../src/route/discovery.ts';
 import { type Endpoint, hostPort, parseService } from '../../src/route/endpoint.ts';
@@ -8,6 +9,7 @@ import { Metrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { metricSum, parseMetrics } from '../support/metrics.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
+import { ipv4, ipv6, srv, startDnsServer, type Zone } from './dns-server.ts';
 import { FakeDns, settled } from './support-dns.ts';
 
 const REFRESH_MS = 30_000;
@@ -152,6 +154,18 @@ test('a look-up that takes too long ends; the next one waits until it really has
   assert.equal(changes.at(-1), '+10.0.0.2:8480 -10.0.0.1:8480');
 });
 
+test('a server that never says anything about one family does not hide the other one', async () => {
+  const { discovery, clock, dns, list, metric } = discover();
+  const started = discovery.start();
+  for (const question of dns.open) if (question.kind === 'resolve4') question.answer(['10.0.0.1']);
+  await settled();
+  assert.deepEqual(list(), [], 'the other family has its time');
+  clock.advance(TIMEOUT_MS);
+  await started;
+  assert.deepEqual(list(), ['10.0.0.1:8480']);
+  assert.equal(await metric('dns_errors_total'), 1);
+});
+
 test('the first look-up does not hold up the start for longer than its time', async () => {
   const { discovery, clock, dns, list } = discover({ fallback });
   dns.endsOnCancel = false;
@@ -214,4 +228,68 @@ test('changes add up to the list, and the list is never empty again', async () =
     ),
     { numRuns: 200 },
   );
+});
+
+/** What one look-up with Node's own resolver brings. */
+async function lookUp(t: TestContext, zone: Zone, service = 'vminsert.example:8480') {
+  const resolver = new Resolver();
+  resolver.setServers([(await startDnsServer(t, zone)).address]);
+  const clock = new FakeClock();
+  const log = recordingLogger();
+  const discovery = new Discovery(
+    {
+      service: parseService(service)!,
+      refreshMs: REFRESH_MS,
+      timeoutMs: TIMEOUT_MS,
+      fallback: [],
+      fallbackOnEmpty: false,
+    },
+    { clock, log, resolver, metrics: new ShardingMetrics(new Metrics()) },
+    () => {},
+  );
+  return {
+    clock,
+    discovery,
+    async ended(started = discovery.start()) {
+      await started;
+      discovery.close();
+      return {
+        list: discovery.endpoints.map(hostPort),
+        said: log.lines.map(({ message }) => message).join(),
+      };
+    },
+  };
+}
+
+test('a real resolver: addresses of both families, and SRV records', async (t) => {
+  const zone: Zone = {
+    A: [ipv4('10.0.0.2'), ipv4('10.0.0.1')],
+    AAAA: [ipv6('fd00:0:0:0:0:0:0:1')],
+    SRV: [srv(8480, 'b.example'), srv(8481, 'a.example')],
+  };
+  const both = await (await lookUp(t, zone)).ended();
+  assert.deepEqual(both, { list: ['10.0.0.1:8480', '10.0.0.2:8480', '[fd00::1]:8480'], said: '' });
+  const targets = await (await lookUp(t, zone, '_http._tcp.vminsert.example')).ended();
+  assert.deepEqual(targets, { list: ['a.example:8481', 'b.example:8480'], said: '' });
+});
+
+test('a real resolver: a family without records is no failure, and no records at all is told from one', async (t) => {
+  const one = await (await lookUp(t, { A: [ipv4('10.0.0.1')], AAAA: [] })).ended();
+  assert.deepEqual(one, { list: ['10.0.0.1:8480'], said: '' });
+  for (const AAAA of ['nxdomain', []] as const) {
+    const none = await (await lookUp(t, { A: 'nxdomain', AAAA })).ended();
+    assert.deepEqual(none.list, []);
+    assert.match(none.said, /there are no such records/);
+  }
+  const failed = await (await lookUp(t, { A: 'servfail', AAAA: 'servfail' })).ended();
+  assert.match(failed.said, /ESERVFAIL/);
+});
+
+test('a real resolver: silence ends when the time is up', async (t) => {
+  const { clock, discovery, ended } = await lookUp(t, { A: 'silence', AAAA: 'silence' });
+  const started = discovery.start();
+  clock.advance(TIMEOUT_MS);
+  const { list, said } = await ended(started);
+  assert.deepEqual(list, []);
+  assert.match(said, /no answer in time/);
 });
