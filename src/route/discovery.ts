@@ -155,32 +155,34 @@ export class Discovery {
       'found' in answer ? answer.found : (this.#found.get(this.#kinds[index]!) ?? []),
     );
     const isEmpty = found.length === 0;
-    if (failures.length > 0 || isEmpty) this.#complain(failures);
-    if (!isEmpty) {
+    const { fallback, fallbackOnEmpty } = this.#config;
+    const mayFallBack = this.#found.size === 0 || (fallbackOnEmpty && failures.length === 0);
+    const fallsBack = isEmpty && fallback.length > 0 && mayFallBack;
+    if (failures.length > 0 || isEmpty) this.#complain(failures, fallsBack);
+    if (fallsBack) {
+      this.#found.clear();
+      this.#replace(fallback);
+    } else if (!isEmpty) {
       for (const [index, answer] of answers.entries()) {
         if ('found' in answer) this.#found.set(this.#kinds[index]!, answer.found);
       }
       this.#replace(found);
-    } else if (this.#found.size === 0 || (this.#config.fallbackOnEmpty && failures.length === 0)) {
-      this.#found.clear();
-      this.#replace(this.#config.fallback);
     }
   }
 
-  #complain(failures: readonly string[]): void {
+  #complain(failures: readonly string[], fallsBack: boolean): void {
     const { log, metrics } = this.#ports;
     metrics.dnsErrors.inc();
     const cause = failures.length > 0 ? failures.join('; ') : 'there are no such records';
+    const state = fallsBack ? 'the fallback stands in' : 'the destinations stay as they are';
     log
       .limited('discovery', WARN_EVERY_MS)
       .warn(
-        `cannot look up ${this.#config.service.name}: ${cause}; the destinations stay as they are, check the name and the DNS server`,
+        `cannot look up ${this.#config.service.name}: ${cause}, ${state}; check the name and the DNS server`,
       );
   }
 
-  /** An empty list changes nothing: it is the fallback that nobody gave. */
   #replace(next: readonly Endpoint[]): void {
-    if (next.length === 0) return;
     const endpoints = distinctEndpoints(next);
     const before = new Set(this.#endpoints.map(hostPort));
     const after = new Set(endpoints.map(hostPort));
