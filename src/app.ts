@@ -12,6 +12,8 @@ import { DropExamples } from './drop-examples.ts';
 import type { Dropped, EngineConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
 import { Quarantine } from './engine/quarantine.ts';
+import { explainerSource, explainText } from './explainer.ts';
+import { IngestionRate } from './ingest/ingestion-rate.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
 import { compileKernel } from './kernel/kernel.ts';
@@ -29,6 +31,7 @@ import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
 import { Shaping } from './shaping.ts';
+import { TopTalkers } from './talkers.ts';
 import { flagValues, registerAppMetrics } from './telemetry/app.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { registerProcessMetrics } from './telemetry/process.ts';
@@ -38,7 +41,6 @@ import type { Clock } from './util/clock.ts';
 import { messageOf } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import { type MemoryLimit, memoryLimit } from './util/memory-limit.ts';
-import { RateLimiter } from './util/rate-limit.ts';
 
 export type AppConfig = Config<typeof schema.table>;
 
@@ -77,8 +79,8 @@ export class App implements Intake {
   readonly #acknowledgement: Acknowledgement;
   readonly #shaping: Shaping;
   readonly #distribution: Distribution;
-  readonly #rate: RateLimiter | undefined;
-  readonly #stopping = new AbortController();
+  readonly #rate: IngestionRate;
+  readonly #talkers: TopTalkers;
   #reloading: Promise<void> = Promise.resolve();
   readonly #examples = new DropExamples();
   #cancelAdapt = () => {};
@@ -133,8 +135,10 @@ export class App implements Intake {
         version,
         metricsText,
         setOptions: () => [...config.set].map(([name, value]) => ({ name, value })),
-        status: { status: () => this.#status() },
+        status: { status: () => this.#status(), top: () => this.#talkers.shown() },
         reload: () => void this.reload('/-/reload'),
+        explain: (text) =>
+          explainText(text, explainerSource(this.#shaping, this.#distribution, this.#outlets)),
         clock,
         meter: metrics,
       }),
@@ -151,7 +155,8 @@ export class App implements Intake {
       },
       { metricsText, intake: this, clock, log },
     );
-    this.#rate = this.#createRateLimit();
+    this.#talkers = new TopTalkers(clock, async () => this.#engine?.report());
+    this.#rate = new IngestionRate(values.maxIngestionRate, { clock, meter: metrics });
     this.#registerMetrics();
     this.#stopWatching = watchRuntime(metrics, clock);
   }
@@ -239,7 +244,7 @@ export class App implements Intake {
   async stop(): Promise<boolean> {
     const { log } = this.#ports;
     this.#cancelAdapt();
-    this.#stopping.abort();
+    this.#rate.stop();
     await this.#selfScrape.stop();
     await this.#http.close();
     await this.#engine?.close();
@@ -438,23 +443,9 @@ export class App implements Intake {
         retryAfterS: OVERLOAD_RETRY_AFTER_S,
       });
     }
-    const verdict = this.#engine.submit(body);
-    return this.#rate === undefined ? verdict : this.#paced(verdict, this.#rate);
-  }
-
-  #createRateLimit(): RateLimiter | undefined {
-    const perS = this.#config.values.maxIngestionRate;
-    if (perS === 0) return undefined;
-    const { clock, metrics } = this.#ports;
-    const name = 'vmagent_max_ingestion_rate_limit_reached_total';
-    return new RateLimiter(perS, clock, metrics.counter(name, 'Waits for -maxIngestionRate.'));
-  }
-
-  /** Who sends faster than allowed waits for the answer, so that the next request comes later. */
-  async #paced(judged: Promise<Verdict>, rate: RateLimiter): Promise<Verdict> {
-    const verdict = await judged;
-    if (verdict.ok) await rate.take(verdict.counts.samples, this.#stopping.signal);
-    return verdict;
+    const judged = this.#engine.submit(body);
+    this.#talkers.note(body.client, judged);
+    return this.#rate.pace(judged);
   }
 
   #planAdapt(): void {

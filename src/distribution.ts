@@ -98,6 +98,10 @@ export class Distribution {
     });
   }
 
+  get kind(): Routing['kind'] {
+    return this.#routing.kind;
+  }
+
   /** For the engine; `available` is absent while all are. */
   get shards(): Shards {
     if (this.#routing.kind !== 'shard') return {};

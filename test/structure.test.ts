@@ -136,6 +136,7 @@ const untested = new Map<string, string>([
   ['src/app.ts', 'test/e2e/daemon.test.ts'],
   ['src/options.ts', 'test/e2e/daemon.test.ts'],
   ['src/engine/worker.ts', 'test/engine/pool.test.ts'],
+  ['src/engine/outbox.ts', 'test/engine/pool.test.ts'],
   ['src/encode/group.ts', 'test/engine/pipeline.test.ts'],
   ['src/encode/parcel.ts', 'test/engine/pipeline.test.ts'],
   ['src/queue/file/format.ts', 'test/queue/file/log.test.ts'],

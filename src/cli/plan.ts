@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { NAME, NAME_RULE, nameFromUrl } from '../config/identity.ts';
 import { Labels } from '../model/labels.ts';
+import { parseSeriesLine } from '../model/series-line.ts';
 import { type Movement, MovementCount } from '../route/movement.ts';
 import { type PlacementMode, type PlacementSpec, placementModes } from '../route/placement.ts';
 import { splitCommaList } from '../util/comma-list.ts';
@@ -11,7 +12,6 @@ import { loadHash64 } from '../util/hash64.ts';
 import { nearestName } from '../util/names.ts';
 import type { Command } from './command.ts';
 import { table } from './data-directory.ts';
-import { parseSeriesLine } from './series-line.ts';
 
 const SYNTHETIC_SERIES = 100_000;
 const VIRTUAL_NODES = 150;

@@ -9,6 +9,7 @@ import type { LaneProgress } from '../encode/group.ts';
 import type { Codec } from '../model/block.ts';
 import type { BodyEncoding, Counts, Label } from '../model/body.ts';
 import type { DropReason } from '../model/drops.ts';
+import type { TalkersReport } from '../series/talkers.ts';
 import type { ShapeConfig } from './shape.ts';
 import type { DropExample } from './shaper.ts';
 
@@ -74,7 +75,9 @@ export type ToEngine =
       readonly fields: readonly number[];
       readonly formats: readonly BodyFormat[];
     }
-  | { readonly kind: 'flush'; readonly ticket: number };
+  | { readonly kind: 'flush'; readonly ticket: number }
+  /** Asks for an `EngineReport`. */
+  | { readonly kind: 'report' };
 
 export interface BlockMessage {
   readonly group: number;
@@ -159,6 +162,14 @@ export interface EngineStats {
 export interface EngineStart {
   readonly module: WebAssembly.Module;
   readonly current: SharedArrayBuffer;
+}
+
+/** What people ask the engine now and then. */
+export interface EngineReport {
+  readonly kind: 'report';
+  readonly talkers: TalkersReport;
+  /** Series that came lately, as people write them: a sample. */
+  readonly lately: readonly string[];
 }
 
 export const ACCEPTED_FIELDS = 6;

@@ -11,6 +11,7 @@ import type { Columns, Kernel } from '../kernel/kernel.ts';
 import { addCounts, type BodyEncoding, type Counts, type Label, noCounts } from '../model/body.ts';
 import { type DropReason, dropReasonOf, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
+import { Talkers } from '../series/talkers.ts';
 import { messageOf } from '../util/error.ts';
 import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
@@ -19,6 +20,7 @@ import type {
   BodyRef,
   Dropped,
   EngineConfig,
+  EngineReport,
   EngineStats,
   Judged,
   Progress,
@@ -72,6 +74,7 @@ export class Pipeline {
   #input = { ptr: 0, capacity: 0 };
   #scratch = { ptr: 0, capacity: 0 };
   #suffix = { ptr: 0, capacity: 0 };
+  readonly #talkers: Talkers;
   #nextBody = 1;
   /** Undefined when series go on as they come. */
   #shaper: Shaper | undefined;
@@ -84,6 +87,7 @@ export class Pipeline {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
     this.#table = new SeriesTable(kernel);
+    this.#talkers = new Talkers(kernel);
     this.#config = config;
     if (config.shape !== undefined) this.#shaper = new Shaper(kernel, config.shape);
     this.#build(progress);
@@ -175,7 +179,17 @@ export class Pipeline {
       this.#shaper.shape(columns(), body.extraLabels, body.id, nowMs);
       if (!body.isJudged) this.#countDrops(this.#columns, this.#shaper);
     }
+    const isLookedAt = this.#talkers.note(parcel.counts.samples, nowMs);
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
+    if (scanned) this.#talkers.noteNew(this.#columns.addedCount);
+    // What is forwarded as it came leaves no trace in the series table.
+    else if (isLookedAt) this.#columns.scan(parcel.rawPtr, parcel.rawLength);
+    if (isLookedAt) this.#talkers.observe(this.#columns, nowMs);
+  }
+
+  /** For people who ask; `nowMs` is monotonic. */
+  report(nowMs: number): EngineReport {
+    return { kind: 'report', talkers: this.#talkers.report(nowMs), lately: this.#talkers.lately };
   }
 
   #countDrops(columns: Columns, shaper: Shaper): void {

@@ -11,13 +11,14 @@ import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
-import { Arena, type Slice } from './arena.ts';
+import { Arena } from './arena.ts';
 import {
   ACCEPTED_FIELDS,
   type BlockMessage,
   type BodyFormat,
   type Dropped,
   type EngineConfig,
+  type EngineReport,
   type EngineStart,
   type EngineStats,
   type FromEngine,
@@ -25,16 +26,9 @@ import {
   type Refusal,
   type ToEngine,
 } from './messages.ts';
+import { type Held, Outbox } from './outbox.ts';
 import type { DropExample } from './shaper.ts';
 
-/** A second `bodies` message lies ready while the engine works on the first, so that it never waits for the main thread. */
-const BATCHES_IN_FLIGHT_MAX = 2;
-/**
- * Waking the engine costs more than the work on a small body (25 µs against 2), so small bodies that come in quick
- * succession wait for others: until there are this many bytes, or this long since the last message.
- */
-const GATHER_BYTES = 32 * 1024;
-const GATHER_MS = 1;
 /** Compressed bytes that may wait for the engine, some 50 ms of its work, before the limiter counts them. */
 const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 /** A body that was in work at this many deaths of the engine is refused. */
@@ -44,21 +38,6 @@ const RESTART_DELAY_MS = 50;
 const RESTART_DELAY_MS_MAX = 5_000;
 /** More deaths in a row than one bad body can cause. */
 const RESTARTS_AT_CLOSE_MAX = 4;
-
-/** Lives until the body's block is full, so it is kept small: thousands of them are alive under many small requests. */
-interface Held extends Slice {
-  readonly id: number;
-  readonly format: BodyFormat;
-  readonly client: string;
-  readonly receivedMs: number;
-  deaths: number;
-  /** Absent once the verdict was given. */
-  settle: ((verdict: Verdict) => void) | undefined;
-  /** From the journal of an earlier run: it is there already. */
-  readonly isReplay: boolean;
-  /** The journal is taking it: it was accepted, and its verdict follows. */
-  isCommitting: boolean;
-}
 
 /** What the journal keeps of an accepted body; `bytes` stay until the promise is settled. */
 export interface Accepted {
@@ -96,6 +75,7 @@ export class EnginePool implements Intake {
   readonly #ports: PoolPorts;
   readonly #arena: Arena;
   readonly #held = new Map<number, Held>();
+  readonly #outbox: Outbox;
   readonly #current = new SharedArrayBuffer(8);
   #worker: Worker | undefined;
   /** Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. */
@@ -103,19 +83,14 @@ export class EnginePool implements Intake {
   #generation = 1;
   #activeGeneration = 1;
   #progress: Progress[][] = [];
-  #outbox: Held[] = [];
   #lastFormat: BodyFormat | undefined;
-  #batchesInFlight = 0;
-  #outboxBytes = 0;
   /** Bytes of the bodies that are not judged yet. */
   #backlogBytes = 0;
-  #sentMs = 0;
-  #sendPlanned = false;
-  #cancelGather: (() => void) | undefined;
   #nextId = 1;
   #nextSeq = 1;
   #nextTicket = 1;
   readonly #tickets = new Map<number, () => void>();
+  readonly #reports: ((report: EngineReport | undefined) => void)[] = [];
   #restartsInRow = 0;
   #restarts = 0;
   #closed = false;
@@ -134,6 +109,7 @@ export class EnginePool implements Intake {
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
       removed: (index) => this.#post({ kind: 'forget-slab', index }),
     });
+    this.#outbox = new Outbox(ports.clock, (message) => this.#post(message));
     this.#resetProgress();
     this.#startWorker();
   }
@@ -201,10 +177,8 @@ export class EnginePool implements Intake {
         isCommitting: false,
       };
       this.#held.set(held.id, held);
-      this.#outbox.push(held);
       this.#backlogBytes += length;
-      this.#outboxBytes += length;
-      this.#schedule();
+      this.#outbox.add(held);
     });
     return { id, verdict };
   }
@@ -224,14 +198,27 @@ export class EnginePool implements Intake {
   /** Blocks that are begun are finished under the old configuration first. Returns the new generation. */
   configure(config: EngineConfig): number {
     this.#configs.set(++this.#generation, config);
-    this.#send();
+    this.#outbox.send();
     this.#post({ kind: 'configure', generation: this.#generation, config });
     return this.#generation;
   }
 
+  /** Undefined when the engine does not get to answer. */
+  report(): Promise<EngineReport | undefined> {
+    return new Promise((resolve) => {
+      if (this.#worker === undefined) return resolve(undefined);
+      this.#reports.push(resolve);
+      this.#post({ kind: 'report' });
+    });
+  }
+
+  #onReport(report: EngineReport | undefined): void {
+    for (const resolve of this.#reports.splice(0)) resolve(report);
+  }
+
   /** Resolves when everything submitted so far is out in blocks. */
   flush(): Promise<void> {
-    this.#send();
+    this.#outbox.send();
     const ticket = this.#nextTicket++;
     return new Promise((resolve) => {
       this.#tickets.set(ticket, resolve);
@@ -255,35 +242,8 @@ export class EnginePool implements Intake {
     await flushed;
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#onReport(undefined);
     await worker?.terminate();
-  }
-
-  /** Bodies that arrive in one turn of the event loop go over in one message. */
-  #schedule(): void {
-    if (this.#sendPlanned || this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
-    if (this.#outboxBytes >= GATHER_BYTES || this.#ports.clock.monotonicMs() - this.#sentMs >= GATHER_MS) {
-      this.#sendPlanned = true;
-      setImmediate(() => {
-        this.#sendPlanned = false;
-        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.#send();
-      });
-    } else {
-      this.#cancelGather ??= this.#ports.clock.after(GATHER_MS, () => {
-        this.#cancelGather = undefined;
-        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.#send();
-      });
-    }
-  }
-
-  #send(): void {
-    if (this.#outbox.length === 0 || this.#worker === undefined) return;
-    this.#cancelGather?.();
-    this.#cancelGather = undefined;
-    this.#post(bodiesMessage(this.#outbox));
-    this.#outbox = [];
-    this.#outboxBytes = 0;
-    this.#sentMs = this.#ports.clock.monotonicMs();
-    this.#batchesInFlight++;
   }
 
   #post(message: ToEngine): void {
@@ -299,7 +259,10 @@ export class EnginePool implements Intake {
     });
     this.#worker = worker;
     let failure: unknown;
-    worker.on('message', (message: FromEngine) => this.#onMessage(message));
+    worker.on('message', (message: FromEngine | EngineReport) => {
+      if (message.kind === 'report') this.#onReport(message);
+      else this.#onMessage(message);
+    });
     worker.on('error', (error) => {
       failure = error;
     });
@@ -311,10 +274,8 @@ export class EnginePool implements Intake {
     assert(active !== undefined, 'there is always a configuration in force');
     this.#post({ kind: 'configure', generation: active[0], config: active[1], progress: this.#progress });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
-    this.#outbox = [...this.#held.values()];
-    this.#isCatchingUp = this.#outbox.length > 0;
-    this.#batchesInFlight = 0;
-    this.#send();
+    this.#isCatchingUp = this.#held.size > 0;
+    this.#outbox.restart([...this.#held.values()]);
     for (const [generation, config] of newer) this.#post({ kind: 'configure', generation, config });
     for (const ticket of this.#tickets.keys()) this.#post({ kind: 'flush', ticket });
   }
@@ -346,12 +307,11 @@ export class EnginePool implements Intake {
     if (message.batches > 0) this.#isCatchingUp = false;
     this.#outFrom = message.heldFrom;
     this.#releaseBefore(this.#firstNeeded());
-    this.#batchesInFlight -= message.batches;
     for (const ticket of message.tickets) {
       this.#tickets.get(ticket)?.();
       this.#tickets.delete(ticket);
     }
-    if (this.#outbox.length > 0) this.#schedule();
+    this.#outbox.done(message.batches);
   }
 
   #onBlock(message: BlockMessage): void {
@@ -430,6 +390,8 @@ export class EnginePool implements Intake {
 
   #onDeath(failure: unknown): void {
     this.#worker = undefined;
+    this.#outbox.hold();
+    this.#onReport(undefined);
     if (this.#closed && this.#held.size === 0) {
       this.#settleTickets();
       return;
@@ -498,16 +460,4 @@ export class EnginePool implements Intake {
 function refuse(why: string): Verdict {
   const error = `cannot take the request: ${why}`;
   return { ok: false, status: 503, reason: 'overloaded', error, retryAfterS: 5 };
-}
-
-function bodiesMessage(bodies: readonly Held[]): ToEngine {
-  const fields: number[] = [];
-  const formats: BodyFormat[] = [];
-  for (const { id, slab, offset, length, format, settle, isCommitting } of bodies) {
-    // The last one is nearly always it.
-    let index = formats.lastIndexOf(format);
-    if (index < 0) index = formats.push(format) - 1;
-    fields.push(id, slab, offset, length, index, settle === undefined || isCommitting ? 1 : 0);
-  }
-  return { kind: 'bodies', fields, formats };
 }

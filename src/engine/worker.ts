@@ -48,6 +48,9 @@ class EngineThread {
         this.#flush(Number.POSITIVE_INFINITY);
         this.#answer({ tickets: [message.ticket] });
         break;
+      case 'report':
+        this.#port.postMessage(this.#running.report(systemClock.monotonicMs()));
+        break;
     }
   }
 

@@ -1,60 +1,14 @@
 /** The status page: links, the live ledger, and how every destination is doing. No script; it refreshes itself. */
-import { hash } from 'node:crypto';
 import type { Endpoint } from '../ingest/endpoint.ts';
 import { type Kind, kinds, type LedgerColumn } from '../ledger/ledger.ts';
-import { Html, html } from './html.ts';
+import { type Html, html } from './html.ts';
+import { page } from './page.ts';
 import type { ServicePorts } from './ports.ts';
-import type { DestinationStatus, Status } from './status.ts';
+import type { DestinationStatus, Status, TopShown } from './status.ts';
+import { covered, tables } from './top.ts';
 
 const REFRESH_S = 5;
-
-const STYLE = `
-:root { color-scheme: light dark; --ink: light-dark(#1c2733, #dbe4ea); --soft: light-dark(#5b6b7a, #93a4b1);
-  --page: light-dark(#f6f8f9, #12181d); --card: light-dark(#fff, #1a2229); --line: light-dark(#dfe6ea, #2b363f);
-  --accent: light-dark(#0b7285, #66d9e8); --good: light-dark(#2b8a3e, #69db7c); --bad: light-dark(#c92a2a, #ff8787); }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.25rem; color: var(--ink); background: var(--page);
-  font: 15px/1.5 system-ui, sans-serif; }
-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1rem; }
-h1 { margin: 0; font-size: 1.6rem; letter-spacing: -.01em; }
-h2 { margin: 2rem 0 .6rem; font-size: 1rem; }
-.soft { color: var(--soft); }
-nav { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: 1rem; }
-nav a { padding: .25rem .75rem; border: 1px solid var(--line); border-radius: 999px; background: var(--card);
-  color: var(--accent); text-decoration: none; }
-nav a:hover, nav a:focus-visible { border-color: var(--accent); }
-.card { overflow-x: auto; border: 1px solid var(--line); border-radius: .6rem; background: var(--card); }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .45rem .9rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); }
-thead th { border-top: 0; color: var(--soft); font-weight: 500; }
-th:first-child, td:first-child { text-align: left; }
-tbody th { font-weight: 500; }
-.zero { color: var(--soft); opacity: .6; }
-.good::before, .bad::before { content: "●"; margin-right: .4em; }
-.good::before { color: var(--good); }
-.bad::before, .bad { color: var(--bad); }
-.destination { display: flex; flex-wrap: wrap; gap: .2rem 1rem; align-items: baseline; padding: .7rem .9rem; }
-.destination + table { border-top: 1px solid var(--line); }
-.card + .card { margin-top: .8rem; }
-footer { margin-top: 2rem; font-size: .85rem; }
-`;
-
-/** Nothing may run or load but this style and the icon, whatever a name or an error text holds. */
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${hash('sha256', STYLE, 'base64')}'`,
-  "img-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const links: readonly (readonly [string, string])[] = [
-  ['metrics', 'Metrics'],
-  ['flags', 'Options in use'],
-  ['health', 'Health'],
-  ['-/ready', 'Readiness'],
-];
+const TALKERS_SHOWN = 3;
 
 export function home(ports: Pick<ServicePorts, 'version' | 'status' | 'clock'>): Endpoint {
   const startMs = ports.clock.monotonicMs();
@@ -62,47 +16,26 @@ export function home(ports: Pick<ServicePorts, 'version' | 'status' | 'clock'>):
     paths: ['/'],
     access: 'basic',
     methods: ['GET', 'HEAD'],
-    handle: () => ({
-      status: 200,
-      body: page(ports.version, ports.clock.monotonicMs() - startMs, ports.status.status()).text,
-      contentType: 'text/html; charset=utf-8',
-      headers: {
-        'Content-Security-Policy': POLICY,
-        'X-Content-Type-Options': 'nosniff',
-        'Referrer-Policy': 'no-referrer',
-        'Cache-Control': 'no-store',
-      },
-    }),
+    handle: async () => {
+      const talkers = await ports.status.top();
+      const uptime = duration(ports.clock.monotonicMs() - startMs);
+      return page(
+        { title: 'Sluice', subtitle: `${ports.version}, up for ${uptime}`, refreshS: REFRESH_S },
+        content(ports.status.status(), talkers),
+        html`Every sample that was accepted is in exactly one column. Refreshes every ${REFRESH_S} s.`,
+      );
+    },
   };
 }
 
-function page(version: string, uptimeMs: number, status: Status): Html {
-  const navigation = links.map(([path, title]) => html`<a href="${path}">${title}</a>`);
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="${REFRESH_S}">
-<title>Sluice</title>
-<link rel="icon" href="favicon.ico">
-<style>${new Html(STYLE)}</style>
-</head>
-<body>
-<header><h1>Sluice</h1><span class="soft">${version}, up for ${duration(uptimeMs)}</span></header>
-<nav>${navigation}</nav>
-<main>
-<h2>Ledger</h2>
+function content(status: Status, talkers: TopShown | undefined): Html {
+  return html`<h2>Ledger</h2>
 <div class="card">${ledgerTable(status.ledger)}</div>
 <h2>Destinations</h2>
 ${status.destinations.map(destinationCard)}
 ${status.orphans.length === 0 ? '' : orphansCard(status)}
 ${status.drops.length === 0 ? '' : dropsCard(status)}
-</main>
-<footer class="soft">Every sample that was accepted is in exactly one column. Refreshes every ${REFRESH_S} s.</footer>
-</body>
-</html>
-`;
+${talkers === undefined || talkers.samples === 0 ? '' : html`<h2>Top talkers</h2><p class="soft">${covered(talkers)}; <a href="top">more</a></p>${tables(talkers, TALKERS_SHOWN)}`}`;
 }
 
 /** One row a column of the ledger (what was dropped only where it was), one column a kind: reads well on narrow screens. */

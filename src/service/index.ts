@@ -1,5 +1,6 @@
 /** The registry of service endpoints: one line each. */
 import type { Endpoint } from '../ingest/endpoint.ts';
+import { explain } from './explain.ts';
 import { favicon } from './favicon.ts';
 import { flags } from './flags.ts';
 import { health } from './health.ts';
@@ -11,6 +12,7 @@ import type { ServicePorts } from './ports.ts';
 import { alwaysReady, ready } from './ready.ts';
 import { reload } from './reload.ts';
 import { robots } from './robots.ts';
+import { top, topApi } from './top.ts';
 
 export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
   return [
@@ -25,5 +27,8 @@ export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
     metrics(ports),
     flags(ports),
     reload(ports),
+    explain(ports),
+    top(ports),
+    topApi(ports),
   ];
 }

@@ -1,4 +1,5 @@
 /** What the endpoints need of the rest of the daemon. */
+import type { ExplainedSeries } from '../explainer.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Meter } from '../util/meter.ts';
 import type { StatusSource } from './status.ts';
@@ -15,6 +16,8 @@ export interface ServicePorts {
   readonly metricsText: () => Promise<string>;
   readonly setOptions: () => readonly SetOption[];
   readonly status: StatusSource;
+  /** What happens to a series as people write it; undefined when the text is none. */
+  readonly explain: (text: string) => ExplainedSeries | undefined;
   /** Begins to read the files of rules again; what comes of it is told by log and metrics. */
   readonly reload: () => void;
   readonly clock: Clock;

@@ -35,6 +35,28 @@ export interface Status {
   readonly orphans: readonly { readonly name: string; readonly bytes: number }[];
 }
 
+export interface TopLine {
+  readonly key: string;
+  /** Samples, or new series. */
+  readonly count: number;
+  /** Of all of them, 0 to 1. */
+  readonly share: number;
+}
+
+/** Who sends the most, the heaviest first. */
+export interface TopShown {
+  readonly coveredS: number;
+  readonly samples: number;
+  readonly newSeries: number;
+  readonly metrics: readonly TopLine[];
+  readonly labelValues: readonly TopLine[];
+  readonly clients: readonly TopLine[];
+  readonly newByMetric: readonly TopLine[];
+  readonly newByLabelValue: readonly TopLine[];
+}
+
 export interface StatusSource {
   status(): Status;
+  /** Undefined when the engine is too busy. */
+  top(): Promise<TopShown | undefined>;
 }

@@ -1,8 +1,10 @@
 /** Every service endpoint over HTTP: its status, its body, and who may see it. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { ExplainedSeries } from '../../src/explainer.ts';
 import type { IngestValues } from '../../src/ingest/options.ts';
 import { noCounts } from '../../src/model/body.ts';
+import { Labels } from '../../src/model/labels.ts';
 import { createEndpoints } from '../../src/service/index.ts';
 import type { ServicePorts } from '../../src/service/ports.ts';
 import { Secret } from '../../src/util/secret.ts';
@@ -14,8 +16,12 @@ function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
     version: 'sluice-1.2.3',
     metricsText: () => Promise.resolve('up 1\n'),
     setOptions: () => [],
-    status: { status: () => ({ ledger: [], destinations: [], orphans: [], drops: [] }) },
+    status: {
+      status: () => ({ ledger: [], destinations: [], orphans: [], drops: [] }),
+      top: () => Promise.resolve(undefined),
+    },
     reload: () => {},
+    explain: () => undefined,
     clock: new FakeClock(),
     meter: new RecordingMeter(),
     ...overrides,
@@ -176,7 +182,13 @@ test('the status page shows the ledger and the destinations, and escapes what ot
     orphans: [{ name: evil, bytes: 2_048 }],
     drops: [{ reason: evil, series: evil, client: evil }],
   });
-  const { url } = await start(t, { status: { status }, version: evil });
+  const lines = [{ key: evil, count: 3, share: 0.5 }];
+  const top = () =>
+    Promise.resolve({
+      ...{ coveredS: 60, samples: 6, newSeries: 0 },
+      ...{ metrics: lines, labelValues: [], clients: lines, newByMetric: [], newByLabelValue: [] },
+    });
+  const { url } = await start(t, { status: { status, top }, version: evil });
   const { status: code, body, headers } = await fetchText(`${url}/`);
   assert.equal(code, 200);
   assert.equal(headers.get('content-type'), 'text/html; charset=utf-8');
@@ -189,7 +201,7 @@ test('the status page shows the ledger and the destinations, and escapes what ot
   );
   assert.match(body, /: 2\.0 KiB\. Send it with/);
   assert.ok(!body.includes('<script'));
-  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 11);
+  assert.equal(body.split('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;').length - 1, 13);
 });
 
 test('the policy allows exactly the style that the page has', async (t) => {
@@ -220,4 +232,84 @@ test('below a path prefix the links of the page still work', async (t) => {
     const { status } = await fetchText(new URL(link, `${url}/`).href);
     assert.equal(status, 200, link);
   }
+});
+
+test('/explain shows the way of a series, and escapes what was typed', async (t) => {
+  const series = Labels.of([
+    ['__name__', 'up'],
+    ['job', '<script>'],
+  ]);
+  const steps = [
+    { rule: 'action: labeldrop', inLabels: series.pairs(), outLabels: [['__name__', 'up']], dropped: false },
+  ] as const;
+  const labels = Labels.of([['__name__', 'up']]);
+  const explained: ExplainedSeries = {
+    series,
+    explanation: { steps, verdict: 'none', labels, owners: [0], forms: [{ steps: [], labels }] },
+    destinations: [
+      { name: 'a', why: 'the owner', form: { steps: [], labels } },
+      { name: 'b', why: 'other shards own it', form: undefined },
+    ],
+  };
+  const { url } = await start(t, { explain: (text) => (text === 'bad' ? undefined : explained) });
+  const page = await fetchText(`${url}/explain?series=${encodeURIComponent('up{job="<script>"}')}`);
+  assert.equal(page.status, 200);
+  assert.ok(!page.body.includes('<script>'));
+  assert.match(page.body, /<del>job=&quot;&lt;script&gt;&quot;<\/del>/);
+  assert.match(page.body, /other shards own it/);
+  const json = await fetchText(`${url}/explain?format=json&series=up`);
+  assert.deepEqual(JSON.parse(json.body), {
+    status: 'success',
+    series: 'up{job="<script>"}',
+    verdict: 'none',
+    steps: [
+      {
+        rule: 'action: labeldrop',
+        inLabels: { __name__: 'up', job: '<script>' },
+        outLabels: { __name__: 'up' },
+        dropped: false,
+      },
+    ],
+    labels: 'up',
+    destinations: [
+      { name: 'a', why: 'the owner', steps: [], series: 'up' },
+      { name: 'b', why: 'other shards own it', steps: [], series: null },
+    ],
+  });
+  assert.match((await fetchText(`${url}/explain`)).body, /<textarea/);
+  assert.match((await fetchText(`${url}/explain?series=bad`)).body, /this is no series; write it like/);
+  for (const query of ['', '&series=bad']) {
+    assert.equal((await fetchText(`${url}/explain?format=json${query}`)).status, 400);
+  }
+});
+
+test('/top and /api/v1/top show the same; a busy engine is told', async (t) => {
+  const shown = {
+    ...{ coveredS: 90, samples: 1_000, newSeries: 10 },
+    metrics: [{ key: 'up', count: 900, share: 0.9 }],
+    labelValues: [{ key: 'job="a"', count: 500, share: 0.5 }],
+    ...{ clients: [], newByMetric: [], newByLabelValue: [] },
+  };
+  let current: typeof shown | undefined = shown;
+  const status = { status: portsWith().status.status, top: () => Promise.resolve(current) };
+  const { url } = await start(t, { status });
+  const api = await fetchText(`${url}/api/v1/top`);
+  assert.deepEqual(JSON.parse(api.body), { status: 'success', data: shown });
+  const page = await fetchText(`${url}/top`);
+  assert.match(page.body, /1,000 samples of the last 2 min/);
+  assert.match(page.body, /<code>up<\/code><\/td><td>900<\/td><td>90\.0 %/);
+  current = undefined;
+  assert.equal((await fetchText(`${url}/api/v1/top`)).status, 503);
+  assert.match((await fetchText(`${url}/top`)).body, /too busy/);
+});
+
+test('/-/reload begins a reload, with its own key', async (t) => {
+  let reloads = 0;
+  const reload = () => {
+    reloads++;
+  };
+  const { url } = await start(t, { reload }, { reloadAuthKey: new Secret('rkey') });
+  assert.equal((await fetchText(`${url}/-/reload`)).status, 401);
+  assert.equal((await fetchText(`${url}/-/reload?authKey=rkey`)).status, 200);
+  assert.equal(reloads, 1);
 });

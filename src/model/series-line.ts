@@ -3,7 +3,7 @@
  * object of JSON: `{"metric":{"__name__":"m","a":"b"},…}` as /api/v1/export writes it, or the labels alone as
  * /api/v1/series lists them. Labels keep their order, with the name of the metric first where it stands first.
  */
-import { Labels } from '../model/labels.ts';
+import { Labels } from './labels.ts';
 
 const QUOTED = '"(?:[^"\\\\]|\\\\.)*"';
 const METRIC = /([a-zA-Z_:][\w:.]*)(?:\s+(?=\{))?/y;

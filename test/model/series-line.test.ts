@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseSeriesLine } from '../../src/cli/series-line.ts';
+import { parseSeriesLine } from '../../src/model/series-line.ts';
 
 const pairsOf = (line: string) => parseSeriesLine(line)?.pairs();
 

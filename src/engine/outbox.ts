@@ -1,0 +1,114 @@
+/**
+ * What goes to the engine: bodies wait here until there is a message's worth of them. Main thread only.
+ */
+import type { Verdict } from '../model/body.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Slice } from './arena.ts';
+import type { BodyFormat, ToEngine } from './messages.ts';
+
+/** A second `bodies` message lies ready while the engine works on the first, so that it never waits for the main thread. */
+const BATCHES_IN_FLIGHT_MAX = 2;
+/**
+ * Waking the engine costs more than the work on a small body (25 µs against 2), so small bodies that come in quick
+ * succession wait for others: until there are this many bytes, or this long since the last message.
+ */
+const GATHER_BYTES = 32 * 1024;
+const GATHER_MS = 1;
+
+/** Lives until the body's block is full, so it is kept small: thousands of them are alive under many small requests. */
+export interface Held extends Slice {
+  readonly id: number;
+  readonly format: BodyFormat;
+  readonly client: string;
+  readonly receivedMs: number;
+  deaths: number;
+  /** Absent once the verdict was given. */
+  settle: ((verdict: Verdict) => void) | undefined;
+  /** From the journal of an earlier run: it is there already. */
+  readonly isReplay: boolean;
+  /** The journal is taking it: it was accepted, and its verdict follows. */
+  isCommitting: boolean;
+}
+
+export class Outbox {
+  readonly #clock: Clock;
+  readonly #post: (message: ToEngine) => void;
+  #waiting: Held[] = [];
+  #waitingBytes = 0;
+  #batchesInFlight = 0;
+  #sentMs = 0;
+  #isPlanned = false;
+  /** There is an engine to post to. */
+  #isOpen = false;
+  #cancelGather: (() => void) | undefined;
+
+  constructor(clock: Clock, post: (message: ToEngine) => void) {
+    this.#clock = clock;
+    this.#post = post;
+  }
+
+  add(held: Held): void {
+    this.#waiting.push(held);
+    this.#waitingBytes += held.length;
+    this.#schedule();
+  }
+
+  /** The engine is through with so many messages. */
+  done(batches: number): void {
+    this.#batchesInFlight -= batches;
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+
+  /** A new engine gets all of these, and nothing of what was on the way to the old one. */
+  restart(held: Held[]): void {
+    this.#waiting = held;
+    this.#batchesInFlight = 0;
+    this.#isOpen = true;
+    this.send();
+  }
+
+  /** Nothing is sent until `restart`. */
+  hold(): void {
+    this.#isOpen = false;
+  }
+
+  send(): void {
+    if (this.#waiting.length === 0 || !this.#isOpen) return;
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
+    this.#post(bodiesMessage(this.#waiting));
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#sentMs = this.#clock.monotonicMs();
+    this.#batchesInFlight++;
+  }
+
+  /** Bodies that arrive in one turn of the event loop go over in one message. */
+  #schedule(): void {
+    if (this.#isPlanned || this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
+    if (this.#waitingBytes >= GATHER_BYTES || this.#clock.monotonicMs() - this.#sentMs >= GATHER_MS) {
+      this.#isPlanned = true;
+      setImmediate(() => {
+        this.#isPlanned = false;
+        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.send();
+      });
+    } else {
+      this.#cancelGather ??= this.#clock.after(GATHER_MS, () => {
+        this.#cancelGather = undefined;
+        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.send();
+      });
+    }
+  }
+}
+
+function bodiesMessage(bodies: readonly Held[]): ToEngine {
+  const fields: number[] = [];
+  const formats: BodyFormat[] = [];
+  for (const { id, slab, offset, length, format, settle, isCommitting } of bodies) {
+    // The last one is nearly always it.
+    let index = formats.lastIndexOf(format);
+    if (index < 0) index = formats.push(format) - 1;
+    fields.push(id, slab, offset, length, index, settle === undefined || isCommitting ? 1 : 0);
+  }
+  return { kind: 'bodies', fields, formats };
+}
