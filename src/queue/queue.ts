@@ -17,14 +17,14 @@ import { type Counts, subtractCounts } from '../model/body.ts';
 import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
-import { Backlog } from './backlog.ts';
 import { nextBatch } from './batch.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
 import { Drops } from './drops.ts';
 import type { RecordHeader } from './file/format.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
-import { type Entry, MemoryQueue, newEntry } from './memory.ts';
+import { type Entry, newEntry } from './memory.ts';
+import { Parts } from './parts.ts';
 import { blockOf, recordOf, WallTime } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
@@ -41,12 +41,13 @@ export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
   readonly config: QueueConfig;
   readonly #ports: QueuePorts;
-  readonly #window = new MemoryQueue();
+  readonly #parts = new Parts();
+  readonly #window = this.#parts.window;
+  readonly #unloaded = this.#parts.unloaded;
+  readonly #tail = this.#parts.tail;
+  readonly #fresh = this.#parts.fresh;
   readonly #leases: Leases;
   #opened: SegmentLog | undefined;
-  readonly #unloaded = new Backlog();
-  readonly #tail = new MemoryQueue();
-  readonly #fresh = new MemoryQueue();
   /** Records of fresh blocks that are under way: they come by when the file is read, and are passed over. */
   readonly #apart = new Set<number>();
   /** Of blocks that wait and are in memory only. */
@@ -118,7 +119,7 @@ export class DestinationQueue implements BlockSource {
   }
 
   get pendingBytes(): number {
-    return this.#window.bytes + this.#unloaded.bytes + this.#tail.bytes + this.#fresh.bytes;
+    return this.#parts.bytes;
   }
 
   get unloadedBytes(): number {
@@ -126,17 +127,15 @@ export class DestinationQueue implements BlockSource {
   }
 
   get pendingBlocks(): number {
-    return this.memoryBlocks + this.#unloaded.blocks;
+    return this.#parts.blocks;
   }
 
   get memoryBlocks(): number {
-    return this.#window.length + this.#tail.length + this.#fresh.length;
+    return this.#parts.memoryBlocks;
   }
 
   get pendingCounts(): Counts {
-    const sum = { ...this.#unloaded.counts };
-    for (const part of [this.#window, this.#tail, this.#fresh]) part.addCountsTo(sum);
-    return sum;
+    return this.#parts.counts;
   }
 
   /** How many bytes more may wait, by the limit and by the disk; undefined while that is not known. */
@@ -158,15 +157,12 @@ export class DestinationQueue implements BlockSource {
 
   /** Age in milliseconds of the oldest block that is not finished; 0 when there is none. */
   get oldestAgeMs(): number {
-    const bornMs = [this.#window, this.#fresh].map(({ entries }) => entries[0]?.block.bornMs ?? Infinity);
-    return Math.max(0, this.#ports.clock.monotonicMs() - Math.min(...bornMs));
+    return Math.max(0, this.#ports.clock.monotonicMs() - this.#parts.oldestBornMs);
   }
 
   /** The first request of which something waits here in memory only: a crash would lose it. */
   get firstUnsafeBody(): number | undefined {
-    const inMemory = [this.#window, this.#tail, this.#fresh].flatMap(({ entries }) => entries);
-    const unsafe = inMemory.filter(({ seq }) => seq === undefined);
-    return unsafe.length === 0 ? undefined : Math.min(...unsafe.map(({ block }) => block.firstBody));
+    return this.#parts.firstUnsafeBody;
   }
 
   // In.
@@ -212,7 +208,7 @@ export class DestinationQueue implements BlockSource {
   async purge(): Promise<{ samples: number; blocks: number }> {
     const [samples, blocks] = [this.ledger.ended.purged.samples, this.pendingBlocks];
     for (;;) {
-      const waiting = [...this.#window.unleased, ...this.#fresh.unleased];
+      const waiting = this.#parts.unleased;
       for (const entry of waiting) {
         this.#leave(entry);
         this.ledger.end('purged', entry.block.counts);
@@ -302,7 +298,7 @@ export class DestinationQueue implements BlockSource {
   }
 
   #dropOld(bornBeforeMs: number): void {
-    const waiting = [...this.#window.unleased, ...this.#fresh.unleased];
+    const waiting = this.#parts.unleased;
     for (const entry of waiting.filter(({ block }) => block.bornMs < bornBeforeMs)) {
       this.#leave(entry);
       this.ledger.end('too_old', entry.block.counts);
