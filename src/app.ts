@@ -21,6 +21,7 @@ import type { Block } from './model/block.ts';
 import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import { Outlet } from './outlet.ts';
+import { protocolOptions } from './protocol/index.ts';
 import type { WhenFull } from './queue/config.ts';
 import { type Fs, nodeFs } from './queue/file/fs.ts';
 import { meteredFs } from './queue/file/metered-fs.ts';
@@ -130,6 +131,7 @@ export class App implements Intake {
     const metricsText = () => metrics.text();
     this.#http = new HttpServer({
       values,
+      protocolOptions: protocolOptions(values),
       intake: this,
       endpoints: createEndpoints({
         version,
@@ -365,6 +367,7 @@ export class App implements Intake {
       maxMetadataPerBlock: values['remoteWrite.maxMetadataPerBlock'],
       flushIntervalMs: values['remoteWrite.flushInterval'],
       bodyBytesMax: values.maxInsertRequestSize,
+      protocolOptions: protocolOptions(values),
     };
   }
 

@@ -7,7 +7,7 @@
  */
 import type { LaneProgress } from '../encode/group.ts';
 import type { Codec } from '../model/block.ts';
-import type { BodyEncoding, Counts, Label } from '../model/body.ts';
+import type { Arrival, BodyEncoding, Counts, Label, ParseNotes } from '../model/body.ts';
 import type { DropReason } from '../model/drops.ts';
 import type { TalkersReport } from '../series/talkers.ts';
 import type { ShapeConfig } from './shape.ts';
@@ -37,13 +37,20 @@ export interface EngineConfig {
   readonly maxMetadataPerBlock: number;
   readonly flushIntervalMs: number;
   readonly bodyBytesMax: number;
+  /** Absent: only remote write comes in. */
+  readonly protocolOptions?: ProtocolOptions;
 }
+
+/** The values of all protocols' options, by flag. */
+export type ProtocolOptions = Readonly<Record<string, unknown>>;
 
 /** What bodies have in common; nearly always one a message. */
 export interface BodyFormat {
   readonly encoding: BodyEncoding;
   readonly protocol: string;
   readonly extraLabels: readonly Label[];
+  /** For the parser of the protocol. */
+  readonly arrival?: Arrival | undefined;
 }
 
 /** A body in the shared slabs. Ids rise by one in the order of admission. */
@@ -106,7 +113,9 @@ export interface Refusal {
 }
 
 /** What became of a body. */
-export type Judged = { readonly id: number; readonly counts: Counts } | Refusal;
+export type Judged =
+  | { readonly id: number; readonly counts: Counts; readonly notes?: ParseNotes | undefined }
+  | Refusal;
 
 /** What was dropped of the bodies of a message. */
 export interface Dropped {
@@ -120,6 +129,8 @@ export interface FromEngine {
   readonly kind: 'done';
   /** id, series, samples, histograms, exemplars and metadata of accepted bodies, one after another. */
   readonly accepted: readonly number[];
+  /** What parsers have to say of some of them. */
+  readonly noted: readonly { readonly id: number; readonly notes: ParseNotes }[];
   readonly refused: readonly Refusal[];
   readonly dropped: readonly Dropped[];
   readonly examples: readonly DropExample[];

@@ -1,5 +1,6 @@
 /**
- * The way of a body through the engine, on one screen: decode → validate → (series → shape) → blocks of every group.
+ * The way of a body through the engine, on one screen: decode or parse → validate → (series → shape) → blocks of every
+ * group.
  * Engine thread only; no sockets, no files.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -15,6 +16,8 @@ import { Talkers } from '../series/talkers.ts';
 import { messageOf } from '../util/error.ts';
 import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
+import { BodyParser } from './body-parser.ts';
+import { ZSTD_WINDOW_LOG_MAX } from './content.ts';
 import type {
   BlockMessage,
   BodyRef,
@@ -28,8 +31,6 @@ import type {
 import type { ShapeConfig } from './shape.ts';
 import { type DropExample, Shaper } from './shaper.ts';
 
-/** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
-const ZSTD_WINDOW_LOG_MAX = 25;
 /** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
 const ZSTD_RATIO_COMMON = 32;
 
@@ -69,6 +70,7 @@ export class Pipeline {
   readonly #lanes: Record<Lane, number> = { verbatim: 0, join: 0, column: 0 };
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
+  #parser!: BodyParser;
   #sweptMs: number | undefined;
   #blocks: BlockMessage[] = [];
   #input = { ptr: 0, capacity: 0 };
@@ -99,6 +101,7 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
+    this.#parser = new BodyParser({ protocolOptions: {}, ...this.#config });
     this.#groups = this.#config.groups.map((config, group) => {
       const options = { ...config, ...this.#shaper?.encodingOf(config) };
       return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
@@ -127,7 +130,9 @@ export class Pipeline {
   accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
     this.#nextBody = body.id + 1;
     this.#forgetIdle(nowMs);
-    const decoded = this.#decode(wire, body.encoding);
+    const parsed = this.#parser.parse(body, wire);
+    if (parsed !== undefined && 'error' in parsed) return { id: body.id, ...parsed };
+    const decoded = parsed === undefined ? this.#decode(wire, body.encoding) : this.#place(parsed.message);
     if ('error' in decoded) return { id: body.id, ...decoded };
     const found = this.#kernel.validateWriteRequest(decoded.rawPtr, decoded.rawLength);
     if ('error' in found) {
@@ -152,7 +157,7 @@ export class Pipeline {
       suffixLabels: body.extraLabels.length,
     };
     this.#route(this.#settled(parcel), body, nowMs);
-    return { id: body.id, counts: found.counts };
+    return { id: body.id, counts: found.counts, notes: parsed?.notes };
   }
 
   /** The parcel at a place where nothing is written while the groups look at it. */
@@ -278,11 +283,16 @@ export class Pipeline {
       }
       return malformed(`cannot decode zstd body: ${messageOf(error)}`);
     }
-    const target = this.#target(message.byteLength);
-    this.#kernel.memory.bytes().set(message, target);
-    const rawLength = message.byteLength;
+    const decoded = this.#place(message);
     freeOwned(message, chunkSize);
-    return { rawPtr: target, rawLength, elementsPtr: 0, elementsLength: 0 };
+    return decoded;
+  }
+
+  /** Puts a message into linear memory. */
+  #place(message: Uint8Array): Decoded {
+    const rawPtr = this.#target(message.byteLength);
+    this.#kernel.memory.bytes().set(message, rawPtr);
+    return { rawPtr, rawLength: message.byteLength, elementsPtr: 0, elementsLength: 0 };
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */

@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type Block, BlockMemory } from '../model/block.ts';
-import type { Body, Counts, Intake, Verdict } from '../model/body.ts';
+import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -184,14 +184,15 @@ export class EnginePool implements Intake {
   }
 
   /** The format of the last body when this one has the same, so that a message holds each once. */
-  #formatOf({ encoding, protocol, extraLabels }: Body): BodyFormat {
+  #formatOf({ encoding, protocol, extraLabels, arrival }: Body): BodyFormat {
     const last = this.#lastFormat;
     const isSame =
       last?.encoding === encoding &&
       last.protocol === protocol &&
       last.extraLabels.length === 0 &&
-      extraLabels.length === 0;
-    if (!isSame) this.#lastFormat = { encoding, protocol, extraLabels };
+      extraLabels.length === 0 &&
+      last.arrival === arrival;
+    if (!isSame) this.#lastFormat = { encoding, protocol, extraLabels, arrival };
     return this.#lastFormat!;
   }
 
@@ -294,14 +295,19 @@ export class EnginePool implements Intake {
     }
     for (const block of message.blocks) this.#onBlock(block);
     const { accepted } = message;
+    const notes = new Map(message.noted.map((note) => [note.id, note.notes]));
     for (let at = 0; at < accepted.length; at += ACCEPTED_FIELDS) {
-      this.#onAccepted(accepted[at]!, {
-        series: accepted[at + 1]!,
-        samples: accepted[at + 2]!,
-        histograms: accepted[at + 3]!,
-        exemplars: accepted[at + 4]!,
-        metadata: accepted[at + 5]!,
-      });
+      this.#onAccepted(
+        accepted[at]!,
+        {
+          series: accepted[at + 1]!,
+          samples: accepted[at + 2]!,
+          histograms: accepted[at + 3]!,
+          exemplars: accepted[at + 4]!,
+          metadata: accepted[at + 5]!,
+        },
+        notes.get(accepted[at]!),
+      );
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
@@ -330,20 +336,21 @@ export class EnginePool implements Intake {
     });
   }
 
-  #onAccepted(id: number, counts: Counts): void {
+  #onAccepted(id: number, counts: Counts, notes: ParseNotes | undefined): void {
     const held = this.#held.get(id);
     // Accepted before the engine was started again.
     if (held?.settle === undefined || held.isCommitting) return;
     this.#ports.onAccepted(counts, held.isReplay);
     const { commit } = this.#ports;
+    const verdict: Verdict = { ok: true, counts, notes };
     if (commit === undefined || held.isReplay) {
-      this.#takeSettle(held)({ ok: true, counts });
+      this.#takeSettle(held)(verdict);
       return;
     }
     held.isCommitting = true;
     const accepted = { id, format: held.format, bytes: this.#arena.bytesOf(held), counts };
     commit(accepted).then(
-      () => this.#committed(held, { ok: true, counts }),
+      () => this.#committed(held, verdict),
       () => this.#committed(held, refuse('it could not be written to the journal; send it again')),
     );
   }

@@ -94,6 +94,7 @@ class EngineThread {
 
   #accept({ fields, formats }: Extract<ToEngine, { kind: 'bodies' }>): void {
     const accepted: number[] = [];
+    const noted: FromEngine['noted'][number][] = [];
     const refused: Refusal[] = [];
     for (let at = 0; at < fields.length; at += BODY_FIELDS) {
       const body: BodyRef = {
@@ -114,16 +115,18 @@ class EngineThread {
       else {
         const { series, samples, histograms, exemplars, metadata } = judged.counts;
         accepted.push(body.id, series, samples, histograms, exemplars, metadata);
+        if (judged.notes !== undefined) noted.push({ id: body.id, notes: judged.notes });
       }
     }
-    this.#answer({ accepted, refused, batches: 1 });
+    this.#answer({ accepted, noted, refused, batches: 1 });
   }
 
-  #answer(news: Partial<Pick<FromEngine, 'accepted' | 'refused' | 'batches' | 'tickets'>>): void {
+  #answer(news: Partial<Pick<FromEngine, 'accepted' | 'noted' | 'refused' | 'batches' | 'tickets'>>): void {
     const blocks = this.#running.takeBlocks();
     const message: FromEngine = {
       kind: 'done',
       accepted: [],
+      noted: [],
       refused: [],
       batches: 0,
       tickets: [],

@@ -17,6 +17,7 @@ const SKIPPED_FRAMES_MAX = 16;
  */
 export function declaredSize(bytes: Uint8Array, encoding: BodyEncoding): number | undefined {
   if (encoding === 'plain') return bytes.byteLength;
+  if (encoding === 'gzip' || encoding === 'deflate') return undefined;
   // Whatever the header said: bytes with zstd's magic are never valid snappy (they would begin with a copy of
   // something before the start), and the engine tries both.
   return looksLikeZstd(bytes) ? zstdContentSize(bytes) : snappyLength(bytes);

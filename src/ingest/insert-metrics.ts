@@ -1,5 +1,5 @@
 /** The counters of write requests, under vmagent's names. Updated once a request. */
-import type { Counts } from '../model/body.ts';
+import type { Counts, ParseNotes } from '../model/body.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import type { Counter, Histogram, Meter } from '../util/meter.ts';
 
@@ -17,6 +17,7 @@ export class InsertMetrics {
   readonly readErrors: Counter;
   readonly unmarshalErrors: Counter;
   readonly #rowsRead: Counter;
+  readonly #rowsInvalid: Counter | undefined;
   readonly #metadataRead: Counter;
   readonly #rowsInserted: Counter;
   readonly #metadataInserted: Counter;
@@ -33,6 +34,8 @@ export class InsertMetrics {
       'vm_protoparser_unmarshal_errors_total',
       'Bodies that could not be parsed.',
     );
+    this.#rowsInvalid =
+      protocol.parse && counter('vm_rows_invalid_total', 'Rows that make no sense, left out.');
     this.#rowsRead = counter('vm_protoparser_rows_read_total', 'Samples and histograms parsed.');
     this.#metadataRead = counter('vm_protoparser_metadata_read_total', 'Metadata entries parsed.');
     this.#rowsInserted = counter('vmagent_rows_inserted_total', 'Samples and histograms accepted.');
@@ -61,9 +64,10 @@ export class InsertMetrics {
     return metrics;
   }
 
-  accepted(counts: Readonly<Counts>): void {
+  accepted(counts: Readonly<Counts>, notes?: ParseNotes): void {
     const rows = counts.samples + counts.histograms;
-    this.#rowsRead.inc(rows);
+    this.#rowsRead.inc(notes?.rowsRead ?? rows);
+    if (notes !== undefined) this.#rowsInvalid?.inc(notes.rowsInvalid);
     this.#rowsInserted.inc(rows);
     this.#rowsPerInsert.observe(rows);
     if (counts.metadata === 0) return;

@@ -7,9 +7,11 @@
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BodyEncoding, Intake, Label, Verdict } from '../model/body.ts';
-import type { Protocol } from '../protocol/protocol.ts';
+import type { OptionTable, Values } from '../config/option.ts';
+import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
+import type { Answer, Protocol, Reception, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
+import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Gate } from './access.ts';
@@ -28,8 +30,12 @@ const LOG_EVERY_MS = 5_000;
 
 /** What all write paths share. */
 export interface InsertPorts {
+  /** For protocols without a limit of their own. */
   readonly bytesMax: number;
   readonly maxQueueMs: number;
+  readonly protocolOptions: Readonly<Record<string, unknown>>;
+  readonly pathPrefix: string;
+  readonly clock: Clock;
   readonly intake: Intake;
   readonly admission: Admission;
   readonly gate: Gate;
@@ -42,55 +48,91 @@ export interface InsertPorts {
 interface Plan {
   readonly encoding: BodyEncoding;
   readonly extraLabels: readonly Label[];
+  readonly arrival: Arrival | undefined;
+  readonly accepted: Answer;
 }
 
 /** One path of a protocol. */
 export class InsertRoute {
   readonly protocol: Protocol;
+  readonly route: Route;
   readonly metrics: InsertMetrics;
   readonly path: PathMetrics;
   readonly ports: InsertPorts;
+  readonly bytesMax: number;
+  readonly sizeOption: string;
 
-  constructor(protocol: Protocol, counterPath: string, metrics: InsertMetrics, ports: InsertPorts) {
+  constructor(protocol: Protocol, route: Route, metrics: InsertMetrics, ports: InsertPorts) {
     this.protocol = protocol;
+    this.route = route;
     this.metrics = metrics;
-    this.path = metrics.path(counterPath);
+    this.path = metrics.path(route.counterPath);
     this.ports = ports;
+    const { sizeOption } = protocol;
+    this.bytesMax = sizeOption === undefined ? ports.bytesMax : (ports.protocolOptions[sizeOption] as number);
+    this.sizeOption = sizeOption ?? 'maxInsertRequestSize';
   }
 
   /** Answers the request sooner or later, whatever happens. */
   handle(request: IncomingMessage, response: ServerResponse): void {
-    const { gate, replies, bytesMax } = this.ports;
+    const { gate, replies } = this.ports;
+    const { bytesMax } = this;
     const denial = gate.check('basic', request);
     if (denial !== undefined) {
       replies.refuse(request, response, denial.status, denial.error, denial.headers);
       return;
     }
     const query = queryOf(request.url ?? '');
-    const reception = this.protocol.receive({
-      query: query.parameters,
-      header: (name) => String(request.headers[name] ?? ''),
-    });
+    const reception = this.#receive(request, query.parameters);
     if (reception.kind === 'answer') {
+      if (reception.isCounted) this.path.requests.inc();
       replies.send(request, response, reception.answer);
       return;
     }
     this.path.requests.inc();
     if (reception.kind === 'refusal') this.refuse(request, response, reception.status, reception.error);
     else if (query.error !== undefined) this.refuse(request, response, 400, query.error);
-    else if (!hasBody(request)) replies.send(request, response, this.protocol.accepted);
+    else if (!hasBody(request)) replies.send(request, response, reception.accepted ?? this.protocol.accepted);
     else {
       const expected = contentLength(request);
       if (expected !== undefined && expected > bytesMax) {
         this.metrics.readCalls.inc();
         this.metrics.readErrors.inc();
-        this.refuse(request, response, 413, tooLarge('its Content-Length is', expected, bytesMax));
+        this.refuse(request, response, 413, this.tooLarge('its Content-Length is', expected));
         return;
       }
       if (request.headers.expect !== undefined) response.writeContinue();
-      const plan = { encoding: reception.encoding, extraLabels: query.extraLabels };
-      new Insert(this, request, response, plan).start(expected);
+      new Insert(this, request, response, this.#planOf(reception, query.extraLabels)).start(expected);
     }
+  }
+
+  #receive(request: IncomingMessage, query: URLSearchParams): Reception {
+    const { protocolOptions, pathPrefix } = this.ports;
+    const head = {
+      route: this.route,
+      path: (request.url ?? '')
+        .split('?', 1)[0]!
+        .replace(/\/{2,}/g, '/')
+        .slice(pathPrefix.length),
+      query,
+      header: (name: string) => String(request.headers[name] ?? ''),
+    };
+    // The table of the protocol is part of the schema that the values were read by.
+    return this.protocol.receive(head, protocolOptions as Values<OptionTable>);
+  }
+
+  #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {
+    const { encoding, parameters, labels = [], accepted = this.protocol.accepted } = reception;
+    return {
+      encoding,
+      extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
+      arrival: parameters && { parameters, receivedMs: this.ports.clock.nowMs() },
+      accepted,
+    };
+  }
+
+  tooLarge(what: string, bytes: number): string {
+    return `cannot take the body: ${what} ${bytes} bytes, and the limit is ${this.bytesMax}; send smaller requests or raise -${this.sizeOption}`;
   }
 
   refuse(
@@ -132,7 +174,8 @@ class Insert implements BodySink {
   start(expected: number | undefined): void {
     const { ports, metrics } = this.#route;
     metrics.readCalls.inc();
-    this.#reader = new BodyReader(this.#request, { bytesMax: ports.bytesMax, expected }, ports, this);
+    const { bytesMax } = this.#route;
+    this.#reader = new BodyReader(this.#request, { bytesMax, expected }, ports, this);
     this.#reader.start();
   }
 
@@ -146,7 +189,7 @@ class Insert implements BodySink {
     if (bytes.byteLength === 0) {
       this.#reader.release();
       this.#giveToken();
-      this.#route.ports.replies.send(this.#request, this.#response, this.#route.protocol.accepted);
+      this.#route.ports.replies.send(this.#request, this.#response, this.#plan.accepted);
     } else if (this.#takeToken()) {
       this.#submit(bytes);
     } else {
@@ -156,7 +199,7 @@ class Insert implements BodySink {
   }
 
   failed(failure: BodyFailure): void {
-    const { metrics, ports } = this.#route;
+    const { metrics, bytesMax } = this.#route;
     this.#waiter?.leave();
     this.#waiter = undefined;
     this.#giveToken();
@@ -164,7 +207,7 @@ class Insert implements BodySink {
     if (failure === 'gone') {
       this.#route.path.errors.inc();
     } else if (failure === 'too_large') {
-      this.#refuse(413, tooLarge('it has more than', ports.bytesMax, ports.bytesMax));
+      this.#refuse(413, this.#route.tooLarge('it has more than', bytesMax));
     } else {
       connectionOf(this.#request)?.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
@@ -175,19 +218,20 @@ class Insert implements BodySink {
 
   #submit(bytes: Uint8Array): void {
     const { ports, metrics, protocol } = this.#route;
-    const { encoding, extraLabels } = this.#plan;
+    const { encoding, extraLabels, arrival } = this.#plan;
     const declared = declaredSize(bytes, encoding);
-    if (declared !== undefined && declared > ports.bytesMax) {
+    if (declared !== undefined && declared > this.#route.bytesMax) {
       this.#reader.release();
       this.#giveToken();
       metrics.readErrors.inc();
-      this.#refuse(413, tooLarge('it declares, decompressed,', declared, ports.bytesMax));
+      this.#refuse(413, this.#route.tooLarge('it declares, decompressed,', declared));
       return;
     }
     const client = connectionOf(this.#request)?.client ?? 'unknown';
+    const body: Body = { bytes, encoding, protocol: protocol.name, extraLabels, arrival, client };
     let verdict: Promise<Verdict>;
     try {
-      verdict = ports.intake.submit({ bytes, encoding, protocol: protocol.name, extraLabels, client });
+      verdict = ports.intake.submit(body);
     } catch (error) {
       verdict = Promise.reject(error);
     }
@@ -202,10 +246,11 @@ class Insert implements BodySink {
 
   #answer(verdict: Verdict): void {
     this.#giveToken();
-    const { metrics, ports, protocol } = this.#route;
+    const { metrics, ports } = this.#route;
     if (verdict.ok) {
-      metrics.accepted(verdict.counts);
-      ports.replies.send(this.#request, this.#response, protocol.accepted);
+      metrics.accepted(verdict.counts, verdict.notes);
+      if (verdict.notes !== undefined) this.#tell(verdict.notes);
+      ports.replies.send(this.#request, this.#response, this.#plan.accepted);
       return;
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
@@ -215,6 +260,17 @@ class Insert implements BodySink {
       verdict.error,
       verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined),
     );
+  }
+
+  #tell({ rowsInvalid, examples }: ParseNotes): void {
+    if (rowsInvalid === 0) return;
+    const { ports, protocol } = this.#route;
+    ports.log.limited(`invalid ${protocol.name}`, LOG_EVERY_MS).warn('left out rows that make no sense', {
+      protocol: protocol.name,
+      rows: rowsInvalid,
+      examples,
+      client: connectionOf(this.#request)?.client,
+    });
   }
 
   /** The engine never rejects; if it does, the client may send again. */
@@ -272,8 +328,4 @@ class Insert implements BodySink {
 function contentLength(request: IncomingMessage): number | undefined {
   const text = request.headers['content-length'];
   return text === undefined ? undefined : Number(text);
-}
-
-function tooLarge(what: string, bytes: number, bytesMax: number): string {
-  return `cannot take the body: ${what} ${bytes} bytes, and the limit is ${bytesMax}; send smaller requests or raise -maxInsertRequestSize`;
 }

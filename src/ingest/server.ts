@@ -30,6 +30,8 @@ const SHOWN_PATH_LENGTH_MAX = 200;
 
 export interface HttpServerPorts {
   readonly values: IngestValues;
+  /** The values of all protocols' options, by flag. */
+  readonly protocolOptions: Readonly<Record<string, unknown>>;
   readonly intake: Intake;
   readonly endpoints: readonly Endpoint[];
   readonly clock: Clock;
@@ -138,7 +140,7 @@ export class HttpServer {
     app.setNotFoundHandler((request, reply) => this.#notFound(request, reply));
     app.setErrorHandler((error, request, reply) => this.#failed(error, request, reply));
     const ports = this.#insertPorts();
-    for (const protocol of Object.values(protocols)) this.#addProtocol(app, protocol, ports);
+    for (const protocol of Object.values<Protocol>(protocols)) this.#addProtocol(app, protocol, ports);
     for (const endpoint of this.#ports.endpoints) this.#addEndpoint(app, endpoint);
     if (this.#prefix !== '') {
       app.get(this.#prefix, (_request, reply) => reply.redirect(`${this.#prefix}/`, 302));
@@ -147,11 +149,14 @@ export class HttpServer {
   }
 
   #insertPorts(): InsertPorts {
-    const { values, intake, clock, log } = this.#ports;
+    const { values, protocolOptions, intake, clock, log } = this.#ports;
     const maxQueueMs = values['insert.maxQueueDuration'];
     return {
       bytesMax: values.maxInsertRequestSize,
       maxQueueMs,
+      protocolOptions,
+      pathPrefix: this.#prefix,
+      clock,
       intake,
       admission: new Admission({ capacity: values.maxConcurrentInserts, maxQueueMs }, this.#ports),
       gate: this.#gate,
@@ -165,7 +170,7 @@ export class HttpServer {
   #addProtocol(app: FastifyInstance, protocol: Protocol, ports: InsertPorts): void {
     const metrics = new InsertMetrics(this.#ports.meter, protocol);
     for (const route of protocol.routes) {
-      const insert = new InsertRoute(protocol, route.counterPath, metrics, ports);
+      const insert = new InsertRoute(protocol, route, metrics, ports);
       app.all(
         `${this.#prefix}${patternOf(route)}`,
         {

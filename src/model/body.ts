@@ -8,7 +8,24 @@ export interface Label {
 }
 
 /** How the bytes are encoded, in the engine's words. `snappy-or-zstd` tries the first and falls back to the other. */
-export type BodyEncoding = 'snappy-or-zstd' | 'zstd-or-snappy' | 'plain';
+export type BodyEncoding =
+  | 'snappy-or-zstd'
+  | 'zstd-or-snappy'
+  | 'plain'
+  | 'gzip'
+  | 'deflate'
+  | 'zstd'
+  | 'snappy';
+
+/** What a parser must know of a request's head, by names of the protocol. */
+export type Parameters = Readonly<Record<string, string>>;
+
+/** What a parser must know besides the bytes and the options. */
+export interface Arrival {
+  readonly parameters: Parameters;
+  /** Unix milliseconds. */
+  readonly receivedMs: number;
+}
 
 export interface Body {
   /** Borrowed for the duration of `submit`'s synchronous part only: the receiver copies what it keeps. */
@@ -18,6 +35,8 @@ export interface Body {
   readonly protocol: string;
   /** From `extra_label` query parameters, appended to every series in this order. */
   readonly extraLabels: readonly Label[];
+  /** Absent for a protocol without a parser. */
+  readonly arrival?: Arrival | undefined;
   /** Remote address, for messages about bad input. */
   readonly client: string;
 }
@@ -49,9 +68,17 @@ export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
   from.metadata -= less.metadata;
 }
 
+/** What a parser has to say of a body that was accepted; absent when every row was good and is one sample. */
+export interface ParseNotes {
+  readonly rowsRead: number;
+  readonly rowsInvalid: number;
+  /** What is wrong with the first few invalid rows. */
+  readonly examples: readonly string[];
+}
+
 /** What the engine says of a body. `unparsed`: the bytes could not be decoded or parsed at all. */
 export type Verdict =
-  | { readonly ok: true; readonly counts: Counts }
+  | { readonly ok: true; readonly counts: Counts; readonly notes?: ParseNotes | undefined }
   | {
       readonly ok: false;
       readonly status: 400 | 413 | 429 | 503;

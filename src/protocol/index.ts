@@ -1,7 +1,25 @@
 /** The registry of ingest protocols: one line each. */
+
+import { prometheusText } from './prometheus-text.ts';
 import type { Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
 
-export const protocols = { promremotewrite: remoteWrite } satisfies Record<string, Protocol>;
+export const protocols = {
+  promremotewrite: remoteWrite,
+  prometheus: prometheusText,
+} satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;
+
+/** The protocol that a body names; undefined for a body of a newer version, from the journal. */
+export function protocolOf(name: string): Protocol | undefined {
+  return (protocols as Readonly<Record<string, Protocol>>)[name];
+}
+
+/** The values of all protocols' options, out of all values there are. */
+export function protocolOptions(
+  values: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const names = Object.values<Protocol>(protocols).flatMap(({ options }) => Object.keys(options));
+  return Object.fromEntries(names.map((name) => [name, values[name]]));
+}

@@ -1,10 +1,12 @@
 /**
- * The contract of an ingest protocol: which HTTP paths it has, and what it says of a request by looking at its head
- * alone. Both threads load these files, so nothing here knows of a server, a socket or a worker.
+ * The contract of an ingest protocol: which HTTP paths and which listeners it has, what it says of a request by looking
+ * at its head alone, and how a body of it becomes series. Both threads load these files, the main thread for the head and
+ * the engine for the body, so nothing here knows of a server, a socket or a worker.
  * A new protocol is one file beside this one and one line in `index.ts`.
  */
-import type { OptionTable } from '../config/option.ts';
-import type { BodyEncoding } from '../model/body.ts';
+import type { OptionTable, Values } from '../config/option.ts';
+import type { BodyEncoding, Label, Parameters } from '../model/body.ts';
+import type { SeriesSink } from './series-sink.ts';
 
 export interface Route {
   /** Without `-http.pathPrefix`. Requests of every method come here, as in vmagent. */
@@ -24,6 +26,9 @@ export interface Answer {
 
 /** The head of a request. */
 export interface RequestHead {
+  readonly route: Route;
+  /** As the client wrote it, without `-http.pathPrefix` and the query. */
+  readonly path: string;
   readonly query: URLSearchParams;
   /** Names in lower case. Empty if the header is absent. */
   header(name: string): string;
@@ -31,19 +36,47 @@ export interface RequestHead {
 
 /** What becomes of a request, decided before its body is read. */
 export type Reception =
-  | { readonly kind: 'body'; readonly encoding: BodyEncoding }
-  /** An answer that needs no body, such as a handshake; it is not counted as a write. */
-  | { readonly kind: 'answer'; readonly answer: Answer }
+  | {
+      readonly kind: 'body';
+      readonly encoding: BodyEncoding;
+      /** What the parser must know of the head; absent for protocols without one. */
+      readonly parameters?: Parameters;
+      /** Labels that the head gives to every series, before those of `extra_label`. */
+      readonly labels?: readonly Label[];
+      /** Absent: `Protocol.accepted`. */
+      readonly accepted?: Answer;
+    }
+  /** An answer that needs no body, such as a handshake. */
+  | { readonly kind: 'answer'; readonly answer: Answer; readonly isCounted?: boolean }
   | { readonly kind: 'refusal'; readonly status: number; readonly error: string };
 
-export interface Protocol {
+/** What a parser knows besides the bytes. */
+export interface ParseRequest<T extends OptionTable = OptionTable> {
+  readonly parameters: Parameters;
+  /** When the request came, in Unix milliseconds: the timestamp of rows without one. */
+  readonly receivedMs: number;
+  readonly options: Values<T>;
+}
+
+/** Why a whole request is refused with 400; undefined when everything that can be read is in the sink. */
+export type ParseFailure = string | undefined;
+
+export interface Protocol<T extends OptionTable = OptionTable> {
   /** Registry key, the `type` and `protocol` label of metrics, and `Body.protocol`. */
   readonly name: string;
   /** One sentence for the documentation. */
   readonly summary: string;
   readonly routes: readonly Route[];
-  readonly options: OptionTable;
+  readonly options: T;
+  /** The option that bounds its bodies, before and after decompression. Absent: -maxInsertRequestSize. */
+  readonly sizeOption?: string & keyof T;
   /** The answer to a body that was accepted, and to an empty one. */
   readonly accepted: Answer;
-  receive(head: RequestHead): Reception;
+  receive(head: RequestHead, options: Values<T>): Reception;
+  /**
+   * Puts the rows of a body, decompressed, into the sink. The same bytes and the same request give the same series in the
+   * same order: after a death of the engine they are read again. Never throws by itself; passes on what the sink throws.
+   * Absent: the body is a WriteRequest already.
+   */
+  parse?(bytes: Uint8Array, request: ParseRequest<T>, sink: SeriesSink): ParseFailure;
 }

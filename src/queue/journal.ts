@@ -5,9 +5,9 @@
  *
  * A record's payload is the request as the client sent it (once, however many destinations there are):
  *
- *     length of the head u16 | head, JSON: { encoding, protocol, extraLabels } | body
+ *     length of the head u16 | head, JSON: { encoding, protocol, extraLabels, arrival } | body
  */
-import type { BodyEncoding, Counts, Label } from '../model/body.ts';
+import type { Arrival, BodyEncoding, Counts, Label } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
@@ -37,6 +37,7 @@ export interface JournalFormat {
   readonly encoding: BodyEncoding;
   readonly protocol: string;
   readonly extraLabels: readonly Label[];
+  readonly arrival?: Arrival | undefined;
 }
 
 export interface JournalEntry {
@@ -153,8 +154,8 @@ export class Journal {
   #headOf(format: JournalFormat): Buffer {
     const known = this.#heads.get(format);
     if (known !== undefined) return known;
-    const { encoding, protocol, extraLabels } = format;
-    const json = Buffer.from(JSON.stringify({ encoding, protocol, extraLabels }));
+    const { encoding, protocol, extraLabels, arrival } = format;
+    const json = Buffer.from(JSON.stringify({ encoding, protocol, extraLabels, arrival }));
     const head = Buffer.alloc(2 + json.byteLength);
     head.writeUInt16LE(json.byteLength);
     json.copy(head, 2);

@@ -11,6 +11,8 @@ import { type IngestValues, ingestOptions } from '../../src/ingest/options.ts';
 import { HttpServer } from '../../src/ingest/server.ts';
 import type { Body, Counts, Intake, Verdict } from '../../src/model/body.ts';
 import { noCounts } from '../../src/model/body.ts';
+import { protocols } from '../../src/protocol/index.ts';
+import type { Protocol } from '../../src/protocol/protocol.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import type { Meter, MetricLabels } from '../../src/util/meter.ts';
 import { atEnd } from '../support/cleanup.ts';
@@ -106,7 +108,20 @@ export async function startServer(
   const meter = new RecordingMeter();
   const log = recordingLogger();
   const values = valuesWith({ 'http.maxGracefulShutdownDuration': 200, ...overrides });
-  const server = new HttpServer({ values, intake, endpoints, clock: systemClock, meter, log });
+  const protocolOptions = Object.fromEntries(
+    Object.values<Protocol>(protocols).flatMap(({ options }) =>
+      Object.entries(options).map(([name, spec]) => [name, spec.default]),
+    ),
+  );
+  const server = new HttpServer({
+    values,
+    protocolOptions,
+    intake,
+    endpoints,
+    clock: systemClock,
+    meter,
+    log,
+  });
   await server.listen();
   atEnd(t, () => server.close());
   return { server, intake, meter, log, port: server.addresses[0]!.port, url: server.urls[0]! };

@@ -19,6 +19,7 @@ test('several addresses serve the same', async (t) => {
 test('a port in use is told with the address, and nothing stays open', async (t) => {
   const { port } = await startServer(t);
   const server = new HttpServer({
+    protocolOptions: {},
     values: valuesWith({ httpListenAddr: ['127.0.0.1:0', `127.0.0.1:${port}`] }),
     intake: new FakeIntake(),
     endpoints: [],

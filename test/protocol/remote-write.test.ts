@@ -1,24 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { protocols } from '../../src/protocol/index.ts';
 import type { Reception } from '../../src/protocol/protocol.ts';
 import { remoteWrite } from '../../src/protocol/remote-write.ts';
 
 function receive(headers: Readonly<Record<string, string>>, query = ''): Reception {
-  return remoteWrite.receive({
-    query: new URLSearchParams(query),
-    header: (name) => headers[name] ?? '',
-  });
+  return remoteWrite.receive(
+    {
+      route: remoteWrite.routes[0]!,
+      path: '/api/v1/write',
+      query: new URLSearchParams(query),
+      header: (name) => headers[name] ?? '',
+    },
+    {},
+  );
 }
-
-test('the registry names every protocol by its own name', () => {
-  for (const [name, protocol] of Object.entries(protocols)) assert.equal(protocol.name, name);
-});
-
-test('no two protocols share a path', () => {
-  const paths = Object.values(protocols).flatMap(({ routes }) => routes.map(({ path }) => path));
-  assert.equal(new Set(paths).size, paths.length);
-});
 
 test('remote write has vmagent’s paths, counted as one', () => {
   assert.deepEqual(

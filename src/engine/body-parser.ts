@@ -1,0 +1,92 @@
+/** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
+import type { OptionTable, Values } from '../config/option.ts';
+import type { ParseNotes } from '../model/body.ts';
+import { protocolOf } from '../protocol/index.ts';
+import type { Protocol } from '../protocol/protocol.ts';
+import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
+import { decodeContent } from './content.ts';
+import type { BodyFormat, ProtocolOptions } from './messages.ts';
+
+/**
+ * What a request may become: lines of many fields repeat their tags in every series. Real ones grow to some five times
+ * their size.
+ */
+const GROWTH_MAX = 8;
+const MESSAGE_BYTES_MIN = 1024 * 1024;
+const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+
+export interface BodyParserConfig {
+  /** For protocols without a limit of their own, in bytes. */
+  readonly bodyBytesMax: number;
+  readonly protocolOptions: ProtocolOptions;
+}
+
+export type ParsedBody =
+  | { readonly message: Uint8Array; readonly notes: ParseNotes | undefined }
+  | { readonly status: 400; readonly reason: 'malformed'; readonly error: string }
+  | { readonly status: 413; readonly reason: 'too_large'; readonly error: string };
+
+export class BodyParser {
+  readonly #config: BodyParserConfig;
+  readonly #sink = new SeriesSink(MESSAGE_BYTES_MIN);
+
+  constructor(config: BodyParserConfig) {
+    this.#config = config;
+  }
+
+  /** Undefined when the body is remote write, which needs no parser. The message is valid until the next call. */
+  parse(format: BodyFormat, wire: Uint8Array): ParsedBody | undefined {
+    const protocol = protocolOf(format.protocol);
+    if (protocol?.parse === undefined) return undefined;
+    const option = protocol.sizeOption ?? 'maxInsertRequestSize';
+    const bytesMax = this.#bytesMaxOf(protocol);
+    const content = decodeContent(wire, format.encoding, bytesMax);
+    if (content === 'too_large') {
+      return tooLarge(
+        `decompressed it has more than ${bytesMax} bytes`,
+        `send smaller requests or raise -${option}`,
+      );
+    }
+    if ('error' in content) return { status: 400, reason: 'malformed', error: content.error };
+    return this.#parse(protocol, format, content.bytes);
+  }
+
+  #parse(protocol: Protocol, { arrival }: BodyFormat, bytes: Uint8Array): ParsedBody {
+    const sink = this.#sink;
+    const grown = Math.max(MESSAGE_BYTES_MIN, GROWTH_MAX * this.#bytesMaxOf(protocol));
+    sink.reset(Math.min(MESSAGE_BYTES_MAX, grown));
+    const request = {
+      parameters: arrival?.parameters ?? {},
+      receivedMs: arrival?.receivedMs ?? 0,
+      // The table of the protocol is part of the schema that the values were read by.
+      options: this.#config.protocolOptions as Values<OptionTable>,
+    };
+    try {
+      const error = protocol.parse!(bytes, request, sink);
+      if (error !== undefined) return { status: 400, reason: 'malformed', error };
+    } catch (error) {
+      if (!(error instanceof SinkFull)) throw error;
+      return tooLarge(
+        'its series take too much memory, because they repeat their labels',
+        'send smaller requests',
+      );
+    }
+    return { message: sink.bytes, notes: notesOf(sink) };
+  }
+
+  #bytesMaxOf({ sizeOption }: Protocol): number {
+    if (sizeOption === undefined) return this.#config.bodyBytesMax;
+    return this.#config.protocolOptions[sizeOption] as number;
+  }
+}
+
+function notesOf(sink: SeriesSink): ParseNotes | undefined {
+  const rowsRead = sink.rowsRead ?? sink.samples;
+  const { rowsInvalid, samples } = sink;
+  if (rowsInvalid === 0 && rowsRead === samples) return undefined;
+  return { rowsRead, rowsInvalid, examples: [...sink.examples] };
+}
+
+function tooLarge(why: string, remedy: string): ParsedBody {
+  return { status: 413, reason: 'too_large', error: `cannot take the request: ${why}; ${remedy}` };
+}

@@ -1,0 +1,54 @@
+/** Undoes the `Content-Encoding` of a body that has a parser, up to a limit. */
+import { constants, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { uncompress } from 'snappyjs';
+import type { BodyEncoding } from '../model/body.ts';
+import { messageOf } from '../util/error.ts';
+
+/** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
+export const ZSTD_WINDOW_LOG_MAX = 25;
+/** Text shrinks to a tenth or less: most bodies come out in one piece. */
+const RATIO_COMMON = 16;
+const CHUNK_BYTES_MIN = 16 * 1024;
+
+export type Content = { readonly bytes: Uint8Array } | { readonly error: string } | 'too_large';
+
+/** `wire` may lie in shared memory; the result never does. */
+export function decodeContent(wire: Uint8Array, encoding: BodyEncoding, bytesMax: number): Content {
+  try {
+    const bytes = decode(wire, encoding, bytesMax);
+    return bytes === undefined ? 'too_large' : { bytes };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return 'too_large';
+    return { error: `cannot decode ${encoding} body: ${messageOf(error)}` };
+  }
+}
+
+function decode(wire: Uint8Array, encoding: BodyEncoding, bytesMax: number): Uint8Array | undefined {
+  const chunkSize = Math.max(CHUNK_BYTES_MIN, Math.min(wire.byteLength * RATIO_COMMON, bytesMax));
+  const limits = { chunkSize, maxOutputLength: bytesMax };
+  switch (encoding) {
+    case 'gzip':
+      return gunzipSync(wire, limits);
+    case 'deflate':
+      return inflateSync(wire, limits);
+    case 'zstd':
+      return zstdDecompressSync(wire, {
+        ...limits,
+        params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
+      });
+    case 'snappy':
+      return declaredLength(wire) > bytesMax ? undefined : uncompress(new Uint8Array(wire), bytesMax);
+    default:
+      return wire.byteLength > bytesMax ? undefined : new Uint8Array(wire);
+  }
+}
+
+/** Snappy's preamble, a varint. */
+function declaredLength(wire: Uint8Array): number {
+  let length = 0;
+  for (let index = 0; index < Math.min(5, wire.byteLength); index++) {
+    length += (wire[index]! & 0x7f) * 2 ** (7 * index);
+    if (wire[index]! < 0x80) break;
+  }
+  return length;
+}

@@ -1,0 +1,268 @@
+/**
+ * Where parsers put what they read: a WriteRequest in protobuf, in a buffer that grows. Names and values are copied as
+ * bytes; no text is made of them, and nothing of the parser's memory is kept. A series is
+ *
+ *     begin(), label()…, sample()…, end()
+ *
+ * in this order, so every series is canonical: all labels, then all samples. Rows that cannot be read are counted by
+ * `skip()`, with a few examples.
+ */
+const SERIES_TAG = 0x0a;
+const METADATA_TAG = 0x1a;
+const LABEL_TAG = 0x0a;
+const NAME_TAG = 0x0a;
+const VALUE_TAG = 0x12;
+const SAMPLE_TAG = 0x12;
+const SAMPLE_VALUE_TAG = 0x09;
+const SAMPLE_TIMESTAMP_TAG = 0x10;
+const METADATA_TYPE_TAG = 0x08;
+const METADATA_FAMILY_TAG = 0x12;
+const METADATA_HELP_TAG = 0x22;
+
+/** Tag and a length of two bytes: most series have 128 to 16383 bytes. Others are moved by a byte or two at their end. */
+const SERIES_HEAD = 3;
+const VARINT_MAX = 5;
+const SAMPLE_MAX = 2 + 9 + 11;
+const START_BYTES = 64 * 1024;
+/** A larger buffer is given back after its body. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+const TWO_TO_32 = 2 ** 32;
+/** The largest and the smallest double that an int64 holds. */
+const INT64_MAX = 2 ** 63 - 1024;
+const INT64_MIN = -(2 ** 63);
+const EXAMPLES_MAX = 5;
+const EXAMPLE_BYTES_MAX = 120;
+
+const METRIC_NAME = Buffer.from('__name__');
+/** The NaN of text protocols in Go, whose payload is 1, little-endian halves. */
+const NAN_HIGH = 0x7ff80000;
+const NAN_LOW = 1;
+
+/** Thrown by the sink, past the parser, to whoever gave the sink to it. */
+export class SinkFull extends Error {}
+
+export class SeriesSink {
+  #buffer: Uint8Array = new Uint8Array(START_BYTES);
+  #view = new DataView(this.#buffer.buffer);
+  #length = 0;
+  #bytesMax: number;
+  /** Where the series at hand begins, and where the last one's labels and samples lie. */
+  #start = 0;
+  #lastBody = 0;
+  series = 0;
+  samples = 0;
+  metadataEntries = 0;
+  /** Rows that were read, where they are not the same as samples. */
+  rowsRead: number | undefined;
+  rowsInvalid = 0;
+  readonly #examples: string[] = [];
+
+  /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Empties the sink for the next body. */
+  reset(bytesMax: number): void {
+    if (this.#buffer.byteLength > KEPT_BYTES_MAX) this.#use(new Uint8Array(START_BYTES));
+    this.#bytesMax = bytesMax;
+    this.#length = 0;
+    this.series = 0;
+    this.samples = 0;
+    this.metadataEntries = 0;
+    this.rowsRead = undefined;
+    this.rowsInvalid = 0;
+    this.#examples.length = 0;
+  }
+
+  /** The message so far; valid until the next call. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** What is wrong with the first few rows that were skipped. */
+  get examples(): readonly string[] {
+    return this.#examples;
+  }
+
+  begin(): void {
+    this.#reserve(SERIES_HEAD);
+    this.#start = this.#length;
+    this.#length += SERIES_HEAD;
+  }
+
+  /** How many bytes of the series at hand are written: for `repeat`. */
+  get position(): number {
+    return this.#length - this.#start - SERIES_HEAD;
+  }
+
+  label(
+    name: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const nameLength = nameEnd - nameStart;
+    const valueLength = valueEnd - valueStart;
+    const inner = fieldLength(nameLength) + fieldLength(valueLength);
+    this.#reserve(inner + 1 + VARINT_MAX);
+    this.#buffer[this.#length++] = LABEL_TAG;
+    this.#varint(inner);
+    this.#bytes(NAME_TAG, name, nameStart, nameEnd);
+    this.#bytes(VALUE_TAG, value, valueStart, valueEnd);
+  }
+
+  /** The label `__name__`. */
+  name(value: Uint8Array, start: number, end: number): void {
+    this.label(METRIC_NAME, 0, METRIC_NAME.byteLength, value, start, end);
+  }
+
+  /** The labels that the last finished series had between these positions, again. */
+  repeat(from: number, to: number): void {
+    this.#reserve(to - from);
+    this.#buffer.copyWithin(this.#length, this.#lastBody + from, this.#lastBody + to);
+    this.#length += to - from;
+  }
+
+  /** @param timestampMs whole milliseconds. */
+  sample(value: number, timestampMs: number): void {
+    this.#reserve(SAMPLE_MAX);
+    const buffer = this.#buffer;
+    const head = this.#length;
+    buffer[head] = SAMPLE_TAG;
+    buffer[head + 2] = SAMPLE_VALUE_TAG;
+    if (!Number.isNaN(value)) this.#view.setFloat64(head + 3, value, true);
+    else this.#putNaN(head + 3);
+    buffer[head + 11] = SAMPLE_TIMESTAMP_TAG;
+    this.#length = head + 12;
+    this.#int64(timestampMs);
+    buffer[head + 1] = this.#length - head - 2;
+    this.samples++;
+  }
+
+  end(): void {
+    const body = this.#start + SERIES_HEAD;
+    const length = this.#length - body;
+    const shift = varintLength(length) - (SERIES_HEAD - 1);
+    if (shift !== 0) {
+      if (shift > 0) this.#reserve(shift);
+      this.#buffer.copyWithin(body + shift, body, this.#length);
+    }
+    this.#length = this.#start;
+    this.#buffer[this.#length++] = SERIES_TAG;
+    this.#varint(length);
+    this.#lastBody = this.#length;
+    this.#length += length;
+    this.series++;
+  }
+
+  /** Takes back what was written since `begin`. */
+  cancel(samples: number): void {
+    this.#length = this.#start;
+    this.samples -= samples;
+  }
+
+  /** @param type `MetricType` of proto/remote.proto. */
+  metadata(type: number, family: Uint8Array, help: Uint8Array): void {
+    const inner = (type === 0 ? 0 : 2) + fieldLength(family.byteLength) + fieldLength(help.byteLength);
+    this.#reserve(inner + 1 + VARINT_MAX);
+    this.#buffer[this.#length++] = METADATA_TAG;
+    this.#varint(inner);
+    if (type !== 0) {
+      this.#buffer[this.#length++] = METADATA_TYPE_TAG;
+      this.#buffer[this.#length++] = type;
+    }
+    this.#bytes(METADATA_FAMILY_TAG, family, 0, family.byteLength);
+    this.#bytes(METADATA_HELP_TAG, help, 0, help.byteLength);
+    this.metadataEntries++;
+  }
+
+  /**
+   * A row that is left out because it makes no sense.
+   * @param line number of the line (or item) in the body, from 1.
+   */
+  skip(line: number, why: string, bytes: Uint8Array, start: number, end: number): void {
+    this.rowsInvalid++;
+    if (this.#examples.length >= EXAMPLES_MAX) return;
+    this.#examples.push(`line ${line}: ${why}: ${excerpt(bytes, start, end)}`);
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#buffer.byteLength) return;
+    if (needed > this.#bytesMax) throw new SinkFull();
+    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, 2 * this.#buffer.byteLength)));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#use(grown);
+  }
+
+  #use(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#buffer = buffer;
+    this.#view = new DataView(buffer.buffer);
+  }
+
+  /** A length-delimited field; empty ones are left out, as in canonical protobuf. */
+  #bytes(tag: number, bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length === 0) return;
+    const buffer = this.#buffer;
+    buffer[this.#length++] = tag;
+    this.#varint(length);
+    let at = this.#length;
+    // For a few bytes a call of `set`, and the view that it needs, cost more than the loop.
+    if (length <= 32) for (let from = start; from < end; from++) buffer[at++] = bytes[from]!;
+    else buffer.set(bytes.subarray(start, end), at);
+    this.#length += length;
+  }
+
+  #varint(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#buffer[this.#length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#buffer[this.#length++] = rest;
+  }
+
+  /** A 64-bit integer as protobuf writes it: two's complement in groups of seven bits. */
+  #int64(value: number): void {
+    const within = Math.min(INT64_MAX, Math.max(INT64_MIN, value));
+    const whole = Math.floor(within / TWO_TO_32);
+    let high = whole >>> 0;
+    let low = (within - whole * TWO_TO_32) >>> 0;
+    const buffer = this.#buffer;
+    let at = this.#length;
+    while (high !== 0 || low >= 0x80) {
+      buffer[at++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
+    }
+    buffer[at++] = low;
+    this.#length = at;
+  }
+
+  #putNaN(at: number): void {
+    this.#view.setUint32(at, NAN_LOW, true);
+    this.#view.setUint32(at + 4, NAN_HIGH, true);
+  }
+}
+
+function varintLength(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  return value < 0x1000_0000 ? 4 : 5;
+}
+
+function fieldLength(length: number): number {
+  return length === 0 ? 0 : 1 + varintLength(length) + length;
+}
+
+/** The text in quotes, escaped and cut. */
+export function excerpt(bytes: Uint8Array, start: number, end: number): string {
+  const shown = Math.min(end, start + EXAMPLE_BYTES_MAX);
+  const text = JSON.stringify(Buffer.from(bytes.subarray(start, shown)).toString());
+  return shown < end ? `${text}…` : text;
+}

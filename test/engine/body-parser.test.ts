@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { BodyParser } from '../../src/engine/body-parser.ts';
+import type { BodyFormat } from '../../src/engine/messages.ts';
+import { decodeWriteRequest } from '../support/remote-write.ts';
+
+const format = (over: Partial<BodyFormat> = {}): BodyFormat => ({
+  encoding: 'plain',
+  protocol: 'prometheus',
+  extraLabels: [],
+  arrival: { parameters: {}, receivedMs: 5_000 },
+  ...over,
+});
+const parser = new BodyParser({ bodyBytesMax: 64 * 1024, protocolOptions: {} });
+
+test('a body becomes a message, with the time of its arrival', () => {
+  const parsed = parser.parse(format({ encoding: 'gzip' }), gzipSync('a 1\nb{c="d"} 2 3\n'));
+  assert.ok(parsed !== undefined && 'message' in parsed);
+  const { series } = decodeWriteRequest(parsed.message);
+  assert.deepEqual(
+    series.map(({ labels, points }) => [labels, points[0]?.timestampMs]),
+    [
+      [{ __name__: 'a' }, 5_000],
+      [{ __name__: 'b', c: 'd' }, 3_000],
+    ],
+  );
+  assert.equal(parsed.notes, undefined);
+});
+
+test('rows that were left out are noted', () => {
+  const parsed = parser.parse(format(), Buffer.from('a 1\nb\n'));
+  assert.ok(parsed !== undefined && 'message' in parsed);
+  assert.deepEqual(parsed.notes, {
+    rowsRead: 1,
+    rowsInvalid: 1,
+    examples: ['line 2: there is no value: "b"'],
+  });
+});
+
+test('remote write and what is unknown have no parser', () => {
+  assert.equal(parser.parse(format({ protocol: 'promremotewrite' }), Buffer.from('a 1')), undefined);
+  assert.equal(parser.parse(format({ protocol: 'newer' }), Buffer.from('a 1')), undefined);
+});
+
+test('what is too large or cannot be decoded is refused', () => {
+  const bomb = parser.parse(format({ encoding: 'gzip' }), gzipSync(Buffer.alloc(1024 * 1024)));
+  assert.ok(bomb !== undefined && 'error' in bomb);
+  assert.deepEqual([bomb.status, bomb.reason], [413, 'too_large']);
+  assert.match(bomb.error, /more than 65536 bytes; send smaller requests or raise -maxInsertRequestSize/);
+  const garbage = parser.parse(format({ encoding: 'zstd' }), Buffer.from('a 1'));
+  assert.ok(garbage !== undefined && 'error' in garbage);
+  assert.deepEqual([garbage.status, garbage.reason], [400, 'malformed']);
+});
