@@ -1,11 +1,10 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
-import type { OptionTable, Values } from '../config/option.ts';
 import type { ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
-import type { Protocol } from '../protocol/protocol.ts';
+import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
 import { decodeContent } from './content.ts';
-import type { BodyFormat, ProtocolOptions } from './messages.ts';
+import type { BodyFormat } from './messages.ts';
 
 /**
  * What a request may become: lines of many fields repeat their tags in every series. Real ones grow to some five times
@@ -18,7 +17,7 @@ const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 export interface BodyParserConfig {
   /** For protocols without a limit of their own, in bytes. */
   readonly bodyBytesMax: number;
-  readonly protocolOptions: ProtocolOptions;
+  readonly protocolOptions: OptionValues;
 }
 
 export type ParsedBody =
@@ -58,8 +57,7 @@ export class BodyParser {
     const request = {
       parameters: arrival?.parameters ?? {},
       receivedMs: arrival?.receivedMs ?? 0,
-      // The table of the protocol is part of the schema that the values were read by.
-      options: this.#config.protocolOptions as Values<OptionTable>,
+      options: this.#config.protocolOptions,
     };
     try {
       const error = protocol.parse!(bytes, request, sink);

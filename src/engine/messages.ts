@@ -9,6 +9,7 @@ import type { LaneProgress } from '../encode/group.ts';
 import type { Codec } from '../model/block.ts';
 import type { Arrival, BodyEncoding, Counts, Label, ParseNotes } from '../model/body.ts';
 import type { DropReason } from '../model/drops.ts';
+import type { OptionValues } from '../protocol/protocol.ts';
 import type { TalkersReport } from '../series/talkers.ts';
 import type { ShapeConfig } from './shape.ts';
 import type { DropExample } from './shaper.ts';
@@ -38,11 +39,8 @@ export interface EngineConfig {
   readonly flushIntervalMs: number;
   readonly bodyBytesMax: number;
   /** Absent: only remote write comes in. */
-  readonly protocolOptions?: ProtocolOptions;
+  readonly protocolOptions?: OptionValues;
 }
-
-/** The values of all protocols' options, by flag. */
-export type ProtocolOptions = Readonly<Record<string, unknown>>;
 
 /** What bodies have in common; nearly always one a message. */
 export interface BodyFormat {

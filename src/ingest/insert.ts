@@ -7,9 +7,8 @@
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { OptionTable, Values } from '../config/option.ts';
 import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
-import type { Answer, Protocol, Reception, Route } from '../protocol/protocol.ts';
+import type { Answer, OptionValues, Protocol, Reception, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -33,7 +32,7 @@ export interface InsertPorts {
   /** For protocols without a limit of their own. */
   readonly bytesMax: number;
   readonly maxQueueMs: number;
-  readonly protocolOptions: Readonly<Record<string, unknown>>;
+  readonly protocolOptions: OptionValues;
   readonly pathPrefix: string;
   readonly clock: Clock;
   readonly intake: Intake;
@@ -117,8 +116,7 @@ export class InsertRoute {
       query,
       header: (name: string) => String(request.headers[name] ?? ''),
     };
-    // The table of the protocol is part of the schema that the values were read by.
-    return this.protocol.receive(head, protocolOptions as Values<OptionTable>);
+    return this.protocol.receive(head, protocolOptions);
   }
 
   #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Intake } from '../model/body.ts';
 import { protocols } from '../protocol/index.ts';
-import type { Protocol, Route } from '../protocol/protocol.ts';
+import type { OptionValues, Protocol, Route } from '../protocol/protocol.ts';
 import { BufferPool } from '../util/buffer-pool.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -31,7 +31,7 @@ const SHOWN_PATH_LENGTH_MAX = 200;
 export interface HttpServerPorts {
   readonly values: IngestValues;
   /** The values of all protocols' options, by flag. */
-  readonly protocolOptions: Readonly<Record<string, unknown>>;
+  readonly protocolOptions: OptionValues;
   readonly intake: Intake;
   readonly endpoints: readonly Endpoint[];
   readonly clock: Clock;

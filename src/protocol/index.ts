@@ -1,12 +1,13 @@
 /** The registry of ingest protocols: one line each. */
-
+import { influx } from './influx.ts';
 import { prometheusText } from './prometheus-text.ts';
-import type { Protocol } from './protocol.ts';
+import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
 
 export const protocols = {
   promremotewrite: remoteWrite,
   prometheus: prometheusText,
+  influx,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;
@@ -17,9 +18,7 @@ export function protocolOf(name: string): Protocol | undefined {
 }
 
 /** The values of all protocols' options, out of all values there are. */
-export function protocolOptions(
-  values: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+export function protocolOptions(values: OptionValues): OptionValues {
   const names = Object.values<Protocol>(protocols).flatMap(({ options }) => Object.keys(options));
   return Object.fromEntries(names.map((name) => [name, values[name]]));
 }

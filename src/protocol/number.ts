@@ -21,14 +21,16 @@ const POWERS_OF_TEN = Float64Array.from({ length: EXACT_POWER_MAX + 1 }, (_, pow
 /** Beyond this every exponent means infinity or zero, however many digits there are. */
 const EXPONENT_MAX = 100_000_000;
 
-const INT64_MAX_DIGITS = 19;
 const INT64_MAX = '9223372036854775807';
 const INT64_MIN = '9223372036854775808';
+const UINT64_MAX = '18446744073709551615';
 
 /** One for each parser: what was read is in `value`. */
 export class NumberReader {
   /** What the last `read…` that returned true found. */
   value = 0;
+  /** How many digits the last integer had, without leading zeros: where `value` is rounded, this still is exact. */
+  digits = 0;
 
   /** Reads the whole range as a number; false if it is none. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
@@ -83,27 +85,38 @@ export class NumberReader {
     return true;
   }
 
-  /** Reads the whole range as a 64-bit integer; false if it is none. Beyond 2^53 `value` is the nearest double. */
+  /** Reads the whole range as an int64; false if it is none. Beyond 2^53 `value` is the nearest double. */
   readInteger(bytes: Uint8Array, start: number, end: number): boolean {
     const isNegative = start < end && bytes[start] === MINUS;
-    let at = isNegative ? start + 1 : start;
-    if (at === end) return false;
+    if (!isNegative) return this.#readDigits(bytes, start, end, INT64_MAX);
+    if (!this.#readDigits(bytes, start + 1, end, INT64_MIN)) return false;
+    if (this.value !== 0) this.value = -this.value;
+    return true;
+  }
+
+  /** Reads the whole range as a uint64, as `readInteger` does. */
+  readUnsigned(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#readDigits(bytes, start, end, UINT64_MAX);
+  }
+
+  #readDigits(bytes: Uint8Array, start: number, end: number, limit: string): boolean {
+    if (start >= end) return false;
     let value = 0;
     let digits = 0;
-    const digitsStart = at;
-    for (; at < end; at++) {
+    for (let at = start; at < end; at++) {
       const digit = bytes[at]! - ZERO;
       if (digit < 0 || digit > 9) return false;
       value = value * 10 + digit;
       if (value > 0) digits++;
     }
     if (digits > EXACT_DIGITS_MAX) {
-      const text = textOf(bytes, digitsStart, end).slice(-digits);
-      const limit = isNegative ? INT64_MIN : INT64_MAX;
-      if (digits > INT64_MAX_DIGITS || (digits === INT64_MAX_DIGITS && text > limit)) return false;
+      if (digits > limit.length) return false;
+      const text = textOf(bytes, end - digits, end);
+      if (digits === limit.length && text > limit) return false;
       value = Number(text);
     }
-    this.value = isNegative && value !== 0 ? -value : value;
+    this.value = value;
+    this.digits = digits;
     return true;
   }
 

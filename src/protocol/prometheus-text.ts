@@ -16,6 +16,7 @@ import { NumberReader } from './number.ts';
 import { MetadataReader } from './prometheus-metadata.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { pathLabels } from './pushgateway.ts';
+import { Scratch } from './scratch.ts';
 import type { SeriesSink } from './series-sink.ts';
 
 const PATH = '/api/v1/import/prometheus';
@@ -52,7 +53,7 @@ class TextParser {
   #nameEnd = 0;
   #nameIsEscaped = false;
   /** Escaped text is written here without its escapes: a name first, a value behind it. */
-  #scratch = new Uint8Array(256);
+  readonly #scratch = new Scratch();
   #why = '';
   readonly #metadata: MetadataReader;
 
@@ -216,7 +217,7 @@ class TextParser {
     sink.begin();
     if (this.#nameIsEscaped) {
       const end = this.#unescape(this.#nameStart, this.#nameEnd, 0);
-      sink.name(this.#scratch, 0, end);
+      sink.name(this.#scratch.bytes, 0, end);
     } else sink.name(bytes, this.#nameStart, this.#nameEnd);
     for (let at = 0; at < spans.length; at += SPAN) {
       if (spans[at + 4] === 0)
@@ -232,18 +233,14 @@ class TextParser {
     // Backslashes are kept where they escape nothing, so a label without escapes comes out as it is.
     const nameEnd = this.#unescape(spans[at]!, spans[at + 1]!, 0);
     const valueEnd = this.#unescape(spans[at + 2]!, spans[at + 3]!, nameEnd);
-    this.#sink.label(this.#scratch, 0, nameEnd, this.#scratch, nameEnd, valueEnd);
+    const { bytes } = this.#scratch;
+    this.#sink.label(bytes, 0, nameEnd, bytes, nameEnd, valueEnd);
   }
 
   /** Writes the text without its escapes to the scratch; returns its end there. */
   #unescape(start: number, end: number, into: number): number {
-    const needed = into + end - start;
-    if (needed > this.#scratch.byteLength) {
-      const grown = new Uint8Array(2 * needed);
-      grown.set(this.#scratch.subarray(0, into));
-      this.#scratch = grown;
-    }
-    return withoutEscapes(this.#bytes, start, end, this.#scratch, into);
+    const scratch = this.#scratch.reserve(into, end - start);
+    return withoutEscapes(this.#bytes, start, end, scratch, into);
   }
 
   #skipBlanks(start: number, end: number): number {

@@ -4,7 +4,7 @@
  * the engine for the body, so nothing here knows of a server, a socket or a worker.
  * A new protocol is one file beside this one and one line in `index.ts`.
  */
-import type { OptionTable, Values } from '../config/option.ts';
+import type { OptionTable } from '../config/option.ts';
 import type { BodyEncoding, Label, Parameters } from '../model/body.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -50,33 +50,36 @@ export type Reception =
   | { readonly kind: 'answer'; readonly answer: Answer; readonly isCounted?: boolean }
   | { readonly kind: 'refusal'; readonly status: number; readonly error: string };
 
+/** The values of all protocols' options, by flag; a protocol knows its own by `Values` of its table. */
+export type OptionValues = Readonly<Record<string, unknown>>;
+
 /** What a parser knows besides the bytes. */
-export interface ParseRequest<T extends OptionTable = OptionTable> {
+export interface ParseRequest<Options extends OptionValues = OptionValues> {
   readonly parameters: Parameters;
   /** When the request came, in Unix milliseconds: the timestamp of rows without one. */
   readonly receivedMs: number;
-  readonly options: Values<T>;
+  readonly options: Options;
 }
 
 /** Why a whole request is refused with 400; undefined when everything that can be read is in the sink. */
 export type ParseFailure = string | undefined;
 
-export interface Protocol<T extends OptionTable = OptionTable> {
+export interface Protocol {
   /** Registry key, the `type` and `protocol` label of metrics, and `Body.protocol`. */
   readonly name: string;
   /** One sentence for the documentation. */
   readonly summary: string;
   readonly routes: readonly Route[];
-  readonly options: T;
+  readonly options: OptionTable;
   /** The option that bounds its bodies, before and after decompression. Absent: -maxInsertRequestSize. */
-  readonly sizeOption?: string & keyof T;
+  readonly sizeOption?: string;
   /** The answer to a body that was accepted, and to an empty one. */
   readonly accepted: Answer;
-  receive(head: RequestHead, options: Values<T>): Reception;
+  receive(head: RequestHead, options: OptionValues): Reception;
   /**
    * Puts the rows of a body, decompressed, into the sink. The same bytes and the same request give the same series in the
    * same order: after a death of the engine they are read again. Never throws by itself; passes on what the sink throws.
    * Absent: the body is a WriteRequest already.
    */
-  parse?(bytes: Uint8Array, request: ParseRequest<T>, sink: SeriesSink): ParseFailure;
+  parse?(bytes: Uint8Array, request: ParseRequest, sink: SeriesSink): ParseFailure;
 }

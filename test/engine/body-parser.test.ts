@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { BodyParser } from '../../src/engine/body-parser.ts';
 import type { BodyFormat } from '../../src/engine/messages.ts';
+import { influx } from '../../src/protocol/influx.ts';
 import { decodeWriteRequest } from '../support/remote-write.ts';
 
 const format = (over: Partial<BodyFormat> = {}): BodyFormat => ({
@@ -51,4 +52,19 @@ test('what is too large or cannot be decoded is refused', () => {
   const garbage = parser.parse(format({ encoding: 'zstd' }), Buffer.from('a 1'));
   assert.ok(garbage !== undefined && 'error' in garbage);
   assert.deepEqual([garbage.status, garbage.reason], [400, 'malformed']);
+});
+
+test('a body whose series are far larger than itself is refused', () => {
+  const options = Object.fromEntries(
+    Object.entries(influx.options).map(([name, spec]) => [name, spec.default]),
+  );
+  const fields = Array.from({ length: 2_000 }, (_, index) => `f${index}=1`).join(',');
+  const wide = Buffer.from(`m,tag=${'x'.repeat(10_000)} ${fields}\n`);
+  const config = {
+    bodyBytesMax: 64 * 1024,
+    protocolOptions: { ...options, 'influx.maxRequestSize': 64 * 1024 },
+  };
+  const parsed = new BodyParser(config).parse(format({ protocol: 'influx' }), wide);
+  assert.ok(parsed !== undefined && 'error' in parsed);
+  assert.deepEqual([parsed.status, parsed.reason], [413, 'too_large']);
 });

@@ -5,7 +5,7 @@ import { NumberReader } from '../../src/protocol/number.ts';
 
 const reader = new NumberReader();
 
-function inside(text: string, read: 'read' | 'readInteger'): number | undefined {
+function inside(text: string, read: 'read' | 'readInteger' | 'readUnsigned'): number | undefined {
   // The range lies between digits, so that whoever reads past it is found out.
   const bytes = new TextEncoder().encode(`9${text}9`);
   return reader[read](bytes, 1, bytes.byteLength - 1) ? reader.value : undefined;
@@ -13,6 +13,7 @@ function inside(text: string, read: 'read' | 'readInteger'): number | undefined 
 
 const numberIn = (text: string) => inside(text, 'read');
 const integerIn = (text: string) => inside(text, 'readInteger');
+const unsignedIn = (text: string) => inside(text, 'readUnsigned');
 
 /** The grammar as a pattern, and JavaScript's own reader. */
 function model(text: string): number | undefined {
@@ -126,6 +127,9 @@ test('any text is read as the model reads it', () => {
     fc.property(fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }), (value) => {
       const isInt64 = value >= -(2n ** 63n) && value < 2n ** 63n;
       assert.deepEqual(integerIn(String(value)), isInt64 ? Number(value) : undefined);
+      const isUint64 = value >= 0n && value < 2n ** 64n;
+      assert.deepEqual(unsignedIn(`00${value}`), isUint64 ? Number(value) : undefined);
+      if (isUint64 && value > 0n) assert.equal(reader.digits, String(value).length);
     }),
   );
 });

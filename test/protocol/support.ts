@@ -1,6 +1,6 @@
 /** Runs a parser as the engine does, and reads what it wrote with protobufjs. */
 import assert from 'node:assert/strict';
-import type { OptionSpec, OptionTable, Values } from '../../src/config/option.ts';
+import type { OptionSpec, OptionTable } from '../../src/config/option.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import type { Label } from '../../src/model/body.ts';
 import type { Protocol, Reception } from '../../src/protocol/protocol.ts';
@@ -45,7 +45,7 @@ function read(message: Uint8Array): Pick<Parsed, 'rows' | 'metadata'> {
 
 export function parse(protocol: Protocol, body: string | Uint8Array, given: Given = {}): Parsed {
   const sink = new SeriesSink(64 * 1024 * 1024);
-  const options = { ...defaultsOf(protocol.options), ...given.options } as Values<OptionTable>;
+  const options = { ...defaultsOf(protocol.options), ...given.options };
   const request = { parameters: given.parameters ?? {}, receivedMs: NOW_MS, options };
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const failure = protocol.parse!(bytes, request, sink);
@@ -94,7 +94,7 @@ export function receive(
     query: new URLSearchParams(query),
     header: (name: string) => headers[name] ?? '',
   };
-  return protocol.receive(head, { ...defaultsOf(protocol.options), ...options } as Values<OptionTable>);
+  return protocol.receive(head, { ...defaultsOf(protocol.options), ...options });
 }
 
 const kernel = new Kernel(compileKernel());
@@ -128,7 +128,7 @@ export function fuzz(
     const request = {
       parameters,
       receivedMs: NOW_MS,
-      options: { ...defaultsOf(protocol.options), ...options } as Values<OptionTable>,
+      options: { ...defaultsOf(protocol.options), ...options },
     };
     const messages = sinks.map((each) => {
       each.reset(FUZZ_BYTES_MAX);
