@@ -1,5 +1,7 @@
 /** The registry of ingest protocols: one line each. */
+import { csv } from './csv.ts';
 import { influx } from './influx.ts';
+import { jsonLines } from './json-lines.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
@@ -8,6 +10,8 @@ export const protocols = {
   promremotewrite: remoteWrite,
   prometheus: prometheusText,
   influx,
+  vmimport: jsonLines,
+  csvimport: csv,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;
