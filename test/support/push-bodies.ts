@@ -1,0 +1,227 @@
+/** Bodies in every protocol, good ones and bad ones, and the rows of a write request as text, for end-to-end tests. */
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { compress } from 'snappyjs';
+import { remoteWriteType } from '../../src/protocol/schema.ts';
+import { decompressBody } from './remote-write.ts';
+import type { ReceivedRequest } from './sink.ts';
+
+export interface PushBody {
+  readonly protocol: string;
+  readonly path: string;
+  readonly query?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+  /** Status of both; vmagent's where ours is another on purpose. */
+  readonly status: number;
+}
+
+const text = (lines: readonly string[]) => `${lines.join('\n')}\n`;
+
+const PROMETHEUS = text([
+  '# HELP foo some  help\\\\ x\\ny',
+  '# TYPE foo counter',
+  'foo{bar="baz",aa="",x="y"} 1 2',
+  'foobar{} 123.456 789.4354',
+  'foo   344 5#bar',
+  'foo#qw{bar#2="#1 az"} 24 456 # c {b="x"}',
+  'x{a="1"}5 1700000000',
+  'a{b="domain\\somelogin \\\\ \\" \\n"} 1 1',
+  '{"foo", "bar"="baz"} 1 1',
+  '{bar="baz","foo"} 1 1',
+  '{"温度{房间"} 1 1',
+  '\t foo\t {  } 0.3\t 2',
+  'vm\t{ a = "1" , b=\t"1" } 5 1',
+  'inf1 -INF 1',
+  'inf2 +infinity 1',
+  'nan nan 1',
+  'fo bar{a="b"} 1 2',
+  'late 1 2147483648',
+  'early 1 -2147483649',
+  'fraction 1 1700000000.1239',
+  'now 1',
+  'zero 1 0',
+  'big 12345678901234567890 1',
+  'small 1e-400 1',
+  'huge 1e400 1',
+  'bad{foo} 3',
+  'bad 1_000',
+  'bad 0x10',
+  'bad +5',
+  'bad 1 2 3',
+  'bad',
+]);
+
+const INFLUX = text([
+  'foo bar=123.5 1',
+  'foo,tag1=x,tagN=,=xxx bar=1,baz=2i 1700000000',
+  ',foo=bar baz=123 1700000000123',
+  ' baz=123 1700000000123456',
+  'foo x="3 days, 21:01",q="-1.23",n="123" 1700000000123456789',
+  'fo\\,bar\\=b\\ az,x\\=\\ b=\\\\a\\,\\=\\q\\  \\\\\\a\\ b\\=\\,=4.34 1',
+  'm a=t,b=F,c=true,d=tRue,e=1.5x,f=inf,g=nan,h=-,i=18446744073709551615u -345',
+  'm "a b"=1,"c,d"=2 1',
+  'now a=1',
+  '# comment',
+  'bad',
+  'bad a=1abci',
+  'bad a=1 1.5',
+  'bad,a b=1',
+]);
+
+const JSON_LINES = text([
+  '{"metric":{"__name__":"a","x":"y"},"values":[1,2.5],"timestamps":[1000,2000]}',
+  '{"metric":{"__name__":"n"},"values":[null,NaN,inf,-Inf,"Infinity","-inf",1e5],"timestamps":[1,2,3,4,5,6,7]}',
+  '{"metric":{"b":"c","__name__":"late"},"values":[1],"timestamps":[-5]}',
+  '{"metric":{"foo":1,"x":"A\\u0041\\n\\ud83d\\ude00\\q"},"values":[1],"timestamps":[1]}',
+  '{"x":[{"y":null}],"timestamps":[1],"values":[1],"metric":{"__name__":"order"}}',
+  '{"metric":{"__name__":"bad"},"values":[Infinity],"timestamps":[1]}',
+  '{"metric":{"__name__":"bad"},"values":[1],"timestamps":[7.5]}',
+  '{"metric":{"__name__":"bad"},"values":[1,2],"timestamps":[1]}',
+  '{"metric":{},"values":[1],"timestamps":[1]}',
+  'bad',
+]);
+
+const CSV = text([
+  'host,user,system,time',
+  'a,1,2,1700000000',
+  '"b""1",3,,1700000001',
+  "'c,2',,4,1700000002",
+  'd,5,6,',
+  'e,,,1700000000',
+  'bad,x,1,1700000000',
+  'bad,1',
+  '"bad,1,2,1700000000',
+]);
+const CSV_FORMAT = `format=${encodeURIComponent('1:label:host,2:metric:user,3:metric:system,4:time:unix_s')}`;
+
+const influx = { protocol: 'influx', path: '/write' };
+
+export const pushBodies: readonly PushBody[] = [
+  { protocol: 'prometheus', path: '/api/v1/import/prometheus', body: PROMETHEUS, status: 204 },
+  {
+    protocol: 'prometheus',
+    path: '/prometheus/api/v1/import/prometheus',
+    query: 'timestamp=1234',
+    body: 'm 1\n',
+    status: 204,
+  },
+  {
+    protocol: 'prometheus',
+    path: '/api/v1/import/prometheus',
+    query: 'timestamp=x',
+    body: 'm 1\n',
+    status: 400,
+  },
+  {
+    protocol: 'prometheus',
+    path: '/api/v1/import/prometheus/metrics/job/j/i@base64/PT0vPT0',
+    body: 'm{a="b"} 1 1\n',
+    status: 200,
+  },
+  {
+    protocol: 'prometheus',
+    path: '/api/v1/import/prometheus/metrics/job/odd/number',
+    body: 'm 1 1\n',
+    status: 400,
+  },
+  ...(
+    [
+      ['gzip', gzipSync],
+      ['deflate', deflateSync],
+      ['zstd', zstdCompressSync],
+      ['snappy', (bytes: Uint8Array) => compress(bytes)],
+      ['identity', (bytes: Uint8Array) => bytes],
+    ] as const
+  ).map(([encoding, encode]) => ({
+    protocol: 'prometheus',
+    path: '/api/v1/import/prometheus',
+    headers: { 'Content-Encoding': encoding },
+    body: encode(Buffer.from(PROMETHEUS)),
+    status: 204,
+  })),
+  {
+    protocol: 'prometheus',
+    path: '/api/v1/import/prometheus',
+    headers: { 'Content-Encoding': 'br' },
+    body: 'm 1\n',
+    status: 400,
+  },
+  {
+    protocol: 'prometheus',
+    path: '/api/v1/import/prometheus',
+    headers: { 'Content-Encoding': 'gzip' },
+    body: 'm 1\n',
+    status: 400,
+  },
+  { ...influx, headers: { 'Stream-Mode': '1' }, body: INFLUX, status: 204 },
+  { ...influx, body: INFLUX, status: 400 },
+  {
+    ...influx,
+    path: '/api/v2/write',
+    query: 'db=base&precision=ns',
+    body: 'm,t=1 a=1,b=2 1700000000123999999\nm,db=own a=1 5000000\n',
+    status: 204,
+  },
+  { ...influx, path: '/influx/write', query: 'precision=s', body: 'm a=1 1700000000\n', status: 204 },
+  {
+    ...influx,
+    path: '/influx/api/v2/write',
+    query: 'precision=u',
+    body: 'm a=1 1700000000123456\n',
+    status: 204,
+  },
+  { protocol: 'vmimport', path: '/api/v1/import', body: JSON_LINES, status: 204 },
+  { protocol: 'csvimport', path: '/api/v1/import/csv', query: CSV_FORMAT, body: CSV, status: 204 },
+  { protocol: 'csvimport', path: '/api/v1/import/csv', query: 'format=1:metric', body: CSV, status: 400 },
+];
+
+export interface Pushed {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Pushes a body; its number is the label `case` of all its series. */
+export async function pushBody(
+  url: string,
+  { path, query = '', headers = {}, body }: PushBody,
+  number: number,
+): Promise<Pushed> {
+  const response = await fetch(`${url}${path}?${query}&extra_label=case=${number}`, {
+    method: 'POST',
+    headers,
+    body: typeof body === 'string' ? body : new Uint8Array(body),
+  });
+  return { status: response.status, text: await response.text() };
+}
+
+const DAY_MS = 86_400_000;
+
+/** The rows of everything that a sink got, by case, as sorted text: labels in their order, `now` for recent times. */
+export function rowsByCase(requests: readonly ReceivedRequest[], nowMs: number): Map<string, string[]> {
+  const type = remoteWriteType('WriteRequest');
+  const cases = new Map<string, string[]>();
+  for (const { body, headers } of requests) {
+    const message = type.decode(decompressBody(body, headers['content-encoding'] as string));
+    const { timeseries } = type.toObject(message, { longs: Number, arrays: true, defaults: true });
+    for (const { labels, samples } of timeseries as readonly Row[]) {
+      const number = labels.find(({ name }) => name === 'case')?.value ?? '';
+      const shown = labels
+        .filter(({ name }) => name !== 'case')
+        .map(({ name, value }) => `${name}=${JSON.stringify(value)}`);
+      const rows = cases.get(number) ?? [];
+      cases.set(number, rows);
+      for (const { value, timestamp } of samples) {
+        const time = Math.abs(timestamp - nowMs) < DAY_MS ? 'now' : timestamp;
+        // Both sides: vmagent has no -0.
+        rows.push(`{${shown.join(',')}} ${value + 0}@${time}`);
+      }
+    }
+  }
+  for (const rows of cases.values()) rows.sort();
+  return cases;
+}
+
+interface Row {
+  readonly labels: readonly { readonly name: string; readonly value: string }[];
+  readonly samples: readonly { readonly value: number; readonly timestamp: number }[];
+}
