@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf as readMessage } from './destination/split.ts';
+import type { Explain } from './explainer.ts';
 import type { Block, Codec } from './model/block.ts';
 import { ALL_SLOTS } from './model/block.ts';
 import type { Outlet } from './outlet.ts';
@@ -25,6 +26,10 @@ export interface AdminPorts {
   readonly fs: Fs;
   readonly clock: Clock;
   readonly log: Logger;
+  /** By the rules and shards in force. */
+  readonly explainer: () => Explain;
+  /** Some of the series that came lately. */
+  readonly lately: () => Promise<readonly string[]>;
 }
 
 /** A queue directory that no destination owns: its name, and the bytes of its files. */
@@ -58,7 +63,23 @@ export class Admin {
       move: (input) => this.#copy(input, true),
       replay: (input) => this.#replay(input),
       forget: (input) => this.#forget(input),
+      explain: (input) => this.#explain(input),
     };
+  }
+
+  /** What happens to these series, or to some that came lately. */
+  async #explain({ series }: Input): Promise<unknown> {
+    const texts = Array.isArray(series) ? series.map(String) : await this.#ports.lately();
+    const explain = this.#ports.explainer();
+    return texts.flatMap((text) => {
+      const explained = explain(text);
+      if (explained === undefined) return [];
+      const outcome = explained.destinations.map(({ name, form }) => [
+        name,
+        form?.labels?.toString() ?? null,
+      ]);
+      return [{ series: text, destinations: Object.fromEntries(outcome) }];
+    });
   }
 
   /** Looks for queues that no destination owns. They are kept until a command says what is to become of them. */

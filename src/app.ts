@@ -12,7 +12,7 @@ import { DropExamples } from './drop-examples.ts';
 import type { Dropped, EngineConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
 import { Quarantine } from './engine/quarantine.ts';
-import { explainerSource, explainText } from './explainer.ts';
+import { createExplainer, explainerSource } from './explainer.ts';
 import { IngestionRate } from './ingest/ingestion-rate.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
@@ -127,6 +127,8 @@ export class App implements Intake {
       fs: this.#fs,
       clock,
       log,
+      explainer: () => this.#explainer(),
+      lately: () => this.#talkers.lately(),
     });
     const metricsText = () => metrics.text();
     this.#http = new HttpServer({
@@ -139,8 +141,7 @@ export class App implements Intake {
         setOptions: () => [...config.set].map(([name, value]) => ({ name, value })),
         status: { status: () => this.#status(), top: () => this.#talkers.shown() },
         reload: () => void this.reload('/-/reload'),
-        explain: (text) =>
-          explainText(text, explainerSource(this.#shaping, this.#distribution, this.#outlets)),
+        explain: (text) => this.#explainer()(text),
         clock,
         meter: metrics,
       }),
@@ -273,6 +274,10 @@ export class App implements Intake {
       this.#regroup();
     });
     return this.#reloading;
+  }
+
+  #explainer() {
+    return createExplainer(explainerSource(this.#shaping, this.#distribution, this.#outlets));
   }
 
   /** Tells destinations what they get of the series. */

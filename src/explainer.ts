@@ -49,10 +49,15 @@ export function explainerSource(
   };
 }
 
-/** The way of a series as it is written, `up{job="x"}`; undefined when the text is none. */
-export function explainText(text: string, source: ExplainerSource): ExplainedSeries | undefined {
-  const series = parseSeriesLine(text.trim());
-  return series === undefined ? undefined : explainSeries(series, source, new Decider(source.shape));
+/** Tells the way of a series as it is written, `up{job="x"}`; undefined when the text is none. */
+export type Explain = (text: string) => ExplainedSeries | undefined;
+
+export function createExplainer(source: ExplainerSource): Explain {
+  const decider = new Decider(source.shape);
+  return (text) => {
+    const series = parseSeriesLine(text.trim());
+    return series === undefined ? undefined : explainSeries(series, source, decider);
+  };
 }
 
 export function explainSeries(series: Labels, source: ExplainerSource, decider: Decider): ExplainedSeries {

@@ -1,38 +1,21 @@
 /** Options → app → signal → drain. */
 import { App } from './app.ts';
+import { checksOf } from './checks.ts';
 import { prepareStart } from './cli/start.ts';
 import { versionLabel } from './cli/version.ts';
-import type { Check } from './config/check.ts';
-import { checkDestination, checkUrl } from './deliver/check.ts';
-import { checkDistribution } from './distribution.ts';
 import { schema } from './options.ts';
-import { checkRouting } from './route/routing.ts';
-import { checkShaping } from './shaping.ts';
 import { openLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { systemClock } from './util/clock.ts';
 import { SluiceError } from './util/error.ts';
 import { tidyHeap } from './util/tidy-heap.ts';
 
-const checkRules: Check<typeof schema.table> = (config) => checkShaping(config, { env: process.env });
-
-const checkDestinations: Check<typeof schema.table> = ({ destinations }) =>
-  destinations.flatMap(({ url, values, where }) => [
-    ...checkUrl(url, where),
-    ...checkDestination(values, where),
-  ]);
-
 async function main(): Promise<void> {
-  const start = await prepareStart(
-    process.argv.slice(2),
-    schema,
-    [checkDestinations, checkRules, checkRouting, checkDistribution],
-    {
-      env: process.env,
-      stdout: (text) => process.stdout.write(text),
-      stderr: (text) => process.stderr.write(text),
-    },
-  );
+  const start = await prepareStart(process.argv.slice(2), schema, checksOf(process.env), {
+    env: process.env,
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+  });
   if (start.kind === 'exit') {
     process.exitCode = start.code;
     return;

@@ -1,9 +1,11 @@
 import { nearestName } from '../util/names.ts';
 import type { Command, CommandContext } from './command.ts';
+import { diff } from './diff.ts';
 import { dlq } from './dlq.ts';
 import { helpText } from './help.ts';
 import { plan } from './plan.ts';
 import { queue } from './queue.ts';
+import { test } from './test.ts';
 import { versionText } from './version.ts';
 
 const help: Command = {
@@ -23,7 +25,7 @@ const version: Command = {
 };
 
 /** Every `sluice COMMAND`; a new one is a file and a line here. Without a command the daemon runs. */
-export const commands = { help, version, plan, queue, dlq } satisfies Record<string, Command>;
+export const commands = { help, version, test, diff, plan, queue, dlq } satisfies Record<string, Command>;
 
 /** The exit code of the command that the arguments name; undefined if they begin with a flag, or there are none. */
 export async function runCommand(
