@@ -47,10 +47,14 @@ export class Labels {
   set(name: string, value: string): void {
     const index = this.names.indexOf(name);
     if (index < 0) this.push(name, value);
-    else if (this.values[index] !== value) {
-      this.values[index] = value;
-      this.origins[index] = NEW;
-    }
+    else this.setAt(index, value);
+  }
+
+  /** Gives the label in this place the value. */
+  setAt(index: number, value: string): void {
+    if (this.values[index] === value) return;
+    this.values[index] = value;
+    this.origins[index] = NEW;
   }
 
   rename(index: number, name: string): void {

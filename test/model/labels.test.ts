@@ -21,6 +21,23 @@ test('labels that came in keep their origin until they change', () => {
   assert.equal(labels.toString(), 'up{job="other",b="1",c="3"}');
 });
 
+test('a value in a place changes there only, and the same value is no change', () => {
+  const labels = Labels.of([
+    ['a', '1'],
+    ['a', '2'],
+  ]);
+  labels.setAt(1, '2');
+  assert.deepEqual(labels.origins, [0, 1]);
+  labels.setAt(1, '3');
+  assert.deepEqual(
+    [labels.values, labels.origins],
+    [
+      ['1', '3'],
+      [0, NEW],
+    ],
+  );
+});
+
 test('filtering keeps the order and the origins', () => {
   const labels = some();
   labels.filter((name) => name !== 'job');
