@@ -58,6 +58,8 @@ const ADAPT_EVERY_MS = 500;
 const QUEUE_SHARE = 0.4;
 /** What waits for a destination in memory before its file is used: seconds of a large installation. */
 const QUEUE_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
+/** The part of the allowed memory for what is decided about series. */
+const PLAN_SHARE = 0.25;
 const OVERLOAD_RETRY_AFTER_S = 5;
 
 export class App implements Intake {
@@ -372,6 +374,7 @@ export class App implements Intake {
       maxMetadataPerBlock: values['remoteWrite.maxMetadataPerBlock'],
       flushIntervalMs: values['remoteWrite.flushInterval'],
       bodyBytesMax: values.maxInsertRequestSize,
+      planBytesMax: this.#memory.allowedBytes * PLAN_SHARE,
       protocolOptions: protocolOptions(values),
     };
   }

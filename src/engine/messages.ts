@@ -38,6 +38,8 @@ export interface EngineConfig {
   readonly maxMetadataPerBlock: number;
   readonly flushIntervalMs: number;
   readonly bodyBytesMax: number;
+  /** Memory for what is decided about series; 512 MiB if absent. */
+  readonly planBytesMax?: number;
   /** Absent: only remote write comes in. */
   readonly protocolOptions?: OptionValues;
 }

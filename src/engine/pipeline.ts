@@ -34,9 +34,13 @@ import { type DropExample, Shaper } from './shaper.ts';
 /** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
 const ZSTD_RATIO_COMMON = 32;
 
-/** A series leaves the table when it was not seen for 6 to 7 of these: an hour bridges a restart of its target. */
-const SWEEP_EVERY_MS = 10 * 60_000;
-const SWEEPS_KEPT = 6;
+/** The age of series is told in these. */
+const EPOCH_MS = 60_000;
+/** A series leaves the table when it was not seen for 60 to 70 epochs: an hour bridges a restart of its target. */
+const SWEEP_EPOCHS = 10;
+const EPOCHS_KEPT = 60;
+/** While plans take more than their share of the memory: many series come once and never again. */
+const EPOCHS_KEPT_CROWDED = 5;
 
 /**
  * What a single request may hold. Real series take 30 bytes or more and real samples 12, so no request of a real sender
@@ -71,7 +75,7 @@ export class Pipeline {
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
   #parser!: BodyParser;
-  #sweptMs: number | undefined;
+  #epochMs: number | undefined;
   #blocks: BlockMessage[] = [];
   #input = { ptr: 0, capacity: 0 };
   #scratch = { ptr: 0, capacity: 0 };
@@ -91,7 +95,7 @@ export class Pipeline {
     this.#table = new SeriesTable(kernel);
     this.#talkers = new Talkers(kernel);
     this.#config = config;
-    if (config.shape !== undefined) this.#shaper = new Shaper(kernel, config.shape);
+    if (config.shape !== undefined) this.#shaper = new Shaper(kernel, config.shape, config);
     this.#build(progress);
   }
 
@@ -122,8 +126,11 @@ export class Pipeline {
   #reshape(shape: ShapeConfig | undefined): void {
     const before = this.#shaper;
     before?.close();
-    this.#shaper =
-      shape === undefined ? undefined : new Shaper(this.#kernel, shape, before?.limitsFor(shape));
+    if (shape === undefined) this.#shaper = undefined;
+    else {
+      const options = { planBytesMax: this.#config.planBytesMax, limits: before?.limitsFor(shape) };
+      this.#shaper = new Shaper(this.#kernel, shape, options);
+    }
   }
 
   /** `wire` is only read during the call. */
@@ -228,11 +235,13 @@ export class Pipeline {
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. */
   #forgetIdle(nowMs: number): void {
-    this.#sweptMs ??= nowMs;
-    if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
-    this.#sweptMs = nowMs;
-    this.#table.epoch++;
-    const freed = this.#table.sweep(Math.max(0, this.#table.epoch - SWEEPS_KEPT));
+    this.#epochMs ??= nowMs;
+    if (nowMs - this.#epochMs < EPOCH_MS) return;
+    this.#epochMs = nowMs;
+    const epoch = ++this.#table.epoch;
+    const isCrowded = this.#shaper?.isCrowded ?? false;
+    if (!isCrowded && epoch % SWEEP_EPOCHS !== 0) return;
+    const freed = this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT)));
     this.#shaper?.forget(freed);
   }
 

@@ -26,6 +26,14 @@ interface Encoding {
   readonly round: Round | undefined;
 }
 
+export interface ShaperOptions {
+  readonly planBytesMax?: number | undefined;
+  /** Windows of the limits that go on. */
+  readonly limits?: CardinalityLimits | undefined;
+}
+
+const PLAN_BYTES_MAX = 512 * 1024 * 1024;
+const CROWDED = 0.8;
 /** Examples of each reason that are told at once; there may be thousands. */
 const EXAMPLES_MAX = 3;
 const EXAMPLE_LENGTH_MAX = 500;
@@ -35,13 +43,19 @@ export class Shaper {
   readonly #decider: Decider;
   readonly #reader: LabelReader;
   readonly #plans: Plans;
+  readonly #planBytesMax: number;
   readonly #labels = new Labels();
   readonly #decision: Decision = { verdict: 0, owners: [], forms: [] };
   #examples: DropExample[] = [];
   #decided = 0;
 
-  constructor(kernel: Kernel, config: ShapeConfig, limits?: CardinalityLimits) {
+  constructor(
+    kernel: Kernel,
+    config: ShapeConfig,
+    { planBytesMax = PLAN_BYTES_MAX, limits }: ShaperOptions = {},
+  ) {
     this.#config = config;
+    this.#planBytesMax = planBytesMax;
     this.#decider = new Decider(config, limits);
     this.#reader = new LabelReader(kernel);
     this.#plans = new Plans(kernel, this.#reader, {
@@ -56,6 +70,11 @@ export class Shaper {
       config.maxHourlySeries === this.#config.maxHourlySeries &&
       config.maxDailySeries === this.#config.maxDailySeries;
     return isSame ? this.#decider.limits : undefined;
+  }
+
+  /** Plans take most of the memory that they may have. */
+  get isCrowded(): boolean {
+    return this.#plans.byteLength > this.#planBytesMax * CROWDED;
   }
 
   get stats(): ShapingStats {
@@ -86,13 +105,14 @@ export class Shaper {
     const own = this.#read(columns, series, added);
     const verdict = this.#decider.decide(this.#labels, this.#decision);
     if (verdict !== 'none') this.#note(verdict, columns, series, added, body);
-    return this.#plans.add(ref === NO_REF ? undefined : ref, this.#decision, own);
+    // Without room a series is decided anew each time: slow, and no memory more.
+    const isKept = ref !== NO_REF && this.#plans.byteLength < this.#planBytesMax;
+    return this.#plans.add(isKept ? ref : undefined, this.#decision, own);
   }
 
   /** As the client sent it; returns the number of labels without the added ones. */
   #read(columns: Columns, series: number, added: readonly Label[]): number {
     const labels = this.#labels;
-    labels.clear();
     const own = this.#reader.read(columns, series, labels);
     for (const { name, value } of added) labels.push(name, value, labels.length);
     return own;

@@ -64,6 +64,7 @@ export class Columns {
   /** What `#rounded` holds at the moment. */
   #roundedBy: Round | undefined;
   #hasPlans = false;
+  #scans = 0;
   readonly #scratch: Region = { ptr: 0, bytes: 0 };
   #seriesCount = 0;
   #sampleCount = 0;
@@ -106,6 +107,7 @@ export class Columns {
     this.#sampleCount = this.#kernel.result(3);
     this.#metadataCount = this.#kernel.result(4);
     this.#hasSlots = slots;
+    this.#scans++;
     this.#hasPlans = false;
     this.#roundedBy = undefined;
     this.addedCount = 0;
@@ -128,6 +130,11 @@ export class Columns {
     const roomy = Math.ceil(byteLength * 1.5);
     region.ptr = memory.alloc(roomy);
     region.bytes = roomy;
+  }
+
+  /** Another one for every scan: what rows point to is gone with the next. */
+  get scanNumber(): number {
+    return this.#scans;
   }
 
   get seriesCount(): number {

@@ -61,7 +61,7 @@ export interface KernelExports {
     formAt: number,
     out: number,
   ): void;
-  describeLabels(row: number, out: number): void;
+  describeLabels(row: number, out: number, before: number, outBefore: number): void;
   fingerprintSeries(
     rows: number,
     count: number,

@@ -32,6 +32,17 @@ export class Labels {
     this.origins.push(origin);
   }
 
+  /** Becomes the first `count` of these; the origins are their places. */
+  assign(names: readonly string[], values: readonly string[], count: number): void {
+    // Set to length 0 and filled again, an array gets new memory each time.
+    this.truncate(Math.min(this.names.length, count));
+    for (let index = 0; index < count; index++) {
+      this.names[index] = names[index]!;
+      this.values[index] = values[index]!;
+      this.origins[index] = index;
+    }
+  }
+
   /** The place of the first label of this name; -1 when there is none. */
   indexOf(name: string): number {
     return this.names.indexOf(name);
@@ -64,11 +75,11 @@ export class Labels {
   }
 
   /** Keeps the labels that the test accepts, in their order. */
-  filter(keep: (name: string, value: string) => boolean): void {
+  filter(keep: (name: string, value: string, index: number) => boolean): void {
     const { names, values, origins } = this;
     let to = 0;
     for (let from = 0; from < names.length; from++) {
-      if (!keep(names[from]!, values[from]!)) continue;
+      if (!keep(names[from]!, values[from]!, from)) continue;
       if (to < from) {
         names[to] = names[from]!;
         values[to] = values[from]!;
@@ -99,10 +110,9 @@ export class Labels {
   }
 
   copyFrom(other: Labels): void {
-    this.clear();
-    for (let index = 0; index < other.length; index++) {
-      this.push(other.names[index]!, other.values[index]!, other.origins[index]!);
-    }
+    const { length } = other;
+    this.assign(other.names, other.values, length);
+    for (let index = 0; index < length; index++) this.origins[index] = other.origins[index]!;
   }
 
   pairs(): [name: string, value: string][] {

@@ -1,63 +1,100 @@
 /**
  * Label bytes → strings, for the once-a-series work. All labels of a series are read as one string and cut up: a call into
- * the runtime costs as much as many cuts.
+ * the runtime costs as much as many cuts. Series that follow each other come from one target and have most labels in
+ * common: those get the very strings of the series before, so that what is looked up by them is found by identity.
  */
 import type { Columns, Kernel } from '../kernel/kernel.ts';
 import type { Labels } from '../model/labels.ts';
 
-/** u32 words that the kernel writes for a label: begin and length of name, value and field. */
-const WORDS = 6;
+/** u32 words that the kernel writes for a label: begin and length of name, value and field, and whether it is known. */
+const WORDS = 7;
+const FIRST_LABELS = 64;
+
+/** The labels of one series as the kernel describes them, and as strings. */
+interface Described {
+  ptr: number;
+  labels: number;
+  readonly names: string[];
+  readonly values: string[];
+}
 
 export class LabelReader {
   readonly #kernel: Kernel;
-  #table = { ptr: 0, labels: 0 };
+  #current: Described = { ptr: 0, labels: 0, names: [], values: [] };
+  #before: Described = { ptr: 0, labels: 0, names: [], values: [] };
+  /** The row that was read last, while its columns hold what they held then. */
+  #rowBefore = 0;
+  #scan: Columns | undefined;
+  #scanNumber = -1;
   #buffer = Buffer.alloc(0);
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
   }
 
-  /** Appends the labels of a series with their places as origins; returns their number. */
+  /** Replaces the labels by those of a series, with their places as origins; returns their number. */
   read(columns: Columns, series: number, into: Labels): number {
     const { labelsPtr, labelsLength, labelCount } = columns.labelsOf(series);
-    if (labelCount > this.#table.labels) this.#reserve(labelCount);
-    this.#kernel.exports.describeLabels(columns.rowPtr(series), this.#table.ptr);
+    this.#turn(columns);
+    const row = columns.rowPtr(series);
+    const { ptr, names, values } = this.#reserve(labelCount);
+    this.#kernel.exports.describeLabels(row, ptr, this.#rowBefore, this.#before.ptr);
+    this.#rowBefore = row;
     const isAscii = this.#kernel.result(1) === 1;
     const bytes = this.#bytes();
     const text = isAscii ? bytes.toString('latin1', labelsPtr, labelsPtr + labelsLength) : '';
     const words = this.#kernel.memory.u32();
-    let at = this.#table.ptr / 4;
+    const { names: namesBefore, values: valuesBefore } = this.#before;
+    let at = ptr / 4;
     for (let label = 0; label < labelCount; label++, at += WORDS) {
-      const name = words[at]!;
-      const nameEnd = name + words[at + 1]!;
-      const value = words[at + 2]!;
-      const valueEnd = value + words[at + 3]!;
-      if (isAscii) into.push(text.substring(name, nameEnd), text.substring(value, valueEnd), label);
-      else {
-        into.push(
-          bytes.toString('utf8', labelsPtr + name, labelsPtr + nameEnd),
-          bytes.toString('utf8', labelsPtr + value, labelsPtr + valueEnd),
-          label,
-        );
+      if (words[at + 6] === 1) {
+        names[label] = namesBefore[label]!;
+        values[label] = valuesBefore[label]!;
+      } else {
+        const name = words[at]!;
+        const nameEnd = name + words[at + 1]!;
+        const value = words[at + 2]!;
+        const valueEnd = value + words[at + 3]!;
+        names[label] = isAscii
+          ? text.substring(name, nameEnd)
+          : bytes.toString('utf8', labelsPtr + name, labelsPtr + nameEnd);
+        values[label] = isAscii
+          ? text.substring(value, valueEnd)
+          : bytes.toString('utf8', labelsPtr + value, labelsPtr + valueEnd);
       }
     }
+    into.assign(names, values, labelCount);
     return labelCount;
   }
 
   /** Of the series that was read last: where the field of a label begins, relative to the first label. */
   fieldAt(label: number): number {
-    return this.#kernel.memory.u32()[this.#table.ptr / 4 + label * WORDS + 4]!;
+    return this.#kernel.memory.u32()[this.#current.ptr / 4 + label * WORDS + 4]!;
   }
 
   fieldLength(label: number): number {
-    return this.#kernel.memory.u32()[this.#table.ptr / 4 + label * WORDS + 5]!;
+    return this.#kernel.memory.u32()[this.#current.ptr / 4 + label * WORDS + 5]!;
   }
 
-  #reserve(labels: number): void {
-    const { memory } = this.#kernel;
-    if (this.#table.labels > 0) memory.free(this.#table.ptr, this.#table.labels * WORDS * 4);
-    const roomy = Math.max(64, labels * 2);
-    this.#table = { ptr: memory.alloc(roomy * WORDS * 4), labels: roomy };
+  #turn(columns: Columns): void {
+    const { scanNumber } = columns;
+    if (this.#scan !== columns || this.#scanNumber !== scanNumber) this.#rowBefore = 0;
+    this.#scan = columns;
+    this.#scanNumber = scanNumber;
+    const before = this.#current;
+    this.#current = this.#before;
+    this.#before = before;
+  }
+
+  #reserve(labels: number): Described {
+    const current = this.#current;
+    if (labels > current.labels) {
+      const { memory } = this.#kernel;
+      if (current.labels > 0) memory.free(current.ptr, current.labels * WORDS * 4);
+      current.labels = Math.max(FIRST_LABELS, labels * 2);
+      current.ptr = memory.alloc(current.labels * WORDS * 4);
+    }
+    return current;
   }
 
   /** A Buffer over the kernel's memory, which another buffer takes the place of whenever it grows. */

@@ -30,6 +30,8 @@ const FIRST_REFS = 1024;
 const SHORT_VARINT_MAX = 127;
 const LABEL_OVERHEAD_BYTES = 24;
 const LOOP_LENGTH_MAX = 64;
+const LITERALS_KEPT_MAX = 256;
+const LITERAL_KEPT_BYTES_MAX = 256;
 /** Plans that differ by owners alone are shared; beyond this many, each series has its own. */
 const SHARED_MAX = 65_536;
 
@@ -46,6 +48,8 @@ export class Plans {
   readonly #passing: { ptr: number; bytes: number }[] = [];
   #scratch = scratchOf(64 * 1024);
   readonly #steps: number[] = [];
+  /** The field that was written last for a name: series that follow each other have most of them in common. */
+  readonly #literals = new Map<string, { readonly value: string; readonly bytes: Uint8Array }>();
   #end = 0;
   #bytes = 0;
 
@@ -238,6 +242,28 @@ export class Plans {
   /** Writes a label field, without empty strings as the canonical form wants it; returns its length. */
   #writeLabel(name: string, value: string): number {
     this.#need(LABEL_OVERHEAD_BYTES + 3 * (name.length + value.length));
+    const known = this.#literals.get(name);
+    if (known?.value === value) return this.#append(known.bytes);
+    const start = this.#end;
+    const length = this.#encodeLabel(name, value);
+    if (length > LITERAL_KEPT_BYTES_MAX) return length;
+    if (this.#literals.size >= LITERALS_KEPT_MAX) this.#literals.clear();
+    this.#literals.set(name, {
+      value,
+      bytes: Uint8Array.from(this.#scratch.bytes.subarray(start, start + length)),
+    });
+    return length;
+  }
+
+  #append(literal: Uint8Array): number {
+    const { bytes } = this.#scratch;
+    let at = this.#end;
+    for (let index = 0; index < literal.length; index++) bytes[at++] = literal[index]!;
+    this.#end = at;
+    return literal.length;
+  }
+
+  #encodeLabel(name: string, value: string): number {
     const start = this.#end;
     this.#end = start + 2;
     if (name !== '') this.#writeText(0x0a, name);

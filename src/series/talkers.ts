@@ -103,7 +103,6 @@ export class Talkers {
     const each = weight / looked;
     for (let nth = 0; nth < looked; nth++) {
       const labels = this.#labels;
-      labels.clear();
       this.#reader.read(columns, seriesOf(Math.floor((nth + offset) * step)), labels);
       top[byMetric].add(labels.get('__name__'), each);
       for (let index = 0; index < labels.length; index++) {

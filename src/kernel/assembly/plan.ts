@@ -20,6 +20,7 @@ import {
   ROW_BYTES,
   ROW_EXEMPLARS,
   ROW_HISTOGRAMS,
+  ROW_LABEL_COUNT,
   ROW_LABELS_LENGTH,
   ROW_LABELS_PTR,
   ROW_REF,
@@ -141,37 +142,69 @@ function isAscii(start: usize, end: usize): bool {
   return true;
 }
 
+function isSame(a: usize, b: usize, n: usize): bool {
+  let at: usize = 0;
+  while (at + 8 <= n) {
+    if (load<u64>(a + at) !== load<u64>(b + at)) return false;
+    at += 8;
+  }
+  while (at < n) {
+    if (load<u8>(a + at) !== load<u8>(b + at)) return false;
+    at++;
+  }
+  return true;
+}
+
+const LABEL_BYTES: usize = 28;
+
 /**
- * Says where the labels of a scanned row are: six u32 a label, relative to the first: begin and length of its name, its
- * value, and its field. There is room for `labelCount` of them. Result: number of labels, 1 when all text is ASCII.
+ * Says where the labels of a scanned row are: seven u32 a label: begin and length of its name, its value and its field,
+ * relative to the first label, and 1 when the label at this place of the row `before` (0 for none), which `outBefore`
+ * describes, has the same bytes. There is room for `labelCount` of them. Result: number of labels, 1 when all text of
+ * labels that are not the same is ASCII.
  */
-export function describeLabels(row: usize, out: usize): void {
+export function describeLabels(row: usize, out: usize, before: usize, outBefore: usize): void {
   const base = load<u32>(row, ROW_LABELS_PTR) as usize;
   const end = base + load<u32>(row, ROW_LABELS_LENGTH);
+  const baseBefore: usize = before === 0 ? 0 : (load<u32>(before, ROW_LABELS_PTR) as usize);
+  const countBefore: u32 = before === 0 ? 0 : load<u32>(before, ROW_LABEL_COUNT);
   let ascii = true;
   let labels: u32 = 0;
   let word = out;
+  let wordBefore = outBefore;
   for (let p = base; p < end; ) {
     const field = p;
     const length = shortVarint(p + 1);
     p = varintEnd;
     const fieldEnd = p + length;
-    store<u32>(word, 0);
-    store<u32>(word, 0, 4);
-    store<u32>(word, 0, 8);
-    store<u32>(word, 0, 12);
-    while (p < fieldEnd) {
-      const at: usize = load<u8>(p) === 0x0a ? 0 : 8;
-      const textLength = shortVarint(p + 1);
-      p = varintEnd;
-      store<u32>(word + at, (p - base) as u32);
-      store<u32>(word + at, textLength as u32, 4);
-      ascii = ascii && isAscii(p, p + textLength);
-      p += textLength;
-    }
+    const bytes = fieldEnd - field;
     store<u32>(word, (field - base) as u32, 16);
-    store<u32>(word, (fieldEnd - field) as u32, 20);
-    word += 24;
+    store<u32>(word, bytes as u32, 20);
+    if (
+      labels < countBefore &&
+      (load<u32>(wordBefore, 20) as usize) === bytes &&
+      isSame(field, baseBefore + load<u32>(wordBefore, 16), bytes)
+    ) {
+      store<u32>(word, 1, 24);
+      p = fieldEnd;
+    } else {
+      store<u32>(word, 0, 24);
+      store<u32>(word, 0);
+      store<u32>(word, 0, 4);
+      store<u32>(word, 0, 8);
+      store<u32>(word, 0, 12);
+      while (p < fieldEnd) {
+        const at: usize = load<u8>(p) === 0x0a ? 0 : 8;
+        const textLength = shortVarint(p + 1);
+        p = varintEnd;
+        store<u32>(word + at, (p - base) as u32);
+        store<u32>(word + at, textLength as u32, 4);
+        ascii = ascii && isAscii(p, p + textLength);
+        p += textLength;
+      }
+    }
+    word += LABEL_BYTES;
+    wordBefore += LABEL_BYTES;
     labels++;
   }
   store<u32>(RESULT, labels);

@@ -16,6 +16,8 @@ export class Memo<Result extends string | boolean | null> {
   #young = new Map<string, Result>();
   #old = new Map<string, Result>();
   #characters = 0;
+  #lastText: string | undefined;
+  #lastResult: Result | undefined;
 
   /** `compute` is pure. */
   constructor(compute: (text: string) => Result) {
@@ -23,8 +25,13 @@ export class Memo<Result extends string | boolean | null> {
   }
 
   get(text: string): Result {
+    // Series that follow each other often have the very same string here.
+    if (text === this.#lastText) return this.#lastResult!;
     const young = this.#young.get(text);
-    return young === undefined ? this.#older(text) : young;
+    const result = young === undefined ? this.#older(text) : young;
+    this.#lastText = text;
+    this.#lastResult = result;
+    return result;
   }
 
   /** Entries in both generations. */
@@ -49,5 +56,29 @@ export class Memo<Result extends string | boolean | null> {
     this.#old = this.#young;
     this.#young = new Map();
     this.#characters = 0;
+  }
+}
+
+/** Names of labels are mostly the same, place by place, in series that follow each other. */
+const PLACES_MAX = 256;
+
+export class PlaceMemo<Result> {
+  readonly #compute: (text: string) => Result;
+  readonly #texts: string[] = [];
+  readonly #results: Result[] = [];
+
+  /** `compute` is pure. */
+  constructor(compute: (text: string) => Result) {
+    this.#compute = compute;
+  }
+
+  get(place: number, text: string): Result {
+    if (this.#texts[place] === text) return this.#results[place]!;
+    const result = this.#compute(text);
+    if (place < PLACES_MAX) {
+      this.#texts[place] = text;
+      this.#results[place] = result;
+    }
+    return result;
   }
 }
