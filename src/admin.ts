@@ -73,7 +73,7 @@ export class Admin {
     const explain = this.#ports.explainer();
     return texts.flatMap((text) => {
       const explained = explain(text);
-      if (explained === undefined) return [];
+      if (typeof explained === 'string') return [];
       const outcome = explained.destinations.map(({ name, form }) => [
         name,
         form?.labels?.toString() ?? null,

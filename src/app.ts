@@ -144,6 +144,7 @@ export class App implements Intake {
         status: { status: () => this.#status(), top: () => this.#talkers.shown() },
         reload: () => void this.reload('/-/reload'),
         explain: (text) => this.#explainer()(text),
+        relabel: this.#shaping.source,
         clock,
         meter: metrics,
       }),

@@ -3,7 +3,7 @@ import type { Distribution } from './distribution.ts';
 import { Decider, type ExplainedForm, type Explanation } from './engine/decider.ts';
 import type { ShapeConfig } from './engine/shape.ts';
 import type { Labels } from './model/labels.ts';
-import { parseSeriesLine } from './model/series-line.ts';
+import { parseSeries } from './model/series-text.ts';
 import type { Shaping } from './shaping.ts';
 
 /** What one destination gets of it. */
@@ -49,14 +49,14 @@ export function explainerSource(
   };
 }
 
-/** Tells the way of a series as it is written, `up{job="x"}`; undefined when the text is none. */
-export type Explain = (text: string) => ExplainedSeries | undefined;
+/** Tells the way of a series as it is written, `up{job="x"}`; a text says what is wrong with it. */
+export type Explain = (text: string) => ExplainedSeries | string;
 
 export function createExplainer(source: ExplainerSource): Explain {
   const decider = new Decider(source.shape);
   return (text) => {
-    const series = parseSeriesLine(text.trim());
-    return series === undefined ? undefined : explainSeries(series, source, decider);
+    const series = parseSeries(text);
+    return typeof series === 'string' ? series : explainSeries(series, source, decider);
   };
 }
 

@@ -8,6 +8,7 @@ import { formatProblem, type Problem } from './config/problem.ts';
 import type { FormConfig, ShapeConfig } from './engine/shape.ts';
 import { isShaping } from './engine/shape.ts';
 import type { schema } from './options.ts';
+import type { RelabelSource } from './service/relabel-debug.ts';
 import { parseRules, type RuleSpec } from './transform/relabel/rule.ts';
 import type { Clock } from './util/clock.ts';
 import { messageOf, SluiceError } from './util/error.ts';
@@ -175,6 +176,14 @@ export class Shaping {
   get files(): RuleFiles {
     if (this.#files === undefined) throw new Error('the rules are loaded before they are asked for');
     return this.#files;
+  }
+
+  /** The rules as they are written, for people who try them. */
+  get source(): RelabelSource {
+    return {
+      globalRules: () => this.files.global.text,
+      urlRules: (index) => this.files.destinations[index]?.text ?? '',
+    };
   }
 
   get shape(): Shape {

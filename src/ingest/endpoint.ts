@@ -4,6 +4,8 @@ import type { Access } from './access.ts';
 
 export interface EndpointRequest {
   readonly query: URLSearchParams;
+  /** The fields of a posted form; none unless the endpoint reads them. */
+  readonly form: URLSearchParams;
   /** The daemon was told to stop, and serves for -http.shutdownDelay only. */
   readonly isDraining: boolean;
 }
@@ -18,5 +20,6 @@ export interface Endpoint {
   readonly access: Access;
   /** Others get 405; absent: every method, as in vmagent. */
   readonly methods?: readonly string[];
+  readonly readsForm?: true;
   handle(request: EndpointRequest): EndpointAnswer | Promise<EndpointAnswer>;
 }

@@ -19,6 +19,7 @@ import { Admission } from './admission.ts';
 import { BodyWatch } from './body-watch.ts';
 import { connectionOf } from './connections.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FORM_BYTES_MAX, readForm } from './form.ts';
 import { type InsertPorts, InsertRoute } from './insert.ts';
 import { InsertMetrics } from './insert-metrics.ts';
 import { Listener } from './listener.ts';
@@ -49,6 +50,8 @@ export class HttpServer {
   readonly #app: FastifyInstance;
   readonly #requests: Counter;
   readonly #unsupported: Counter;
+  readonly #pool = new BufferPool();
+  readonly #watch: BodyWatch;
   readonly #stopping = new AbortController();
   #isDraining = false;
   #closed: Promise<void> | undefined;
@@ -62,6 +65,7 @@ export class HttpServer {
     this.#prefix = normalizedPrefix(values['http.pathPrefix']);
     this.#replies = new Replies(values, ports.clock);
     this.#gate = new Gate(values, meter);
+    this.#watch = new BodyWatch(values['insert.bodyIdleTimeout'], ports.clock);
     this.#requests = meter.counter('vm_http_requests_all_total', 'HTTP requests, whatever their path.');
     this.#unsupported = meter.counter('vm_http_request_errors_total', 'Requests that were refused.', {
       path: '*',
@@ -161,8 +165,8 @@ export class HttpServer {
       admission: new Admission({ capacity: values.maxConcurrentInserts, maxQueueMs }, this.#ports),
       gate: this.#gate,
       replies: this.#replies,
-      pool: new BufferPool(),
-      watch: new BodyWatch(values['insert.bodyIdleTimeout'], clock),
+      pool: this.#pool,
+      watch: this.#watch,
       log,
     };
   }
@@ -210,8 +214,18 @@ export class HttpServer {
       this.#replies.refuse(request.raw, reply.raw, 405, error, { Allow: allow });
       return;
     }
+    const ports = { pool: this.#pool, watch: this.#watch };
+    const hasForm = endpoint.readsForm === true && request.method === 'POST';
+    const form = hasForm ? await readForm(request.raw, ports) : new URLSearchParams();
+    if (!(form instanceof URLSearchParams)) {
+      reply.hijack();
+      const isLarge = form === 'too_large';
+      const cause = isLarge ? `it is larger than ${FORM_BYTES_MAX} bytes` : 'it did not come in time';
+      this.#replies.refuse(request.raw, reply.raw, isLarge ? 413 : 408, `cannot read the form: ${cause}`);
+      return;
+    }
     const query = queryOf(request.raw.url ?? '').parameters;
-    const answer = await endpoint.handle({ query, isDraining: this.#isDraining });
+    const answer = await endpoint.handle({ query, form, isDraining: this.#isDraining });
     reply.code(answer.status).headers(this.#replies.headers(request.raw));
     if (answer.headers !== undefined) reply.headers(answer.headers);
     if (answer.contentType !== undefined) reply.type(answer.contentType);

@@ -87,7 +87,7 @@ export class Labels {
       }
       to++;
     }
-    this.truncate(to);
+    if (to < names.length) this.truncate(to);
   }
 
   truncate(length: number): void {

@@ -17,7 +17,7 @@ export function explain(ports: Pick<ServicePorts, 'explain'>): Endpoint {
     access: 'basic',
     handle: ({ query }) => {
       const text = query.get('series') ?? '';
-      const explained = text.trim() === '' ? undefined : (ports.explain(text) ?? 'unreadable');
+      const explained = text.trim() === '' ? undefined : ports.explain(text);
       if (query.get('format') === 'json') return json(explained);
       const subtitle = 'what happens to it under the configuration in force';
       return page({ title: 'Explain a series', subtitle }, html`${form(text)}${body(explained)}`);
@@ -25,9 +25,9 @@ export function explain(ports: Pick<ServicePorts, 'explain'>): Endpoint {
   };
 }
 
-type Explained = ExplainedSeries | 'unreadable' | undefined;
+type Explained = ExplainedSeries | string | undefined;
 
-const UNREADABLE = `this is no series; write it like ${EXAMPLE}`;
+const unreadable = (why: string) => `cannot read the series: ${why}; write it like ${EXAMPLE}`;
 
 function json(explained: Explained): EndpointAnswer {
   const answer = (status: number, value: object) => ({
@@ -38,7 +38,7 @@ function json(explained: Explained): EndpointAnswer {
   if (explained === undefined) {
     return answer(400, { status: 'error', error: 'the parameter series is missing' });
   }
-  if (explained === 'unreadable') return answer(400, { status: 'error', error: UNREADABLE });
+  if (typeof explained === 'string') return answer(400, { status: 'error', error: unreadable(explained) });
   const { series, explanation, destinations } = explained;
   return answer(200, {
     status: 'success',
@@ -69,7 +69,7 @@ function form(text: string): Html {
 
 function body(explained: Explained): Html {
   if (explained === undefined) return html``;
-  if (explained === 'unreadable') return html`<p class="bad">${UNREADABLE}</p>`;
+  if (typeof explained === 'string') return html`<p class="bad">${unreadable(explained)}</p>`;
   const { explanation, destinations } = explained;
   const fate =
     explanation.verdict === 'none'

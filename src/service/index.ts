@@ -10,6 +10,7 @@ import { metrics } from './metrics.ts';
 import { ping } from './ping.ts';
 import type { ServicePorts } from './ports.ts';
 import { alwaysReady, ready } from './ready.ts';
+import { relabelDebug } from './relabel-debug.ts';
 import { reload } from './reload.ts';
 import { robots } from './robots.ts';
 import { top, topApi } from './top.ts';
@@ -30,5 +31,6 @@ export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
     explain(ports),
     top(ports),
     topApi(ports),
+    relabelDebug(ports),
   ];
 }

@@ -39,6 +39,13 @@ button { margin-top: .6rem; padding: .3rem 1rem; border: 1px solid var(--accent)
 .pad { padding: .9rem; }
 code, pre { margin: 0; font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 .steps td { text-align: left; vertical-align: top; white-space: normal; }
+ol { display: grid; gap: .8rem; margin: 0; padding: 0; list-style: none; counter-reset: step; }
+li { counter-increment: step; padding: .7rem .9rem; }
+li pre::before { content: counter(step) ". "; color: var(--soft); }
+.series { margin-top: .4rem; font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+.series::before { content: attr(data-side); display: inline-block; width: 2.5rem; color: var(--soft); }
+.result, .error { padding: .7rem .9rem; }
+.error { color: var(--bad); }
 del { color: var(--bad); } ins { color: var(--good); text-decoration: none; }
 footer { margin-top: 2rem; font-size: .85rem; }
 `;

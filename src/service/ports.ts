@@ -1,7 +1,8 @@
 /** What the endpoints need of the rest of the daemon. */
-import type { ExplainedSeries } from '../explainer.ts';
+import type { Explain } from '../explainer.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Meter } from '../util/meter.ts';
+import type { RelabelSource } from './relabel-debug.ts';
 import type { StatusSource } from './status.ts';
 
 /** An option that was set, as it may be shown: secrets are masked already. */
@@ -16,10 +17,10 @@ export interface ServicePorts {
   readonly metricsText: () => Promise<string>;
   readonly setOptions: () => readonly SetOption[];
   readonly status: StatusSource;
-  /** What happens to a series as people write it; undefined when the text is none. */
-  readonly explain: (text: string) => ExplainedSeries | undefined;
+  readonly explain: Explain;
   /** Begins to read the files of rules again; what comes of it is told by log and metrics. */
   readonly reload: () => void;
+  readonly relabel: RelabelSource;
   readonly clock: Clock;
   readonly meter: Meter;
 }

@@ -21,7 +21,8 @@ function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
       top: () => Promise.resolve(undefined),
     },
     reload: () => {},
-    explain: () => undefined,
+    explain: () => 'nothing',
+    relabel: { globalRules: () => '', urlRules: () => '' },
     clock: new FakeClock(),
     meter: new RecordingMeter(),
     ...overrides,
@@ -251,7 +252,7 @@ test('/explain shows the way of a series, and escapes what was typed', async (t)
       { name: 'b', why: 'other shards own it', form: undefined },
     ],
   };
-  const { url } = await start(t, { explain: (text) => (text === 'bad' ? undefined : explained) });
+  const { url } = await start(t, { explain: (text) => (text === 'bad' ? 'bad' : explained) });
   const page = await fetchText(`${url}/explain?series=${encodeURIComponent('up{job="<script>"}')}`);
   assert.equal(page.status, 200);
   assert.ok(!page.body.includes('<script>'));
@@ -277,7 +278,10 @@ test('/explain shows the way of a series, and escapes what was typed', async (t)
     ],
   });
   assert.match((await fetchText(`${url}/explain`)).body, /<textarea/);
-  assert.match((await fetchText(`${url}/explain?series=bad`)).body, /this is no series; write it like/);
+  assert.match(
+    (await fetchText(`${url}/explain?series=bad`)).body,
+    /cannot read the series: bad; write it like/,
+  );
   for (const query of ['', '&series=bad']) {
     assert.equal((await fetchText(`${url}/explain?format=json${query}`)).status, 400);
   }

@@ -19,7 +19,7 @@ import { nearestName } from '../../util/names.ts';
 import { type Action, type Field, fields, type RuleSpec } from './action.ts';
 import { actions } from './actions/index.ts';
 import { compileCondition, SelectorError } from './condition.ts';
-import { RegexError } from './regex.ts';
+import { countAtoms, RegexError } from './regex.ts';
 
 export type { RuleSpec } from './action.ts';
 
@@ -29,10 +29,17 @@ export interface ParsedRules {
   readonly problems: Problem[];
 }
 
-/** Reads rules; `file` is the name that problems give. Placeholders for the environment are filled in already. */
-export function parseRules(text: string, file: string): ParsedRules {
+/**
+ * Reads rules; `file` is the name that problems give. Placeholders for the environment are filled in already.
+ * `regexPartsMax` bounds what all regexes together may cost to compile, for rules of people who may only look.
+ */
+export function parseRules(
+  text: string,
+  file: string,
+  regexPartsMax = Number.POSITIVE_INFINITY,
+): ParsedRules {
   try {
-    return new RulesReader(text, file).read();
+    return new RulesReader(text, file, regexPartsMax).read();
   } catch (error) {
     // Nesting beyond the stack, or aliases that would unfold without end.
     const hint = 'write a list of flat rules';
@@ -63,10 +70,13 @@ class RulesReader {
   readonly #lines = new LineCounter();
   readonly #document: Document;
   readonly #problems: Problem[] = [];
+  readonly #regexPartsMax: number;
+  #regexParts = 0;
   #number = 0;
 
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, regexPartsMax: number) {
     this.#file = file;
+    this.#regexPartsMax = regexPartsMax;
     const options = {
       lineCounter: this.#lines,
       prettyErrors: false,
@@ -168,7 +178,9 @@ class RulesReader {
     if (complaint !== undefined && blamed?.value !== undefined) {
       this.#problem(blamed.valueNode ?? blamed.keyNode, complaint.message, complaint.hint);
     }
-    this.#tryRegex(action, rule, entries);
+    this.#regexParts += [rule.regex ?? '', ...rule.if].reduce((sum, one) => sum + countAtoms(one), 0);
+    if (this.#regexParts <= this.#regexPartsMax) this.#tryRegexes(action, rule, entries);
+    else this.#problem(place, 'the regexes up to here are too large together', 'run fewer rules at once');
   }
 
   #missing(rule: RuleSpec, field: Field, hint: string, place: Node): void {
@@ -176,7 +188,7 @@ class RulesReader {
   }
 
   /** The errors of the regex, and those of selectors, have the place of their field. */
-  #tryRegex(action: Action, rule: RuleSpec, entries: ReadonlyMap<Key, Entry>): void {
+  #tryRegexes(action: Action, rule: RuleSpec, entries: ReadonlyMap<Key, Entry>): void {
     try {
       action.compile(rule);
     } catch (error) {
