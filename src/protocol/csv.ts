@@ -7,14 +7,13 @@
 import { options, type Values } from '../config/option.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
 import { type Column, parseCsvFormat } from './csv-format.ts';
+import { eachLine } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { Scratch } from './scratch.ts';
 import type { SeriesSink } from './series-sink.ts';
 
 const PATH = '/api/v1/import/csv';
-const NEWLINE = 0x0a;
-const RETURN = 0x0d;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 const COMMA = 0x2c;
@@ -62,21 +61,14 @@ class CsvParser {
     this.#nowMs = request.receivedMs;
   }
 
-  run(): void {
+  run(): ParseFailure {
     const bytes = this.#bytes;
-    let line = 0;
-    for (let start = 0; start < bytes.byteLength; ) {
-      line++;
-      const newline = bytes.indexOf(NEWLINE, start);
-      const next = newline < 0 ? bytes.byteLength : newline;
-      const end = next > start && bytes[next - 1] === RETURN ? next - 1 : next;
-      if (end > start) {
-        if (!this.#readCells(start, end)) this.#sink.skip(line, this.#why, bytes, start, end);
-        else if (this.#readRow()) this.#write();
-        else if (line > 1) this.#sink.skip(line, this.#why, bytes, start, end);
-      }
-      start = next + 1;
-    }
+    return eachLine(bytes, (start, end, line) => {
+      if (!this.#readCells(start, end)) this.#sink.skip(line, this.#why, bytes, start, end);
+      else if (this.#readRow()) this.#write();
+      else if (line > 1) this.#sink.skip(line, this.#why, bytes, start, end);
+      return undefined;
+    });
   }
 
   /** Notes the cells of all columns; cells in between are stepped over. */
@@ -227,9 +219,7 @@ function receive(head: RequestHead): Reception {
 
 function parse(bytes: Uint8Array, request: ParseRequest<CsvOptions>, sink: SeriesSink): ParseFailure {
   const found = parseCsvFormat(request.parameters.format ?? '');
-  if ('error' in found) return found.error;
-  new CsvParser(bytes, found.columns, request, sink).run();
-  return undefined;
+  return 'error' in found ? found.error : new CsvParser(bytes, found.columns, request, sink).run();
 }
 
 export const csv: Protocol = {

@@ -1,7 +1,9 @@
 /** The registry of ingest protocols: one line each. */
 import { csv } from './csv.ts';
+import { graphite } from './graphite.ts';
 import { influx } from './influx.ts';
 import { jsonLines } from './json-lines.ts';
+import { opentsdb } from './opentsdb.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
@@ -12,6 +14,8 @@ export const protocols = {
   influx,
   vmimport: jsonLines,
   csvimport: csv,
+  graphite,
+  opentsdb,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

@@ -9,13 +9,12 @@
  */
 import { options, type Values } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
+import { eachLine } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { Scratch } from './scratch.ts';
 import { excerpt, type SeriesSink } from './series-sink.ts';
 
-const NEWLINE = 0x0a;
-const RETURN = 0x0d;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const HASH = 0x23;
@@ -53,6 +52,12 @@ const influxOptions = options({
     max: 1024 * 1024 * 1024,
     summary:
       'The largest body in InfluxDB line protocol, before and after decompression. Larger ones get 413.',
+  },
+  influxListenAddr: {
+    kind: 'string',
+    default: '',
+    placeholder: 'host:port',
+    summary: 'Take InfluxDB line protocol at this TCP and UDP address, usually `:8089`. Empty takes none.',
   },
   influxDBLabel: {
     kind: 'string',
@@ -154,26 +159,21 @@ class LineParser {
 
   run(isStream: boolean): ParseFailure {
     const bytes = this.#bytes;
-    const lineMax = isStream ? this.#options['influx.maxLineSize'] : Number.POSITIVE_INFINITY;
-    let line = 0;
+    const bytesMax = isStream ? this.#options['influx.maxLineSize'] : Number.POSITIVE_INFINITY;
     let rows = 0;
-    for (let start = 0; start < bytes.byteLength; ) {
-      line++;
-      const newline = bytes.indexOf(NEWLINE, start);
-      const next = newline < 0 ? bytes.byteLength : newline;
-      const end = next > start && bytes[next - 1] === RETURN ? next - 1 : next;
-      if (end - start > lineMax) {
-        return `cannot read line ${line}: it has ${end - start} bytes; send shorter lines or raise -influx.maxLineSize`;
-      }
-      if (end > start && bytes[start] !== HASH) {
+    const failure = eachLine(
+      bytes,
+      (start, end, line) => {
+        if (bytes[start] === HASH) return undefined;
         if (this.#line(start, end)) rows++;
         else if (isStream) this.#sink.skip(line, this.#why, bytes, start, end);
         else return `cannot read line ${line}, ${excerpt(bytes, start, end)}: ${this.#why}`;
-      }
-      start = next + 1;
-    }
+        return undefined;
+      },
+      { bytesMax, option: 'influx.maxLineSize' },
+    );
     this.#sink.rowsRead = rows;
-    return undefined;
+    return failure;
   }
 
   #line(start: number, end: number): boolean {
@@ -400,7 +400,7 @@ function parse(bytes: Uint8Array, request: ParseRequest<InfluxOptions>, sink: Se
 
 export const influx: Protocol = {
   name: 'influx',
-  summary: 'InfluxDB line protocol at the paths of InfluxDB 1 and 2.',
+  summary: 'InfluxDB line protocol at the paths of InfluxDB 1 and 2, and over TCP and UDP.',
   routes: [
     ...['/write', '/api/v2/write', '/influx/write', '/influx/api/v2/write'].map((path) => ({
       path,
@@ -409,6 +409,11 @@ export const influx: Protocol = {
     ...['/query', '/influx/query'].map((path) => ({ path, counterPath: '/influx/query' })),
     { path: '/influx/health', counterPath: '/influx/health' },
   ],
+  lines: {
+    addressOption: 'influxListenAddr',
+    parameters: { mode: 'stream' },
+    lineOption: 'influx.maxLineSize',
+  },
   options: influxOptions,
   sizeOption: 'influx.maxRequestSize',
   accepted: { status: 204 },

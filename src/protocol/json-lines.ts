@@ -9,14 +9,13 @@
 import { options, type Values } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
 import { JsonScanner, unescapeJson } from './json-scanner.ts';
+import { eachLine } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol } from './protocol.ts';
 import { Scratch } from './scratch.ts';
 import type { SeriesSink } from './series-sink.ts';
 
 const PATH = '/api/v1/import';
-const NEWLINE = 0x0a;
-const RETURN = 0x0d;
 const QUOTE = 0x22;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
@@ -72,24 +71,17 @@ class JsonLineParser {
     this.#json = new JsonScanner(bytes);
   }
 
-  run(lineMax: number): ParseFailure {
+  run(bytesMax: number): ParseFailure {
     const bytes = this.#bytes;
-    let line = 0;
-    for (let start = 0; start < bytes.byteLength; ) {
-      line++;
-      const newline = bytes.indexOf(NEWLINE, start);
-      const next = newline < 0 ? bytes.byteLength : newline;
-      const end = next > start && bytes[next - 1] === RETURN ? next - 1 : next;
-      if (end - start > lineMax) {
-        return `cannot read line ${line}: it has ${end - start} bytes; send shorter lines or raise -import.maxLineLen`;
-      }
-      if (end > start) {
+    return eachLine(
+      bytes,
+      (start, end, line) => {
         if (this.#line(start, end)) this.#write();
         else this.#sink.skip(line, this.#why, bytes, start, end);
-      }
-      start = next + 1;
-    }
-    return undefined;
+        return undefined;
+      },
+      { bytesMax, option: 'import.maxLineLen' },
+    );
   }
 
   #line(start: number, end: number): boolean {

@@ -12,6 +12,7 @@
  */
 import { options } from '../config/option.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
+import { eachLine } from './lines.ts';
 import { NumberReader } from './number.ts';
 import { MetadataReader } from './prometheus-metadata.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
@@ -22,7 +23,6 @@ import type { SeriesSink } from './series-sink.ts';
 const PATH = '/api/v1/import/prometheus';
 const TAB = 0x09;
 const NEWLINE = 0x0a;
-const RETURN = 0x0d;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const HASH = 0x23;
@@ -64,25 +64,21 @@ class TextParser {
     this.#metadata = new MetadataReader(sink);
   }
 
-  run(): void {
-    const bytes = this.#bytes;
-    let line = 0;
-    for (let start = 0; start < bytes.byteLength; ) {
-      line++;
-      const newline = bytes.indexOf(NEWLINE, start);
-      const next = newline < 0 ? bytes.byteLength : newline;
-      const end = next > start && bytes[next - 1] === RETURN ? next - 1 : next;
-      const from = this.#skipBlanks(start, end);
-      if (from < end) {
-        if (bytes[from] === HASH) {
-          if (!this.#metadata.read(bytes, from, end)) {
-            this.#sink.skip(line, 'the TYPE is unknown', bytes, start, end);
-          }
-        } else if (!this.#row(from, end)) this.#sink.skip(line, this.#why, bytes, start, end);
-      }
-      start = next + 1;
-    }
+  run(): ParseFailure {
+    const failure = eachLine(this.#bytes, (start, end, line) => this.#line(start, end, line));
     this.#metadata.flush();
+    return failure;
+  }
+
+  #line(start: number, end: number, line: number): undefined {
+    const bytes = this.#bytes;
+    const from = this.#skipBlanks(start, end);
+    if (from === end) return;
+    if (bytes[from] !== HASH) {
+      if (!this.#row(from, end)) this.#sink.skip(line, this.#why, bytes, start, end);
+    } else if (!this.#metadata.read(bytes, from, end)) {
+      this.#sink.skip(line, 'the TYPE is unknown', bytes, start, end);
+    }
   }
 
   #row(start: number, end: number): boolean {
@@ -301,8 +297,7 @@ function receive(head: RequestHead): Reception {
 
 function parse(bytes: Uint8Array, { parameters, receivedMs }: ParseRequest, sink: SeriesSink): ParseFailure {
   const { timestamp } = parameters;
-  new TextParser(bytes, sink, timestamp === undefined ? receivedMs : Number(timestamp)).run();
-  return undefined;
+  return new TextParser(bytes, sink, timestamp === undefined ? receivedMs : Number(timestamp)).run();
 }
 
 export const prometheusText: Protocol = {

@@ -64,12 +64,33 @@ export interface ParseRequest<Options extends OptionValues = OptionValues> {
 /** Why a whole request is refused with 400; undefined when everything that can be read is in the sink. */
 export type ParseFailure = string | undefined;
 
+/** Lines that come by TCP and UDP, to an address of their own. */
+export interface LineListening {
+  /** The option with the address; empty listens nowhere. */
+  readonly addressOption: string;
+  /** What the parser gets for every piece. */
+  readonly parameters?: Parameters;
+  /** The option with the longest line, in bytes. Absent: 256 KiB. */
+  readonly lineOption?: string;
+}
+
+/** For protocols without routes. */
+export function refuseHttp(): Reception {
+  return {
+    kind: 'refusal',
+    status: 400,
+    error: 'cannot take this protocol over HTTP: it has a listener of its own',
+  };
+}
+
 export interface Protocol {
   /** Registry key, the `type` and `protocol` label of metrics, and `Body.protocol`. */
   readonly name: string;
   /** One sentence for the documentation. */
   readonly summary: string;
   readonly routes: readonly Route[];
+  /** Absent: HTTP only. */
+  readonly lines?: LineListening;
   readonly options: OptionTable;
   /** The option that bounds its bodies, before and after decompression. Absent: -maxInsertRequestSize. */
   readonly sizeOption?: string;
