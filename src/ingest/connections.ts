@@ -2,8 +2,8 @@
  * The open connections of one listener: counted for metrics, limited in age, and closed in good order at a stop.
  * Node's HTTP parser reads a socket's bytes natively, so calls are not counted, only bytes.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server, Socket } from 'node:net';
 import type { Clock } from '../util/clock.ts';
 import type { Counter, Meter } from '../util/meter.ts';
 
@@ -14,7 +14,7 @@ const SWEEP_MS = 5_000;
 const WRITE_STALL_MS = 30_000;
 
 export interface ConnectionSettings {
-  /** `http` or `https`, and the address as configured: labels of the metrics. */
+  /** `http`, `https` or a protocol of lines, and the address as configured: labels of the metrics. */
   readonly name: string;
   readonly address: string;
   /** 0: no limit. */

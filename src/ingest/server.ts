@@ -22,6 +22,7 @@ import type { Endpoint } from './endpoint.ts';
 import { FORM_BYTES_MAX, readForm } from './form.ts';
 import { type InsertPorts, InsertRoute } from './insert.ts';
 import { InsertMetrics } from './insert-metrics.ts';
+import { LineListener, lineListenerSettings } from './line-listener.ts';
 import { Listener } from './listener.ts';
 import type { IngestValues } from './options.ts';
 import { queryOf } from './query.ts';
@@ -44,6 +45,7 @@ export class HttpServer {
   readonly #values: IngestValues;
   readonly #ports: HttpServerPorts;
   readonly #listeners: readonly Listener[];
+  readonly #lineListeners: readonly LineListener[];
   readonly #prefix: string;
   readonly #replies: Replies;
   readonly #gate: Gate;
@@ -71,12 +73,19 @@ export class HttpServer {
       path: '*',
       reason: 'unsupported',
     });
-    this.#app = this.#createApp();
+    const insertPorts = this.#insertPorts();
+    this.#app = this.#createApp(insertPorts);
+    this.#lineListeners = this.#createLineListeners(insertPorts);
   }
 
   /** The bound addresses, in the order of -httpListenAddr. */
   get addresses(): readonly AddressInfo[] {
     return this.#listeners.map(({ bound }) => bound).filter((bound) => bound !== undefined);
+  }
+
+  /** The bound TCP addresses for lines, in the order of the protocols. */
+  get lineAddresses(): readonly AddressInfo[] {
+    return this.#lineListeners.map(({ bound }) => bound).filter((bound) => bound !== undefined);
   }
 
   /** For messages: `http://localhost:8429`, with the path prefix. */
@@ -94,6 +103,7 @@ export class HttpServer {
     };
     try {
       for (const listener of this.#listeners) await listener.listen(onRequest);
+      for (const listener of this.#lineListeners) await listener.listen();
     } catch (error) {
       await this.#closeListeners(0);
       throw error;
@@ -119,16 +129,18 @@ export class HttpServer {
   }
 
   async #closeListeners(withinMs: number): Promise<void> {
-    const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
+    const closed = Promise.all([...this.#listeners, ...this.#lineListeners].map((one) => one.close()));
     const done = new AbortController();
     await Promise.race([closed, sleep(this.#ports.clock, withinMs, done.signal)]);
     done.abort();
     const left = this.#listeners.reduce((sum, { connections }) => sum + connections.destroy(), 0);
     if (left > 0) this.#ports.log.warn('closed connections with unfinished requests', { connections: left });
-    await closed;
+    const bytes = this.#lineListeners.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
+    if (bytes > 0) this.#ports.log.error('lines that could not be taken before the stop are lost', { bytes });
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
-  #createApp(): FastifyInstance {
+  #createApp(ports: InsertPorts): FastifyInstance {
     const app = fastify({
       logger: false,
       exposeHeadRoutes: false,
@@ -143,7 +155,6 @@ export class HttpServer {
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     app.setNotFoundHandler((request, reply) => this.#notFound(request, reply));
     app.setErrorHandler((error, request, reply) => this.#failed(error, request, reply));
-    const ports = this.#insertPorts();
     for (const protocol of Object.values<Protocol>(protocols)) this.#addProtocol(app, protocol, ports);
     for (const endpoint of this.#ports.endpoints) this.#addEndpoint(app, endpoint);
     if (this.#prefix !== '') {
@@ -169,6 +180,16 @@ export class HttpServer {
       watch: this.#watch,
       log,
     };
+  }
+
+  #createLineListeners({ intake, admission, clock, log }: InsertPorts): LineListener[] {
+    const { meter, protocolOptions } = this.#ports;
+    const connectionsMax = this.#values['http.maxConnections'];
+    return Object.values<Protocol>(protocols).flatMap((protocol) => {
+      const settings = lineListenerSettings(protocol, protocolOptions, connectionsMax);
+      if (settings === undefined) return [];
+      return [new LineListener(protocol, settings, { intake, admission, clock, meter, log })];
+    });
   }
 
   #addProtocol(app: FastifyInstance, protocol: Protocol, ports: InsertPorts): void {

@@ -1,44 +1,70 @@
 /** Every protocol into the real daemon: what the destination got is what was meant, what vmagent makes of it, and in the ledger. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertLedgerBalances, metricSum } from '../support/metrics.ts';
+import { assertLedgerBalances, metricSum, parseMetrics, type Sample } from '../support/metrics.ts';
 import { freePort, startProgram, temporaryDirectory } from '../support/process.ts';
 import { missingPrograms, program } from '../support/programs.ts';
-import { pushBodies, pushBody, rowsByCase } from '../support/push-bodies.ts';
+import { lineBodies, pushBodies, pushBody, rowsByCase, sendLines } from '../support/push-bodies.ts';
 import { startSink } from '../support/sink.ts';
 import { startSluice } from '../support/sluice.ts';
 import { until } from '../support/wait.ts';
 
 const FLAGS = ['-remoteWrite.flushInterval=1s'];
 
+/** A port for each listener for lines, and the flags that open them. */
+async function linePorts(): Promise<{ ports: number[]; flags: string[] }> {
+  const ports: number[] = [];
+  for (const _ of lineBodies) ports.push(await freePort());
+  return { ports, flags: lineBodies.map(({ option }, index) => `-${option}=127.0.0.1:${ports[index]}`) };
+}
+
+const insertedOf = (page: readonly Sample[], protocol: string) =>
+  metricSum(page, 'vmagent_rows_inserted_total', { type: protocol }) ?? 0;
+
+/** Sends all bodies of lines; resolves when they are taken, which is later than their connections are closed. */
+async function pushLines(url: string, ports: readonly number[]): Promise<void> {
+  const read = async () => parseMetrics(await (await fetch(`${url}/metrics`)).text());
+  const before = await read();
+  for (const [index, body] of lineBodies.entries()) await sendLines(ports[index]!, body);
+  await until('lines are taken', 10_000, async () => {
+    const page = await read();
+    return lineBodies.every(({ protocol, rows }) => {
+      return insertedOf(page, protocol) - insertedOf(before, protocol) === rows;
+    });
+  });
+}
+
 test('every protocol arrives, is counted, and is in the ledger', async (t) => {
   const sink = await startSink(t);
+  const lines = await linePorts();
   const { url, metrics } = await startSluice(t, temporaryDirectory(t), [
     `-remoteWrite.url=${sink.url}`,
     ...FLAGS,
+    ...lines.flags,
   ]);
   for (const [number, body] of pushBodies.entries()) {
     const { status, text } = await pushBody(url, body, number);
     assert.equal(status, body.status, `${body.path}: ${text}`);
     if (status === 400) assert.match(text, /^cannot .*: .*\n$/);
   }
+  await pushLines(url, lines.ports);
   const page = await until('everything is delivered', 20_000, async () => {
     const samples = await metrics();
     const delivered = metricSum(samples, 'sluice_ledger_destination_samples', { column: 'delivered' });
     const received = metricSum(samples, 'sluice_ledger_destination_samples', { column: 'received' });
-    return delivered !== undefined && delivered > 0 && delivered === received && samples;
+    return delivered !== undefined && delivered === received && samples;
   });
   assertLedgerBalances(page);
   const cases = rowsByCase(sink.requests, Date.now());
   const rows = [...cases.values()].reduce((sum, each) => sum + each.length, 0);
   let inserted = 0;
-  for (const protocol of new Set(pushBodies.map((body) => body.protocol))) {
+  for (const protocol of new Set([...pushBodies, ...lineBodies].map((body) => body.protocol))) {
     const of = (name: string) => metricSum(page, name, { type: protocol }) ?? 0;
     assert.ok(of('vmagent_rows_inserted_total') > 0, protocol);
     assert.ok(of('vm_rows_invalid_total') > 0, protocol);
     assert.ok(of('vm_protoparser_rows_read_total') > 0, protocol);
     inserted += of('vmagent_rows_inserted_total');
-    const requests = metricSum(page, 'vmagent_http_requests_total', { protocol });
+    const requests = metricSum(page, 'vmagent_http_requests_total', { protocol }) ?? 0;
     assert.equal(requests, pushBodies.filter((body) => body.protocol === protocol).length, protocol);
   }
   assert.equal(rows, inserted);
@@ -55,7 +81,12 @@ test('the same bodies give the same rows as from vmagent', {
   skip: missingPrograms('vmagent'),
 }, async (t) => {
   const sinks = [await startSink(t), await startSink(t)] as const;
-  const ours = await startSluice(t, temporaryDirectory(t), [`-remoteWrite.url=${sinks[0].url}`, ...FLAGS]);
+  const lines = [await linePorts(), await linePorts()] as const;
+  const ours = await startSluice(t, temporaryDirectory(t), [
+    `-remoteWrite.url=${sinks[0].url}`,
+    ...FLAGS,
+    ...lines[0].flags,
+  ]);
   const port = await freePort();
   const theirUrl = `http://127.0.0.1:${port}`;
   const theirs = await startProgram(t, {
@@ -66,6 +97,7 @@ test('the same bodies give the same rows as from vmagent', {
       `-httpListenAddr=127.0.0.1:${port}`,
       `-remoteWrite.tmpDataPath=${temporaryDirectory(t)}`,
       ...FLAGS,
+      ...lines[1].flags,
     ],
     readyUrl: `${theirUrl}/health`,
   });
@@ -77,11 +109,17 @@ test('the same bodies give the same rows as from vmagent', {
       body.path,
     );
   }
+  await pushLines(ours.url, lines[0].ports);
+  await pushLines(theirUrl, lines[1].ports);
   // Both deliver what they have before they end.
   await Promise.all([ours.program.kill(), theirs.kill()]);
   const [mine, other] = sinks.map(({ requests }) => rowsByCase(requests, Date.now()));
   for (const [number, body] of pushBodies.entries()) {
     const key = String(number);
     assert.deepEqual(mine!.get(key), other!.get(key), `${body.protocol} ${body.path} ${body.query ?? ''}`);
+  }
+  for (const { option } of lineBodies) {
+    assert.notEqual(mine!.get(option), undefined, option);
+    assert.deepEqual(mine!.get(option), other!.get(option), option);
   }
 });

@@ -1,4 +1,5 @@
 /** Bodies in every protocol, good ones and bad ones, and the rows of a write request as text, for end-to-end tests. */
+import { connect } from 'node:net';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { compress } from 'snappyjs';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
@@ -174,6 +175,69 @@ export const pushBodies: readonly PushBody[] = [
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: CSV_FORMAT, body: CSV, status: 204 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: 'format=1:metric', body: CSV, status: 400 },
 ];
+
+export interface LineBody {
+  readonly protocol: string;
+  /** The option with the address. */
+  readonly option: string;
+  readonly body: string;
+  /** How many rows are taken. */
+  readonly rows: number;
+}
+
+/** What goes to listeners for lines; its label `case` is the option. */
+export const lineBodies: readonly LineBody[] = [
+  {
+    protocol: 'graphite',
+    option: 'graphiteListenAddr',
+    rows: 6,
+    body: text([
+      'foo;bar=baz;aa=;x=y;=z;case=graphiteListenAddr 1 2',
+      's a;ta g1=aaa1;case=graphiteListenAddr;tag3 1.5 23',
+      ' foo;case=graphiteListenAddr\t1  4294.943 ',
+      'foo..bar\\;case=graphiteListenAddr nan 1700000000123',
+      'now;case=graphiteListenAddr 1',
+      'minus;case=graphiteListenAddr 1 -1',
+      'bad;case=graphiteListenAddr bb',
+      'bad',
+    ]),
+  },
+  {
+    protocol: 'opentsdb',
+    option: 'opentsdbListenAddr',
+    rows: 5,
+    body: text([
+      'put foobar 789.4 -1 a= b=c =d case=opentsdbListenAddr',
+      'put  foo   4294967296   1   a=b=c   case=opentsdbListenAddr',
+      'put foo 4294967295 inf case=opentsdbListenAddr',
+      'put foo -5 1 case=opentsdbListenAddr',
+      'put now 0 1 case=opentsdbListenAddr',
+      'put bad 3df4 1 case=opentsdbListenAddr',
+      'put bad 1 1 case=opentsdbListenAddr x',
+      'bad',
+    ]),
+  },
+  {
+    protocol: 'influx',
+    option: 'influxListenAddr',
+    rows: 4,
+    body: text([
+      'm,case=influxListenAddr a=1,b="x",c=5i 1700000000123456789',
+      'bad',
+      'n,case=influxListenAddr a=t',
+    ]),
+  },
+];
+
+/** Sends the body over a connection of its own; resolves when it is closed. */
+export function sendLines(port: number, { body }: LineBody): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' }, () => socket.end(body));
+    socket.on('close', () => resolve());
+    socket.on('error', reject);
+    socket.resume();
+  });
+}
 
 export interface Pushed {
   readonly status: number;
