@@ -140,6 +140,7 @@ const untested = new Map<string, string>([
   ['src/encode/group.ts', 'test/engine/pipeline.test.ts'],
   ['src/encode/parcel.ts', 'test/engine/pipeline.test.ts'],
   ['src/queue/file/format.ts', 'test/queue/file/log.test.ts'],
+  ['src/queue/file/block-shape.ts', 'test/queue/file/vmagent-queue.test.ts'],
   ['src/queue/file/segment.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/cursor.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/damage.ts', 'test/queue/file/log.test.ts'],
@@ -148,7 +149,6 @@ const untested = new Map<string, string>([
   ['src/queue/record.ts', 'test/queue/queue.test.ts'],
   ['src/queue/leases.ts', 'test/queue/queue.test.ts'],
   ['src/outlet-metrics.ts', 'test/outlet.test.ts'],
-  ['src/admin.ts', 'test/e2e/admin.test.ts'],
   ['src/queue/backlog.ts', 'test/queue/queue.test.ts'],
   ['src/queue/journal-metrics.ts', 'test/faults/kill.test.ts'],
 ]);

@@ -526,3 +526,17 @@ test('a queue that the real vmagent left is read', { skip: missingPrograms('vmag
   const { WriterOffset } = JSON.parse(readFileSync(path.join(directory, 'metainfo.json'), 'utf8'));
   assert.deepEqual([reader.offset, reader.lostBytes, log.lines], [WriterOffset, 0, []]);
 });
+
+test('a reader goes on where another one had come to, at every record', async () => {
+  const blocks = blocksTo(60);
+  for (let taken = 0; taken <= blocks.length; taken += 7) {
+    const { fs } = writeQueue(blocks, 3);
+    const first = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
+    for (let k = 0; k < taken; k++) await first.next();
+    await first.close();
+    const second = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
+    second.resume(first.offset);
+    assert.deepEqual((await payloadsOf(second)).map(idOf), range(4 + taken, 60));
+    assert.equal(second.lostBytes, 0);
+  }
+});
