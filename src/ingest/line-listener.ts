@@ -17,6 +17,9 @@ import { parseListenAddress } from './listen-address.ts';
 const LINE_BYTES_MAX = 256 * 1024;
 const NEWLINE = Uint8Array.of(0x0a);
 const LOG_EVERY_MS = 5_000;
+const LOWER_P = 0x70;
+/** How long a connection may say nothing before it is known what it speaks. */
+const FIRST_BYTE_MS_MAX = 5_000;
 
 export interface LineListenerSettings {
   /** The option with the address, for messages. */
@@ -27,12 +30,19 @@ export interface LineListenerSettings {
   readonly connectionsMax: number;
 }
 
+/** Takes over connections that speak HTTP; `begin` is what was read from them. */
+export interface HttpTaker {
+  take(socket: Socket, begin: Uint8Array): void;
+}
+
 export interface LineListenerPorts {
   readonly intake: Intake;
   readonly admission: Admission;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Logger;
+  /** Absent: every connection has lines. */
+  readonly http?: HttpTaker | undefined;
 }
 
 /** The settings of a protocol's listener; undefined where it is not to listen. Throws a SluiceError for a bad address. */
@@ -112,7 +122,8 @@ export class LineListener {
   /** Throws a SluiceError when the address cannot be used; nothing listens then. */
   async listen(): Promise<void> {
     const { host, port } = parseListenAddress(this.#settings.address);
-    const server = createServer((socket) => this.#take(socket));
+    // A client of HTTP may have said all and still wait for the answer.
+    const server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     server.maxConnections = this.#settings.connectionsMax;
     this.#connections.attach(server);
     this.#server = server;
@@ -167,6 +178,27 @@ export class LineListener {
       .warn('datagrams are lost: they come faster than they are taken', { protocol: this.#protocol.name });
   }
 
+  /** By its first byte a connection is one of HTTP or of lines, which all begin with `put`. */
+  #accept(socket: Socket): void {
+    const { http, clock } = this.#ports;
+    if (http === undefined) {
+      this.#take(socket);
+      return;
+    }
+    const cancel = clock.after(FIRST_BYTE_MS_MAX, () => socket.destroy());
+    socket.once('close', cancel);
+    socket.once('data', (chunk) => {
+      cancel();
+      if (chunk[0] === LOWER_P) {
+        this.#take(socket);
+        socket.emit('data', chunk);
+      } else {
+        socket.pause();
+        http.take(socket, chunk);
+      }
+    });
+  }
+
   #take(socket: Socket): void {
     this.#tcp.requests.inc();
     const client = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
@@ -180,7 +212,10 @@ export class LineListener {
       stream.push(chunk);
       if (stream.isFull) socket.pause();
     });
-    socket.on('end', () => stream.end(true));
+    socket.on('end', () => {
+      stream.end(true);
+      socket.end();
+    });
     // Connections listens to errors; whatever happened, no half line is taken.
     socket.on('close', () => stream.end(false));
   }

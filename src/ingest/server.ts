@@ -27,6 +27,7 @@ import { Listener } from './listener.ts';
 import type { IngestValues } from './options.ts';
 import { queryOf } from './query.ts';
 import { Replies } from './reply.ts';
+import { RouteServer } from './route-server.ts';
 
 const SHOWN_PATH_LENGTH_MAX = 200;
 
@@ -46,6 +47,7 @@ export class HttpServer {
   readonly #ports: HttpServerPorts;
   readonly #listeners: readonly Listener[];
   readonly #lineListeners: readonly LineListener[];
+  readonly #routeServers: ReadonlyMap<Protocol, RouteServer>;
   readonly #prefix: string;
   readonly #replies: Replies;
   readonly #gate: Gate;
@@ -75,6 +77,7 @@ export class HttpServer {
     });
     const insertPorts = this.#insertPorts();
     this.#app = this.#createApp(insertPorts);
+    this.#routeServers = this.#createRouteServers(insertPorts);
     this.#lineListeners = this.#createLineListeners(insertPorts);
   }
 
@@ -103,6 +106,7 @@ export class HttpServer {
     };
     try {
       for (const listener of this.#listeners) await listener.listen(onRequest);
+      for (const server of this.#routeServers.values()) await server.listen();
       for (const listener of this.#lineListeners) await listener.listen();
     } catch (error) {
       await this.#closeListeners(0);
@@ -129,15 +133,20 @@ export class HttpServer {
   }
 
   async #closeListeners(withinMs: number): Promise<void> {
-    const closed = Promise.all([...this.#listeners, ...this.#lineListeners].map((one) => one.close()));
+    const closed = Promise.all(this.#everyListener.map((one) => one.close()));
     const done = new AbortController();
     await Promise.race([closed, sleep(this.#ports.clock, withinMs, done.signal)]);
     done.abort();
-    const left = this.#listeners.reduce((sum, { connections }) => sum + connections.destroy(), 0);
+    const http = [...this.#listeners.map(({ connections }) => connections), ...this.#routeServers.values()];
+    const left = http.reduce((sum, one) => sum + one.destroy(), 0);
     if (left > 0) this.#ports.log.warn('closed connections with unfinished requests', { connections: left });
     const bytes = this.#lineListeners.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
     if (bytes > 0) this.#ports.log.error('lines that could not be taken before the stop are lost', { bytes });
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await Promise.all([...this.#listeners, ...this.#routeServers.values()].map((one) => one.close()));
+  }
+
+  get #everyListener(): readonly { close(): Promise<void> }[] {
+    return [...this.#listeners, ...this.#routeServers.values(), ...this.#lineListeners];
   }
 
   #createApp(ports: InsertPorts): FastifyInstance {
@@ -155,7 +164,9 @@ export class HttpServer {
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     app.setNotFoundHandler((request, reply) => this.#notFound(request, reply));
     app.setErrorHandler((error, request, reply) => this.#failed(error, request, reply));
-    for (const protocol of Object.values<Protocol>(protocols)) this.#addProtocol(app, protocol, ports);
+    for (const protocol of Object.values<Protocol>(protocols)) {
+      if (protocol.httpAddressOption === undefined) this.#addProtocol(app, protocol, ports);
+    }
     for (const endpoint of this.#ports.endpoints) this.#addEndpoint(app, endpoint);
     if (this.#prefix !== '') {
       app.get(this.#prefix, (_request, reply) => reply.redirect(`${this.#prefix}/`, 302));
@@ -182,13 +193,33 @@ export class HttpServer {
     };
   }
 
+  #createRouteServers(insert: InsertPorts): ReadonlyMap<Protocol, RouteServer> {
+    const { meter, protocolOptions } = this.#ports;
+    const addressOf = (option: string | undefined) => String(protocolOptions[option ?? ''] ?? '');
+    const servers = new Map<Protocol, RouteServer>();
+    const all = Object.values<Protocol>(protocols);
+    for (const protocol of all) {
+      const { httpAddressOption: option } = protocol;
+      if (option === undefined) continue;
+      const address = addressOf(option);
+      const sharedAddress = addressOf(
+        all.find(({ lines }) => lines?.http === protocol)?.lines?.addressOption,
+      );
+      if (address === '' && sharedAddress === '') continue;
+      const settings = { option, address, sharedAddress };
+      servers.set(protocol, new RouteServer(protocol, settings, { values: this.#values, meter, insert }));
+    }
+    return servers;
+  }
+
   #createLineListeners({ intake, admission, clock, log }: InsertPorts): LineListener[] {
     const { meter, protocolOptions } = this.#ports;
     const connectionsMax = this.#values['http.maxConnections'];
     return Object.values<Protocol>(protocols).flatMap((protocol) => {
       const settings = lineListenerSettings(protocol, protocolOptions, connectionsMax);
       if (settings === undefined) return [];
-      return [new LineListener(protocol, settings, { intake, admission, clock, meter, log })];
+      const http = protocol.lines?.http && this.#routeServers.get(protocol.lines.http);
+      return [new LineListener(protocol, settings, { intake, admission, clock, meter, log, http })];
     });
   }
 

@@ -3,7 +3,9 @@ import { csv } from './csv.ts';
 import { graphite } from './graphite.ts';
 import { influx } from './influx.ts';
 import { jsonLines } from './json-lines.ts';
+import { newRelic } from './new-relic.ts';
 import { opentsdb } from './opentsdb.ts';
+import { opentsdbHttp } from './opentsdb-http.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
@@ -16,6 +18,8 @@ export const protocols = {
   csvimport: csv,
   graphite,
   opentsdb,
+  opentsdbhttp: opentsdbHttp,
+  newrelic: newRelic,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

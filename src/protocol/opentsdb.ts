@@ -9,6 +9,7 @@
 import { options, type Values } from '../config/option.ts';
 import { eachLine } from './lines.ts';
 import { NumberReader } from './number.ts';
+import { opentsdbHttp } from './opentsdb-http.ts';
 import { type ParseFailure, type ParseRequest, type Protocol, refuseHttp } from './protocol.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -141,7 +142,7 @@ export const opentsdb: Protocol = {
   name: 'opentsdb',
   summary: 'Telnet put lines of OpenTSDB, over TCP and UDP.',
   routes: [],
-  lines: { addressOption: 'opentsdbListenAddr' },
+  lines: { addressOption: 'opentsdbListenAddr', http: opentsdbHttp },
   options: opentsdbOptions,
   accepted: { status: 204 },
   receive: refuseHttp,

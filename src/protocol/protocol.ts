@@ -72,6 +72,8 @@ export interface LineListening {
   readonly parameters?: Parameters;
   /** The option with the longest line, in bytes. Absent: 256 KiB. */
   readonly lineOption?: string;
+  /** A protocol with an HTTP address of its own, which is served here too: a connection is its own unless it begins with `p`. */
+  readonly http?: Protocol;
 }
 
 /** For protocols without routes. */
@@ -89,6 +91,8 @@ export interface Protocol {
   /** One sentence for the documentation. */
   readonly summary: string;
   readonly routes: readonly Route[];
+  /** The option with an address where alone the routes are served; empty serves them nowhere. Absent: beside all others. */
+  readonly httpAddressOption?: string;
   /** Absent: HTTP only. */
   readonly lines?: LineListening;
   readonly options: OptionTable;

@@ -119,6 +119,13 @@ export class SeriesSink {
     this.label(METRIC_NAME, 0, METRIC_NAME.byteLength, value, start, end);
   }
 
+  /** A label from texts; for protocols that have them as texts anyway. */
+  text(name: string, value: string): void {
+    const nameBytes = Buffer.from(name);
+    const valueBytes = Buffer.from(value);
+    this.label(nameBytes, 0, nameBytes.byteLength, valueBytes, 0, valueBytes.byteLength);
+  }
+
   /** The labels that the last finished series had between these positions, again. */
   repeat(from: number, to: number): void {
     this.#reserve(to - from);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Admission } from '../../src/ingest/admission.ts';
-import { LineListener, lineListenerSettings } from '../../src/ingest/line-listener.ts';
+import { type HttpTaker, LineListener, lineListenerSettings } from '../../src/ingest/line-listener.ts';
 import { graphite } from '../../src/protocol/graphite.ts';
 import { influx } from '../../src/protocol/influx.ts';
 import { prometheusText } from '../../src/protocol/prometheus-text.ts';
@@ -13,7 +13,7 @@ import { atEnd } from '../support/cleanup.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 import { FakeIntake, RecordingMeter, settled } from './harness.ts';
 
-async function startListener(t: TestContext, address = '127.0.0.1:0') {
+async function startListener(t: TestContext, address = '127.0.0.1:0', http?: HttpTaker) {
   const intake = new FakeIntake();
   const meter = new RecordingMeter();
   const log = recordingLogger();
@@ -25,6 +25,7 @@ async function startListener(t: TestContext, address = '127.0.0.1:0') {
     clock: systemClock,
     meter,
     log,
+    http,
   });
   atEnd(t, () => listener.close());
   await listener.listen();
@@ -82,6 +83,27 @@ test('a line that never ends closes the connection', async (t) => {
   socket.write('x'.repeat(400_000));
   await closed;
   assert.match(log.lines.at(-1)!.message, /too long/);
+});
+
+test('a connection that does not begin with p is handed on with what was read', async (t) => {
+  const handed: string[] = [];
+  const http: HttpTaker = {
+    take(socket, begin) {
+      handed.push(Buffer.from(begin).toString());
+      socket.end('HTTP');
+    },
+  };
+  const { port, text } = await startListener(t, '127.0.0.1:0', http);
+  const lines = connect({ port, host: '127.0.0.1' });
+  lines.end('put a 1 1\n');
+  lines.resume();
+  await once(lines, 'close');
+  const other = connect({ port, host: '127.0.0.1' });
+  other.write('GET /');
+  const [answer] = await once(other, 'data');
+  other.destroy();
+  await settled(() => text() !== '');
+  assert.deepEqual([text(), handed, String(answer)], ['put a 1 1\n', ['GET /'], 'HTTP']);
 });
 
 test('an address in use is told with the option', async (t) => {

@@ -7,6 +7,8 @@ import { decompressBody } from './remote-write.ts';
 import type { ReceivedRequest } from './sink.ts';
 
 export interface PushBody {
+  /** The label `case` that the body itself brings; else it is the number. */
+  readonly key?: string;
   readonly protocol: string;
   readonly path: string;
   readonly query?: string;
@@ -95,6 +97,12 @@ const CSV = text([
 ]);
 const CSV_FORMAT = `format=${encodeURIComponent('1:label:host,2:metric:user,3:metric:system,4:time:unix_s')}`;
 
+const NEW_RELIC = `[{"EntityID":1,"Events":[
+  {"eventType":"S","case":"newrelic","timestamp":1700000000,"cpu":1.5,"mem":2,"empty":"","b":true,"o":{},"a":[1],"n":null},
+  {"case":"newrelic","timestamp":1700000000.5,"x":1}, {"case":"newrelic","timestamp":1700000000123,"x":NaN},
+  {"case":"newrelic","timestamp":"text","x":1}, {"case":"newrelic","timestamp":-1,"x y":1}, {"case":"newrelic"}, {}
+]},{}]`;
+
 const influx = { protocol: 'influx', path: '/write' };
 
 export const pushBodies: readonly PushBody[] = [
@@ -171,6 +179,16 @@ export const pushBodies: readonly PushBody[] = [
     body: 'm a=1 1700000000123456\n',
     status: 204,
   },
+  {
+    protocol: 'newrelic',
+    key: 'newrelic',
+    path: '/newrelic/infra/v2/metrics/events/bulk',
+    body: NEW_RELIC,
+    status: 202,
+  },
+  { protocol: 'newrelic', path: '/newrelic/infra/v2/metrics/events/bulk', body: '[1]', status: 400 },
+  { protocol: 'newrelic', path: '/newrelic', body: 'x', status: 202 },
+  { protocol: 'newrelic', path: '/newrelic/inventory/deltas', body: '[]', status: 202 },
   { protocol: 'vmimport', path: '/api/v1/import', body: JSON_LINES, status: 204 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: CSV_FORMAT, body: CSV, status: 204 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: 'format=1:metric', body: CSV, status: 400 },
@@ -183,6 +201,26 @@ export interface LineBody {
   readonly body: string;
   /** How many rows are taken. */
   readonly rows: number;
+}
+
+const OPENTSDB_HTTP = `[
+  {"metric":"foo","timestamp":1700000000123,"value":"2.5","tags":{"a":"b","e":"","":"x"}},
+  {"metric":"nan","value":"nan","timestamp":"1e3"}, {"metric":"inf","value":NaN,"timestamp":4294967295},
+  {"metric":"now","value":1,"timestamp":0}, {"metric":"later","value":1,"timestamp":4294967296},
+  {"metric":"fraction","value":1,"timestamp":1700000000.9,"x":[{}]},
+  1, null, [1], {"metric":"","value":1}, {"metric":"bad"}, {"metric":"bad","value":true}, {"metric":"bad","value":1,"tags":[]},
+  {"metric":"bad","value":1,"tags":{"a":1}}, {"metric":"bad","value":1,"timestamp":null}
+]`;
+
+/** A request on a connection that ends with it. */
+function httpPut(name: string, body: string): string {
+  const head = [
+    `POST /api/put?extra_label=case=${name} HTTP/1.1`,
+    'Host: relay',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
 /** What goes to listeners for lines; its label `case` is the option. */
@@ -216,6 +254,12 @@ export const lineBodies: readonly LineBody[] = [
       'put bad 1 1 case=opentsdbListenAddr x',
       'bad',
     ]),
+  },
+  {
+    protocol: 'opentsdbhttp',
+    option: 'opentsdbHTTPListenAddr',
+    rows: 6,
+    body: httpPut('opentsdbHTTPListenAddr', OPENTSDB_HTTP),
   },
   {
     protocol: 'influx',
