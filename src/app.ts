@@ -60,7 +60,6 @@ const QUEUE_SHARE = 0.4;
 const QUEUE_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
 /** The part of the allowed memory for what is decided about series. */
 const PLAN_SHARE = 0.25;
-const OVERLOAD_RETRY_AFTER_S = 5;
 
 export class App implements Intake {
   readonly #config: AppConfig;
@@ -452,7 +451,7 @@ export class App implements Intake {
         reason: 'overloaded',
         error:
           'cannot take the request: queues or journal are full and nothing may be dropped; send it again later, or see / for what keeps them',
-        retryAfterS: OVERLOAD_RETRY_AFTER_S,
+        retryAfterS: 5,
       });
     }
     const judged = this.#engine.submit(body);

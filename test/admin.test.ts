@@ -66,6 +66,8 @@ async function start(directory: string, room = Number.POSITIVE_INFINITY) {
     fs: nodeFs,
     clock: systemClock,
     log: recordingLogger(),
+    explainer: () => () => 'nothing to explain',
+    lately: () => Promise.resolve([]),
   });
   await admin.findOrphans();
   const adopt = () => admin.actions.adopt!({ from: 'old', destination: 'one' });

@@ -1,0 +1,186 @@
+/** Plans through the pipeline: what is counted, what survives a reload, and what a lack of memory changes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import snappy from 'snappyjs';
+import type { EngineConfig, GroupConfig } from '../../src/engine/messages.ts';
+import { Pipeline } from '../../src/engine/pipeline.ts';
+import type { ShapeConfig } from '../../src/engine/shape.ts';
+import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import type { Label } from '../../src/model/body.ts';
+import { parseRules } from '../../src/transform/relabel/rule.ts';
+import { type Content, decodeBlock, encodeRequest, type TestSeries } from './support/messages.ts';
+
+const module = compileKernel();
+const ROUNDING = { significantFigures: 0, roundDigits: 100 };
+
+const shapeOf = (rules: string, over: Partial<ShapeConfig> = {}): ShapeConfig => ({
+  rules: parseRules(rules, 'rules').rules,
+  promNaming: false,
+  sortLabels: false,
+  labelLimits: { labelsMax: 0, nameBytesMax: 0, valueBytesMax: 0 },
+  maxHourlySeries: 0,
+  maxDailySeries: 0,
+  forms: [{ rules: [], labels: [], rounding: ROUNDING }],
+  ...over,
+});
+
+const group: GroupConfig = { codec: 'snappy', level: 0, metadata: true, parallel: 1 };
+const configOf = (shape: ShapeConfig, over: Partial<EngineConfig> = {}): EngineConfig => ({
+  groups: [group],
+  shape,
+  maxRowsPerBlock: 10_000,
+  maxBlockBytes: 1024 * 1024,
+  maxMetadataPerBlock: 5_000,
+  flushIntervalMs: 1_000,
+  bodyBytesMax: 4 * 1024 * 1024,
+  ...over,
+});
+
+const seriesOf = (pairs: Readonly<Record<string, string>>, points = 1): TestSeries => ({
+  labels: Object.entries(pairs).map(([name, value]) => ({ name, value })),
+  points: Array.from({ length: points }, (_, nth) => ({ bits: BigInt(nth + 1), timestamp: nth })),
+  exemplars: 0,
+});
+
+let id = 0;
+function send(
+  pipeline: Pipeline,
+  series: readonly TestSeries[],
+  { extraLabels = [] as Label[], isJudged = false, nowMs = 0 } = {},
+): void {
+  const wire = new Uint8Array(snappy.compress(encodeRequest({ series, metadata: [] })));
+  const ref = {
+    id: ++id,
+    slab: 0,
+    offset: 0,
+    length: wire.byteLength,
+    protocol: 'promremotewrite',
+    isJudged,
+  };
+  const judged = pipeline.accept({ ...ref, encoding: 'snappy-or-zstd', extraLabels }, wire, nowMs);
+  assert.ok(!('error' in judged));
+}
+
+/** Series as JSON → number of samples, by group. */
+function arrived(pipeline: Pipeline, ofGroup = 0): Record<string, number> {
+  pipeline.flush();
+  const content: Content = new Map();
+  for (const block of pipeline.takeBlocks()) {
+    if (block.group !== ofGroup) continue;
+    const bytes = new Uint8Array(block.memory, block.offset, block.length);
+    decodeBlock({ codec: block.codec, rawLength: block.rawLength, bytes }, content);
+  }
+  const named = [...content].map(([key, points]) => {
+    const pairs = JSON.parse(key) as [string, string][];
+    return [pairs.map(([name, value]) => `${name}=${value}`).join(), points.length] as const;
+  });
+  return Object.fromEntries(named);
+}
+
+const DROP_A = '- {action: drop, source_labels: [job], regex: a}';
+
+test('drops are counted once, with a few examples; a body that was judged before counts nothing', () => {
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(DROP_A)));
+  const series = Array.from({ length: 10 }, (_, nth) =>
+    seriesOf({ job: nth < 7 ? 'a' : 'b', nth: `${nth}` }, 2),
+  );
+  send(pipeline, series);
+  const { dropped, examples } = pipeline.takeDropped();
+  assert.deepEqual(
+    dropped.map(({ group: of, reason, counts }) => [of, reason, counts.series, counts.samples]),
+    [[undefined, 'relabel', 7, 14]],
+  );
+  assert.deepEqual(
+    examples.map(({ reason, series: shown }) => [reason, shown]),
+    [0, 1, 2].map((nth) => ['relabel', `{job="a",nth="${nth}"}`]),
+  );
+  send(pipeline, series, { isJudged: true });
+  assert.deepEqual(pipeline.takeDropped(), { dropped: [], examples: [] });
+  assert.deepEqual(arrived(pipeline), { 'job=b,nth=7': 4, 'job=b,nth=8': 4, 'job=b,nth=9': 4 });
+});
+
+test('labels that a request adds are there for the rules, and the same series with others is another one', () => {
+  const rules =
+    '- {source_labels: [tenant], target_label: who}\n- {action: drop, source_labels: [tenant], regex: x}';
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(rules)));
+  const one = [seriesOf({ job: 'j' })];
+  for (const value of ['t', 'u', 'x', 't']) send(pipeline, one, { extraLabels: [{ name: 'tenant', value }] });
+  send(pipeline, one);
+  assert.deepEqual(arrived(pipeline), { 'job=j,tenant=t,who=t': 2, 'job=j,tenant=u,who=u': 1, 'job=j': 1 });
+  const asTheyCome = new Pipeline(new Kernel(module), configOf(shapeOf('', { sortLabels: true })));
+  send(asTheyCome, one, { extraLabels: [{ name: 'tenant', value: 't' }] });
+  send(asTheyCome, one, { extraLabels: [{ name: 'a', value: 't' }] });
+  assert.deepEqual(arrived(asTheyCome), { 'job=j,tenant=t': 1, 'a=t,job=j': 1 });
+});
+
+test('after a reload series are decided anew, and the limits go on with what they saw', () => {
+  const limits = { maxHourlySeries: 2 };
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(DROP_A, limits)));
+  const series = ['a', 'b', 'c', 'd'].map((job) => seriesOf({ job }));
+  send(pipeline, series);
+  assert.deepEqual(arrived(pipeline), { 'job=b': 1, 'job=c': 1 });
+  pipeline.configure(configOf(shapeOf('- {target_label: x, replacement: "1"}', limits)));
+  send(pipeline, series);
+  assert.deepEqual(arrived(pipeline), {}, 'with a label more they are others, and the hour is full');
+  pipeline.configure(configOf(shapeOf('', limits)));
+  send(pipeline, series);
+  assert.deepEqual(arrived(pipeline), { 'job=b': 1, 'job=c': 1 });
+  send(pipeline, series, { nowMs: 3_600_000 });
+  assert.deepEqual(arrived(pipeline), { 'job=a': 1, 'job=b': 1 }, 'in the next hour the first come first');
+  pipeline.configure(configOf(shapeOf('', { maxHourlySeries: 0, sortLabels: true })));
+  send(pipeline, series);
+  assert.equal(Object.keys(arrived(pipeline)).length, 4);
+});
+
+test('without memory for plans series are decided each time, and come out the same', () => {
+  const rules = '- {source_labels: [job], target_label: copy}';
+  const series = Array.from({ length: 100 }, (_, nth) => seriesOf({ job: `${nth}` }));
+  const roomy = new Pipeline(new Kernel(module), configOf(shapeOf(rules)));
+  const cramped = new Pipeline(new Kernel(module), configOf(shapeOf(rules), { planBytesMax: 8_192 }));
+  for (let again = 0; again < 3; again++) {
+    for (const pipeline of [roomy, cramped]) send(pipeline, series);
+  }
+  assert.deepEqual(arrived(cramped), arrived(roomy));
+  assert.equal(roomy.stats.shaping.decided, 100);
+  assert.ok(cramped.stats.shaping.decided > 150);
+  assert.ok(cramped.stats.shaping.planBytes < 32_768);
+});
+
+test('series that are not seen any more leave the table with their plans', () => {
+  const rules = '- {source_labels: [job], target_label: copy}';
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(rules)));
+  send(
+    pipeline,
+    Array.from({ length: 50 }, (_, nth) => seriesOf({ job: `${nth}` })),
+  );
+  const { planBytes } = pipeline.stats.shaping;
+  for (let minute = 1; minute <= 80; minute++)
+    send(pipeline, [seriesOf({ job: '0' })], { nowMs: minute * 60_000 });
+  assert.equal(pipeline.stats.seriesTableSize, 1);
+  assert.ok(pipeline.stats.shaping.planBytes < planBytes);
+  send(pipeline, [seriesOf({ job: 'new' })], { nowMs: 81 * 60_000 });
+  assert.equal(arrived(pipeline)['job=new,copy=new'], 1);
+});
+
+test('rounding is for its own form alone', () => {
+  const forms = [
+    { rules: [], labels: [], rounding: ROUNDING },
+    { rules: [], labels: [], rounding: { significantFigures: 0, roundDigits: 0 } },
+  ];
+  const groups = [group, { ...group, form: 1 }];
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf('', { forms }), { groups }));
+  const bits = (value: number) => new DataView(new Float64Array([value]).buffer).getBigUint64(0, true);
+  const points = [1.5, -2.5, 3].map((value, timestamp) => ({ bits: bits(value), timestamp }));
+  const stale = { bits: 0x7ff0000000000002n, timestamp: 9 };
+  send(pipeline, [{ labels: [{ name: 'a', value: 'b' }], points: [...points, stale], exemplars: 0 }]);
+  pipeline.flush();
+  const contents = [new Map(), new Map()] as Content[];
+  for (const block of pipeline.takeBlocks()) {
+    const bytes = new Uint8Array(block.memory, block.offset, block.length);
+    decodeBlock({ codec: block.codec, rawLength: block.rawLength, bytes }, contents[block.group]!);
+  }
+  const values = (content: Content) =>
+    [...content.values()].flat().map((point) => BigInt(point.split('@')[0]!));
+  assert.deepEqual(values(contents[0]!), [...points.map((point) => point.bits), stale.bits]);
+  assert.deepEqual(values(contents[1]!), [bits(2), bits(-3), bits(3), stale.bits]);
+});
