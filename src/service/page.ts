@@ -43,7 +43,7 @@ ol { display: grid; gap: .8rem; margin: 0; padding: 0; list-style: none; counter
 li { counter-increment: step; padding: .7rem .9rem; }
 li pre::before { content: counter(step) ". "; color: var(--soft); }
 .series { margin-top: .4rem; font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-.series::before { content: attr(data-side); display: inline-block; width: 2.5rem; color: var(--soft); }
+[data-side]::before { content: attr(data-side); display: inline-block; width: 2.5rem; color: var(--soft); }
 .result, .error { padding: .7rem .9rem; }
 .error { color: var(--bad); }
 del { color: var(--bad); } ins { color: var(--good); text-decoration: none; }

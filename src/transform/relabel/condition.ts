@@ -25,7 +25,17 @@ type Operator = (typeof operators)[number];
 /** True for series that one of the selectors matches. Throws a SelectorError. */
 export function compileCondition(selectors: readonly string[]): Condition {
   const groups = selectors.flatMap((selector) => new SelectorReader(selector).read());
-  return (labels) => groups.some((filters) => filters.every((filter) => filter(labels)));
+  const [first] = groups;
+  if (groups.length === 1 && first!.length === 1) return first![0]!;
+  return (labels) => {
+    for (const filters of groups) if (allHold(filters, labels)) return true;
+    return false;
+  };
+}
+
+function allHold(filters: readonly Condition[], labels: Labels): boolean {
+  for (const filter of filters) if (!filter(labels)) return false;
+  return true;
 }
 
 function filterOf(label: string, operator: Operator, value: string): Condition {

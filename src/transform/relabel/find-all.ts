@@ -9,7 +9,7 @@
  * it: memory grows with the text divided by BLOCK.
  */
 import type { RE2JS } from 're2js';
-import { limited } from './action.ts';
+import { TEXT_LENGTH_MAX, TooLarge } from './action.ts';
 import type { Groups } from './template.ts';
 
 /** The instructions of re2js. Each goes on at `out`; the two kinds of ALT first at `out`, then at `arg`. */
@@ -55,6 +55,7 @@ export class FindAll {
   /** By instruction, the last look ahead that came by. */
   readonly #seen: Float64Array;
   #stamp = 0;
+  readonly #stack: number[] = [];
 
   constructor(regex: RE2JS) {
     this.#regex = regex;
@@ -76,19 +77,27 @@ export class FindAll {
   replace(text: string, replacement: (groups: Groups) => string): string {
     if (!this.test(text)) return text;
     const reach = new Reach(text, this.#backwards);
-    let replaced = '';
+    // Joined at the end: a text that grew piece by piece would be kept as a tree of its pieces.
+    const pieces: string[] = [];
+    let length = 0;
+    const add = (piece: string) => {
+      length += piece.length;
+      if (length > TEXT_LENGTH_MAX) throw new TooLarge('a label became too long');
+      pieces.push(piece);
+    };
     let copied = 0;
     let searched = 0;
     while (searched <= text.length) {
       const groups = this.#find(text, searched, reach);
       if (groups === undefined) break;
       const [start, end] = groups as [number, number];
-      replaced = limited(replaced + text.slice(copied, start));
-      if (end > copied || start === 0) replaced = limited(replaced + replacement(groups));
+      add(text.slice(copied, start));
+      if (end > copied || start === 0) add(replacement(groups));
       copied = end;
       searched = end > searched ? end : searched + widthAt(text, searched);
     }
-    return limited(replaced + text.slice(copied));
+    add(text.slice(copied));
+    return pieces.join('');
   }
 
   #find(text: string, from: number, reach: Reach): Groups | undefined {
@@ -118,12 +127,14 @@ export class FindAll {
     const seen = this.#seen;
     const stamp = ++this.#stamp;
     // Instructions to try; and GROUP on top of a group and its old value, for when the way there led nowhere.
-    const stack = [from];
+    const stack = this.#stack;
+    let top = 0;
+    stack[top++] = from;
     for (;;) {
-      const index = stack.pop()!;
+      const index = stack[--top]!;
       if (index === GROUP) {
-        const slot = stack.pop()!;
-        groups[slot] = stack.pop()!;
+        const slot = stack[--top]!;
+        groups[slot] = stack[--top]!;
         continue;
       }
       if (reachable[index] === 0 || seen[index] === stamp) continue;
@@ -131,12 +142,14 @@ export class FindAll {
       const { op, out, arg } = this.#program[index]!;
       if (op === MATCH || op >= RUNE) return index;
       if (op === EMPTY_WIDTH && (arg & ~widths) !== 0) continue;
-      if (op === ALT || op === ALT_MATCH) stack.push(arg);
+      if (op === ALT || op === ALT_MATCH) stack[top++] = arg;
       if (op === CAPTURE && arg >= 2) {
-        stack.push(groups[arg]!, arg, GROUP);
+        stack[top++] = groups[arg]!;
+        stack[top++] = arg;
+        stack[top++] = GROUP;
         groups[arg] = at;
       }
-      stack.push(out);
+      stack[top++] = out;
     }
   }
 }

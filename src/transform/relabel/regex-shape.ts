@@ -16,7 +16,9 @@ export type Shape =
   /** `prefix.*suffix`. */
   | { readonly kind: 'affix'; readonly prefix: string; readonly wild: Wild; readonly suffix: string }
   /** `.*text.*`. */
-  | { readonly kind: 'contains'; readonly before: Wild; readonly text: string; readonly after: Wild };
+  | { readonly kind: 'contains'; readonly before: Wild; readonly text: string; readonly after: Wild }
+  /** One of these, none of which captures anything. */
+  | { readonly kind: 'any'; readonly shapes: readonly Shape[] };
 
 /** One after another: a text, some characters, or one of some texts. */
 type Part = string | Wild | { readonly texts: readonly string[]; readonly isCaptured: boolean };
@@ -24,9 +26,24 @@ type Part = string | Wild | { readonly texts: readonly string[]; readonly isCapt
 /** `(a|b)(c|d)` is written out as four texts, up to this many. */
 const PRODUCT_MAX = 10_000;
 
+/** With more, the engine is faster than one after another. */
+const CHOICES_MAX = 16;
+
 export function shapeOf(regex: string): Shape | undefined {
-  const parts = partsOf(regex);
-  if (parts === undefined) return undefined;
+  const choices = choicesOf(regex);
+  if (choices === undefined) return undefined;
+  const texts = choices.filter((parts) => parts.every((part) => typeof part === 'string'));
+  if (choices.length > 1 && texts.length === choices.length) {
+    return textsShape([{ texts: texts.map((parts) => parts.join('')), isCaptured: false }]);
+  }
+  const shapes = choices.length > CHOICES_MAX ? [undefined] : choices.map(sequenceShape);
+  if (shapes.length === 1) return shapes[0];
+  const isPlain = choices.flat().every((part) => typeof part === 'string' || !part.isCaptured);
+  return isPlain && shapes.every((shape) => shape !== undefined) ? { kind: 'any', shapes } : undefined;
+}
+
+/** Of parts one after another. */
+function sequenceShape(parts: readonly Part[]): Shape | undefined {
   const [first, second, third] = parts;
   if (!parts.some(isWild)) return textsShape(parts);
   if (parts.length === 1 && isWild(first)) return { kind: 'affix', prefix: '', wild: first, suffix: '' };
@@ -72,20 +89,24 @@ function textsShape(parts: readonly Part[]): Shape | undefined {
   return { kind: 'texts', texts, groupCount };
 }
 
-function partsOf(regex: string): Part[] | undefined {
-  const choice = readChoice(regex, 0);
-  if (choice !== undefined && choice.end === regex.length && choice.texts.length > 1) {
-    return [{ texts: choice.texts, isCaptured: false }];
-  }
-  const parts: Part[] = [];
+/** The parts of each alternative. */
+function choicesOf(regex: string): Part[][] | undefined {
+  let parts: Part[] = [];
+  const choices = [parts];
   for (let at = 0; at < regex.length; ) {
+    if (regex[at] === '|') {
+      parts = [];
+      choices.push(parts);
+      at++;
+      continue;
+    }
     const part = readWild(regex, at, false) ?? readGroup(regex, at) ?? readText(regex, at);
     // What can be repeated or is no simple part at all is for the engine.
     if (part === undefined || part.end === at || '*+?{'.includes(regex[part.end] ?? 'end')) return undefined;
     parts.push(part.part);
     at = part.end;
   }
-  return parts;
+  return choices;
 }
 
 interface Read<Kind> {

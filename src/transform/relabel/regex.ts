@@ -88,6 +88,7 @@ function shapePattern(shape: Shape): Pattern {
     const matches = texts.size === 1 ? (text: string) => text === only : (text: string) => texts.has(text);
     return { ...base, groupCount, matches, groups: (text) => texts.get(text) };
   }
+  if (shape.kind === 'any') return { ...base, ...any(shape) };
   return { ...base, ...(shape.kind === 'affix' ? affix(shape) : contains(shape)) };
 }
 
@@ -129,6 +130,18 @@ function contains({ before, text: part, after }: Shape & { kind: 'contains' }): 
   };
 }
 
+function any({ shapes }: Shape & { kind: 'any' }): Matching {
+  const patterns = shapes.map(shapePattern);
+  const matches = (text: string) => {
+    for (const pattern of patterns) if (pattern.matches(text)) return true;
+    return false;
+  };
+  return { groupCount: 0, matches, groups: (text) => (matches(text) ? [0, text.length] : undefined) };
+}
+
+/** Where groups are looked for in a longer text, it is first asked whether there are any, which is faster by far. */
+const ASKED_FIRST_LENGTH = 1_024;
+
 function enginePattern(regex: string): Pattern {
   const compiled = compile(regex, RE2JS.DOTALL, WHOLE_INSTRUCTIONS_MAX);
   const re2 = compiled.re2();
@@ -143,6 +156,7 @@ function enginePattern(regex: string): Pattern {
     matches: (text) => text.startsWith(prefix) && known.get(text),
     groups: (text) => {
       if (!text.startsWith(prefix)) return undefined;
+      if (text.length > ASKED_FIRST_LENGTH && !compiled.testExact(text)) return undefined;
       const [isMatch, groups] = re2.matchWithGroup(text, 0, text.length, WHOLE, groupCount + 1);
       return isMatch ? (groups as number[]) : undefined;
     },

@@ -50,6 +50,22 @@ test('texts around one wild part, or one between two', () => {
   });
 });
 
+test('a choice of those, when nothing is captured', () => {
+  const wild = { min: 0, isCaptured: false };
+  assert.deepEqual(shapeOf('a.*|b|.*(?:c)'), undefined);
+  assert.deepEqual(shapeOf('a.*|b|.*c'), {
+    kind: 'any',
+    shapes: [
+      { kind: 'affix', prefix: 'a', wild, suffix: '' },
+      { kind: 'texts', texts: new Map([['b', [0, 1]]]), groupCount: 0 },
+      { kind: 'affix', prefix: '', wild, suffix: 'c' },
+    ],
+  });
+  const many = (count: number) => Array.from({ length: count }, (_, index) => `a${index}.*`).join('|');
+  assert.equal(shapeOf(many(16))?.kind, 'any');
+  assert.equal(shapeOf(many(17)), undefined);
+});
+
 test('everything else is for the engine', () => {
   for (const regex of [
     'a+',

@@ -22,6 +22,7 @@ test('the whole text must match, ^ and $ at the ends or not, and . is a line fee
     ['foo\\$$', ['foo$'], ['foo']],
     ['foo\\$', ['foo$'], ['foo']],
     ['a|', ['', 'a'], ['b']],
+    ['a.*|b|.+c', ['a', 'ab', 'b', 'xc'], ['bb', 'c']],
     ['(foo|bar)_(a|b)', ['foo_a', 'bar_b'], ['foo_', 'foo_ab']],
     ['foo.*', ['foo', 'foo\nx'], ['fo', 'xfoo']],
     ['.+foo', ['xfoo'], ['foo', 'foox']],
