@@ -183,8 +183,22 @@ function compile(regex: string, flags: number, instructionsMax: number): RE2JS {
   if (size > instructionsMax) {
     throw new RegexError(`it compiles to ${size} instructions, more than ${instructionsMax}`, large);
   }
+  boundStates(compiled, size);
   return compiled;
 }
+
+/**
+ * What re2js keeps of the states it has seen: 8 MiB a regex by itself, which values of clients could fill for each of
+ * hundreds of rules. Large programs have large states.
+ */
+function boundStates(compiled: RE2JS, size: number): void {
+  const { dfa } = compiled.re2();
+  const bytes = Math.min(8 * MIB, Math.max(MIB, 1_024 * size));
+  dfa.stateBudget = bytes;
+  dfa.memBudget = bytes;
+}
+
+const MIB = 1024 * 1024;
 
 /** What re2js says, with the part of the regex that it blames unless that is all of it. */
 function causeOf(error: unknown, regex: string): string {
