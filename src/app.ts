@@ -389,7 +389,9 @@ export class App implements Intake {
   #distribute(group: number, generation: number, block: Block): void {
     for (const known of this.#groups.keys()) if (known < generation) this.#groups.delete(known);
     // While every destination is full, clients are refused, and what was acknowledged before is kept.
-    const mayDrop = this.#mayDrop || this.#outlets.some(({ queue }) => !queue.full);
+    const mayDrop =
+      this.#config.values['remoteWrite.dropSamplesOnOverload'] ||
+      this.#outlets.some(({ queue }) => !queue.full);
     const members = this.#groups.get(generation)?.[group]?.members ?? [];
     const takers = this.#distribution.takers(members);
     for (const member of members) {
@@ -408,10 +410,6 @@ export class App implements Intake {
       const members = group === undefined ? this.#outlets.keys() : groups[group]!.members;
       for (const member of members) this.#outlets[member]!.drop(reason, counts);
     }
-  }
-
-  get #mayDrop(): boolean {
-    return this.#config.values['remoteWrite.dropSamplesOnOverload'];
   }
 
   /** What waits for a destination in unfinished blocks. */
@@ -443,7 +441,8 @@ export class App implements Intake {
     const cannotKeep =
       this.#outlets.some(({ queue }) => queue.refuses) ||
       this.#acknowledgement.full ||
-      (!this.#mayDrop && this.#outlets.every(({ queue }) => queue.full));
+      (!this.#config.values['remoteWrite.dropSamplesOnOverload'] &&
+        this.#outlets.every(({ queue }) => queue.full));
     if (cannotKeep) {
       return Promise.resolve({
         ok: false,

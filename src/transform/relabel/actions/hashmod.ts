@@ -1,7 +1,9 @@
 /** Sets a label to the hash of the joined source modulo a number. The hash is vmagent's, and not that of Prometheus. */
-import { xxhash64 } from '../../../util/xxhash64.ts';
+import { loadHash64 } from '../../../util/hash64.ts';
 import { type Action, sourceOf } from '../action.ts';
 import { Memo } from '../cache.ts';
+
+const hash64 = await loadHash64();
 
 export const hashmod: Action = {
   required: ['source_labels', 'target_label', 'modulus'],
@@ -11,7 +13,7 @@ export const hashmod: Action = {
       : { field: 'modulus', message: 'a hash modulo 0 is nothing', hint: 'write a whole number from 1 on' },
   compile: (rule) => {
     const source = sourceOf(rule);
-    const known = new Memo((text) => String(xxhash64(text) % rule.modulus));
+    const known = new Memo((text) => String(hash64(text) % rule.modulus));
     return (labels) => {
       labels.set(rule.targetLabel, known.get(source(labels)));
       return true;
