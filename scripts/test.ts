@@ -63,6 +63,8 @@ const chosen = extra.filter((argument) => argument.endsWith('.ts'));
 const { status } = spawnSync(
   process.execPath,
   [
+    // As in bin/sluice: test processes inherit it.
+    '--wasm-wrapper-tiering-budget=1000000000',
     '--test',
     `--test-concurrency=${plan.concurrency}`,
     `--test-timeout=${plan.timeoutMs}`,
