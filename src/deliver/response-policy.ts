@@ -45,11 +45,28 @@ export const presets: Readonly<Record<string, readonly Rule[]>> = {
     on(422, 'bisect'),
     ...peopleMendIt,
   ],
-  /** Prometheus keeps the good samples of a request and answers 400 for out-of-order, duplicate and too old ones. */
-  prometheus: [on(400, 'partial'), on(413, 'split'), on(415, 'park'), ...peopleMendIt],
-  /** Mimir and Cortex too (cortexproject/cortex#2662); 422 is their limits per user, which refuse series for good. */
-  mimir: [on(400, 'partial'), on(413, 'split'), on(415, 'park'), on(422, 'park'), ...peopleMendIt],
-  /** Thanos Receive answers 409 for samples that it has or that are out of order, and keeps the others. */
+  /**
+   * Prometheus rolls a 1.0 request back at the first sample that is out of order, a duplicate or too old: 400, and nothing
+   * of it is kept (storage/remote/write_handler.go; test/e2e/prometheus-receiver.test.ts). Bad labels it skips, with a 204.
+   */
+  prometheus: [on(400, 'bisect'), on(413, 'split'), on(415, 'park'), ...peopleMendIt],
+  /**
+   * Mimir takes the valid data of a request and answers 400 for the rest, limits per tenant included
+   * (grafana.com/docs/mimir/latest/references/architecture/components/distributor, "Validation"); Cortex, too
+   * (cortexproject/cortex#2662). Only a request above -distributor.max-recv-msg-size is refused whole, with a 400 as well.
+   */
+  mimir: [
+    on(400, 'split', 'err-mimir-distributor-max-write-message-size'),
+    on(400, 'partial'),
+    on(413, 'split'),
+    on(415, 'park'),
+    on(422, 'park'),
+    ...peopleMendIt,
+  ],
+  /**
+   * Thanos Receive appends what it can, commits, and answers 409 for the rest: duplicates, out of order, too old, bad labels
+   * (pkg/receive/writer.go). A 400 is for what it could not read at all.
+   */
   thanos: [
     on(409, 'partial'),
     on(400, 'bisect'),

@@ -40,7 +40,7 @@ const table: Readonly<Record<string, Readonly<Record<number, Action>>>> = {
     429: 'retry',
     503: 'retry',
   },
-  prometheus: { 400: 'partial', 401: 'hold', 404: 'hold', 413: 'split', 429: 'retry', 500: 'retry' },
+  prometheus: { 400: 'bisect', 401: 'hold', 404: 'hold', 413: 'split', 429: 'retry', 500: 'retry' },
   mimir: { 400: 'partial', 403: 'hold', 413: 'split', 422: 'park', 429: 'retry', 500: 'retry' },
   thanos: { 400: 'bisect', 404: 'hold', 409: 'partial', 413: 'split', 429: 'retry', 503: 'retry' },
 };
@@ -52,6 +52,12 @@ for (const [name, expected] of Object.entries(table)) {
     }
   });
 }
+
+test('Mimir keeps nothing of a request that is too large, whatever its status', () => {
+  const text = 'message size of 9 bytes is too large (err-mimir-distributor-max-write-message-size)';
+  assert.equal(actionFor(policy('mimir'), 400, text), 'split');
+  assert.equal(actionFor(policy('mimir'), 400, 'err-mimir-sample-out-of-order'), 'partial');
+});
 
 test('every preset is in the table', () => assert.deepEqual(Object.keys(presets), Object.keys(table)));
 

@@ -1,4 +1,4 @@
-/** A real Prometheus that scrapes and writes to the daemon with its own defaults. */
+/** A real Prometheus: as a source it scrapes and writes to the daemon with its own defaults, as a destination it receives. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -14,12 +14,14 @@ interface QueryResponse {
 
 export interface PrometheusSpec {
   readonly directory: string;
-  readonly remoteWriteUrl: string;
+  readonly remoteWriteUrl?: string;
   /** Job name → host:port; scraped every second. */
-  readonly targets: Readonly<Record<string, string>>;
+  readonly targets?: Readonly<Record<string, string>>;
+  /** Whether it takes remote write. */
+  readonly receives?: boolean;
 }
 
-function configOf({ remoteWriteUrl, targets }: PrometheusSpec, isScraping: boolean): string {
+function configOf({ remoteWriteUrl, targets = {} }: PrometheusSpec, isScraping: boolean): string {
   // JSON is YAML; the remote write has its defaults.
   return JSON.stringify({
     global: { scrape_interval: '1s' },
@@ -27,7 +29,7 @@ function configOf({ remoteWriteUrl, targets }: PrometheusSpec, isScraping: boole
       job_name: job,
       static_configs: [{ targets: isScraping ? [target] : [] }],
     })),
-    remote_write: [{ url: remoteWriteUrl }],
+    remote_write: remoteWriteUrl === undefined ? [] : [{ url: remoteWriteUrl }],
   });
 }
 
@@ -54,11 +56,16 @@ export class Prometheus {
         `--storage.tsdb.path=${join(spec.directory, 'prometheus')}`,
         `--web.listen-address=127.0.0.1:${port}`,
         '--web.enable-lifecycle',
+        ...(spec.receives ? ['--web.enable-remote-write-receiver'] : []),
         '--log.level=warn',
       ],
       readyUrl: `${instance.url}/-/ready`,
     });
     return instance;
+  }
+
+  get writeUrl(): string {
+    return `${this.url}/api/v1/write`;
   }
 
   /**
