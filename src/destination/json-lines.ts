@@ -7,6 +7,7 @@
  * marker. Native histograms, exemplars and metadata have no place in this form and are left out.
  */
 import { remoteWriteType } from '../protocol/schema.ts';
+import { DELIMITED, eachField } from './fields.ts';
 
 interface Series {
   readonly labels: readonly { readonly name: string; readonly value: string }[];
@@ -16,24 +17,35 @@ interface Series {
 /** High and low word of the NaN that marks a series as gone (0x7ff0000000000002). */
 const STALE_HIGH = 0x7ff00000;
 const STALE_LOW = 2;
+/** Of a WriteRequest, a TimeSeries, a Sample. */
+const TIMESERIES = 1;
+const SAMPLE = 2;
+const VALUE = 1;
+/** More than fit into the largest block (8 MiB) as samples: such a series is made to take memory. */
+const SERIES_PARTS_MAX = 1_000_000;
 
+/** One series is decoded at a time. Throws when the message is damaged, or one series is larger than blocks have them. */
 export function blockLines(message: Uint8Array): string[] {
-  const { timeseries } = remoteWriteType('WriteRequest').decode(message) as unknown as {
-    readonly timeseries: readonly Series[];
-  };
-  const stale = staleSamples(message);
-  let at = 0;
   const lines: string[] = [];
-  for (const { labels, samples } of timeseries) {
-    const first = at;
-    at += samples.length;
-    if (samples.length === 0) continue;
-    const metric = Object.fromEntries(labels.map(({ name, value }) => [name, value]));
-    const values = samples.map(({ value }, index) => (stale.has(first + index) ? 'stale' : jsonValue(value)));
-    const timestamps = samples.map(({ timestamp }) => Number(timestamp));
-    lines.push(`${JSON.stringify({ metric, values, timestamps })}\n`);
-  }
+  eachField(message, 0, message.byteLength, (number, from, to, _start, wire) => {
+    if (number !== TIMESERIES || wire !== DELIMITED) return;
+    let parts = 0;
+    eachField(message, from, to, () => parts++);
+    if (parts > SERIES_PARTS_MAX) throw new Error(`a series has ${parts} labels and samples`);
+    const line = lineOf(message.subarray(from, to));
+    if (line !== undefined) lines.push(line);
+  });
   return lines;
+}
+
+function lineOf(bytes: Uint8Array): string | undefined {
+  const { labels, samples } = remoteWriteType('TimeSeries').decode(bytes) as unknown as Series;
+  if (samples.length === 0) return undefined;
+  const stale = staleSamples(bytes);
+  const metric = Object.fromEntries(labels.map(({ name, value }) => [name, value]));
+  const values = samples.map(({ value }, index) => (stale.has(index) ? 'stale' : jsonValue(value)));
+  const timestamps = samples.map(({ timestamp }) => Number(timestamp));
+  return `${JSON.stringify({ metric, values, timestamps })}\n`;
 }
 
 function jsonValue(value: number): number | string {
@@ -41,57 +53,22 @@ function jsonValue(value: number): number | string {
 }
 
 /**
- * Indices of the samples, counted through the whole message, that are staleness markers. protobufjs gives values as
- * JavaScript numbers, and a number does not keep the bits of a NaN; so the bytes are looked at directly.
+ * Indices of the samples that are staleness markers. protobufjs gives values as JavaScript numbers, and a number does not
+ * keep the bits of a NaN; so the bytes are looked at directly.
  */
-function staleSamples(message: Uint8Array): Set<number> {
+function staleSamples(series: Uint8Array): Set<number> {
   const found = new Set<number>();
-  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  const view = new DataView(series.buffer, series.byteOffset, series.byteLength);
   let index = 0;
-  eachField(view, 0, view.byteLength, (field, from, to) => {
-    if (field !== 1) return;
-    eachField(view, from, to, (inner, sampleFrom, sampleTo) => {
-      if (inner !== 2) return;
-      eachField(view, sampleFrom, sampleTo, (part, at) => {
-        if (part !== 1) return;
-        const isStale = view.getUint32(at, true) === STALE_LOW && view.getUint32(at + 4, true) === STALE_HIGH;
-        if (isStale) found.add(index);
-        else found.delete(index);
-      });
-      index++;
+  eachField(series, 0, series.byteLength, (number, from, to, _start, wire) => {
+    if (number !== SAMPLE || wire !== DELIMITED) return;
+    eachField(series, from, to, (part, at, end) => {
+      if (part !== VALUE || end - at !== 8) return;
+      const isStale = view.getUint32(at, true) === STALE_LOW && view.getUint32(at + 4, true) === STALE_HIGH;
+      if (isStale) found.add(index);
+      else found.delete(index);
     });
+    index++;
   });
   return found;
-}
-
-/** Calls `visit` with every field of a message that protobufjs has already accepted. */
-function eachField(
-  view: DataView,
-  start: number,
-  end: number,
-  visit: (field: number, from: number, to: number) => void,
-): void {
-  let at = start;
-  const varint = () => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = view.getUint8(at++);
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < end) {
-    const tag = varint();
-    const type = tag % 8;
-    let from = at;
-    if (type === 0) varint();
-    else if (type === 1) at += 8;
-    else if (type === 5) at += 4;
-    else {
-      const length = varint();
-      from = at;
-      at += length;
-    }
-    visit(Math.floor(tag / 8), from, at);
-  }
 }

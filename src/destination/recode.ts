@@ -8,6 +8,7 @@ import { zstdDecompress } from 'node:zlib';
 import snappy from 'snappyjs';
 import { SluiceError } from '../util/error.ts';
 import type { WireBlock } from './destination.ts';
+import { decodeSnappy } from './snappy.ts';
 
 /** The largest message that a block can hold; what claims more is not one of ours. */
 const RAW_BYTES_MAX = 64 * 1024 * 1024;
@@ -17,7 +18,7 @@ const unzstd = promisify(zstdDecompress);
 /** The protobuf message in a block. Throws a SluiceError `undecodable` when the bytes are damaged or too large. */
 export async function decodeBlock(block: WireBlock): Promise<Uint8Array> {
   try {
-    if (block.codec === 'snappy') return snappy.uncompress(block.bytes, RAW_BYTES_MAX);
+    if (block.codec === 'snappy') return decodeSnappy(block.bytes, RAW_BYTES_MAX);
     return await unzstd(block.bytes, { maxOutputLength: RAW_BYTES_MAX });
   } catch (cause) {
     throw new SluiceError(

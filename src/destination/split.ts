@@ -6,19 +6,24 @@ import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
 import snappy from 'snappyjs';
 import type { Codec } from '../model/block.ts';
-import { addCounts, type Counts, noCounts } from '../model/body.ts';
-import { SluiceError } from '../util/error.ts';
+import { type Counts, noCounts } from '../model/body.ts';
 import { encodeVarint } from '../util/varint.ts';
 import type { WireBlock } from './destination.ts';
+import { DELIMITED, eachField, type Visit } from './fields.ts';
 import { decodeBlock } from './recode.ts';
 
 const compressZstd = promisify(zstdCompress);
-/** Of a WriteRequest, and of a TimeSeries: https://prometheus.io/docs/specs/prw/remote_write_spec/ */
+/** Of a WriteRequest, a TimeSeries, a Label, a MetricMetadata: https://prometheus.io/docs/specs/prw/remote_write_spec/ */
 const TIMESERIES = 1;
 const METADATA = 3;
+const LABEL = 1;
 const SAMPLE = 2;
 const EXEMPLAR = 3;
 const HISTOGRAM = 4;
+const LABEL_NAME = 1;
+const LABEL_VALUE = 2;
+const FAMILY = 2;
+const UNKNOWN = 0;
 const SHOWN_SERIES_LENGTH_MAX = 1_000;
 
 /** A message whose items can be cut apart; the parts are compressed only when they are sent. */
@@ -27,12 +32,11 @@ export interface Message {
   readonly counts: Readonly<Counts>;
 }
 
-interface Field {
-  readonly number: number;
-  /** With its tag and length. */
-  readonly whole: Uint8Array;
-  /** Of a length-delimited field; empty for others. */
-  readonly content: Uint8Array;
+/** Everything that is known here is a message or a string; a field of another wire type is unknown, whatever its number. */
+function eachPart(bytes: Uint8Array, start: number, end: number, visit: Visit): void {
+  eachField(bytes, start, end, (number, from, to, at, wire) =>
+    visit(wire === DELIMITED ? number : UNKNOWN, from, to, at, wire),
+  );
 }
 
 /** The message in a block. Throws a SluiceError `undecodable`. */
@@ -51,118 +55,117 @@ export async function blockOf({ raw }: Message, codec: Codec): Promise<WireBlock
  * Undefined when there is nothing to cut. Throws a SluiceError `undecodable`.
  */
 export function halve({ raw }: Message): readonly [Message, Message] | undefined {
-  const fields = fieldsOf(raw);
-  if (fields.length > 1) {
-    const middle = fields.length >> 1;
-    return [messageFrom(fields.slice(0, middle)), messageFrom(fields.slice(middle))];
-  }
-  const [only] = fields;
-  return only?.number === TIMESERIES ? halveSeries(only.content) : undefined;
+  let items = 0;
+  eachPart(raw, 0, raw.byteLength, () => items++);
+  if (items < 2) return items === 0 ? undefined : halveOnly(raw);
+  let nth = 0;
+  let middle = 0;
+  eachPart(raw, 0, raw.byteLength, (_number, _from, _to, start) => {
+    middle = start;
+    return nth++ < items >> 1;
+  });
+  return [messageFrom(raw.subarray(0, middle)), messageFrom(raw.subarray(middle))];
 }
 
+/** Halves of a message with one item. */
+function halveOnly(raw: Uint8Array): readonly [Message, Message] | undefined {
+  let halves: readonly [Message, Message] | undefined;
+  eachPart(raw, 0, raw.byteLength, (number, from, to) => {
+    if (number === TIMESERIES) halves = halveSeries(raw.subarray(from, to));
+  });
+  return halves;
+}
+
+/** The labels go to both halves, the exemplars to the second one. */
 function halveSeries(series: Uint8Array): readonly [Message, Message] | undefined {
-  const fields = fieldsOf(series);
-  const isPoint = ({ number }: Field) => number === SAMPLE || number === HISTOGRAM;
-  const points = fields.filter(isPoint);
-  if (points.length < 2) return undefined;
-  const second = new Set(points.slice(points.length >> 1));
-  const first = fields.filter((field) => field.number !== EXEMPLAR && !second.has(field));
-  const rest = fields.filter((field) => !isPoint(field) || second.has(field));
-  return [messageFrom([seriesFrom(first)]), messageFrom([seriesFrom(rest)])];
+  let points = 0;
+  eachPart(series, 0, series.byteLength, (number) => {
+    if (isPoint(number)) points++;
+  });
+  if (points < 2) return undefined;
+  const middle = points >> 1;
+  const first = pick(series, (number, nth) => (isPoint(number) ? nth < middle : number !== EXEMPLAR));
+  const rest = pick(series, (number, nth) => !isPoint(number) || nth >= middle);
+  return [messageFrom(seriesFrom(first)), messageFrom(seriesFrom(rest))];
 }
 
-function seriesFrom(fields: readonly Field[]): Field {
-  const content = Buffer.concat(fields.map(({ whole }) => whole));
-  const whole = Buffer.concat([
-    Uint8Array.of((TIMESERIES << 3) | 2),
-    encodeVarint(content.byteLength),
-    content,
-  ]);
-  return { number: TIMESERIES, whole, content };
+const isPoint = (number: number) => number === SAMPLE || number === HISTOGRAM;
+
+/** The fields of a series that `keeps` wants; `point` counts the points before one. */
+function pick(series: Uint8Array, keeps: (number: number, point: number) => boolean): Uint8Array {
+  // Fields only ever go: what stays fits.
+  const out = Buffer.alloc(series.byteLength);
+  let end = 0;
+  let point = 0;
+  eachPart(series, 0, series.byteLength, (number, _from, to, start) => {
+    if (keeps(number, point)) {
+      out.set(series.subarray(start, to), end);
+      end += to - start;
+    }
+    if (isPoint(number)) point++;
+  });
+  return out.subarray(0, end);
 }
 
-function messageFrom(fields: readonly Field[]): Message {
-  const raw = Buffer.concat(fields.map(({ whole }) => whole));
+function seriesFrom(content: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.of((TIMESERIES << 3) | 2), encodeVarint(content.byteLength), content]);
+}
+
+function messageFrom(raw: Uint8Array): Message {
   return { raw, counts: countsOf(raw) };
 }
 
 function countsOf(raw: Uint8Array): Counts {
   const counts = { ...noCounts };
-  for (const { number, content } of fieldsOf(raw)) {
-    if (number === METADATA) counts.metadata++;
-    if (number === TIMESERIES) addCounts(counts, countsOfSeries(content));
-  }
-  return counts;
-}
-
-function countsOfSeries(series: Uint8Array): Counts {
-  const counts = { ...noCounts, series: 1 };
-  for (const { number } of fieldsOf(series)) {
+  const countSeries = (number: number) => {
     if (number === SAMPLE) counts.samples++;
     if (number === EXEMPLAR) counts.exemplars++;
     if (number === HISTOGRAM) counts.histograms++;
-  }
+  };
+  eachPart(raw, 0, raw.byteLength, (number, from, to) => {
+    if (number === METADATA) counts.metadata++;
+    if (number !== TIMESERIES) return;
+    counts.series++;
+    eachPart(raw, from, to, countSeries);
+  });
   return counts;
 }
 
-/** The first series of a message as people write it, `up{job="x"}`, for logs and dead letters. */
+/** The first series of a message as people write it, `up{job="x"}`, for logs and dead letters. Never throws. */
 export function describeFirst({ raw }: Message): string {
-  const [first] = fieldsOf(raw);
-  if (first === undefined) return 'nothing';
-  if (first.number === METADATA) {
-    const name = fieldsOf(first.content).find(({ number }) => number === 2);
-    return `metadata of ${text(name?.content)}`;
-  }
-  const labels = fieldsOf(first.content)
-    .filter(({ number }) => number === 1)
-    .map(({ content }) => {
-      const parts = fieldsOf(content);
-      const part = (wanted: number) => text(parts.findLast(({ number }) => number === wanted)?.content);
-      return [part(1), part(2)] as const;
+  let shown = 'nothing';
+  try {
+    eachPart(raw, 0, raw.byteLength, (number, from, to) => {
+      if (number === METADATA) shown = `metadata of ${textOf(raw, from, to, FAMILY)}`;
+      else shown = describeSeries(raw, from, number === TIMESERIES ? to : from);
+      return false;
     });
-  const name = labels.find(([label]) => label === '__name__')?.[1] ?? '';
-  const rest = labels.filter(([label]) => label !== '__name__');
-  const shown = `${name}{${rest.map(([label, value]) => `${label}=${JSON.stringify(value)}`).join(',')}}`;
-  return shown.slice(0, SHOWN_SERIES_LENGTH_MAX);
-}
-
-function text(bytes: Uint8Array | undefined): string {
-  return bytes === undefined ? '' : Buffer.from(bytes).toString();
-}
-
-/** The fields of a message one after another. Throws a SluiceError `undecodable` when they do not fill it exactly. */
-function fieldsOf(bytes: Uint8Array): Field[] {
-  const fields: Field[] = [];
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 1, count = 0; count < 10; shift *= 128, count++) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw undecodable(at);
-      value += (byte & 127) * shift;
-      if (byte < 128) return value;
-    }
-    throw undecodable(at);
-  };
-  while (at < bytes.byteLength) {
-    const start = at;
-    const tag = varint();
-    const wire = tag % 8;
-    let content = bytes.subarray(0, 0);
-    if (wire === 0) varint();
-    else if (wire === 1) at += 8;
-    else if (wire === 5) at += 4;
-    else if (wire === 2) {
-      const length = varint();
-      content = bytes.subarray(at, at + length);
-      at += length;
-    } else throw undecodable(start);
-    if (at > bytes.byteLength) throw undecodable(start);
-    fields.push({ number: Math.floor(tag / 8), whole: bytes.subarray(start, at), content });
+  } catch {
+    return 'a series that cannot be read';
   }
-  return fields;
+  return shown;
 }
 
-function undecodable(at: number): SluiceError {
-  return new SluiceError('undecodable', `cannot read a block's message at byte ${at}: it is no protobuf`);
+function describeSeries(raw: Uint8Array, from: number, to: number): string {
+  let name = '';
+  let labels = '';
+  eachPart(raw, from, to, (number, labelFrom, labelTo) => {
+    if (number !== LABEL) return true;
+    const label = textOf(raw, labelFrom, labelTo, LABEL_NAME);
+    const value = textOf(raw, labelFrom, labelTo, LABEL_VALUE);
+    if (label === '__name__') name ||= value;
+    else labels += `${labels && ','}${label}=${JSON.stringify(value)}`;
+    return labels.length < SHOWN_SERIES_LENGTH_MAX;
+  });
+  return `${name}{${labels}}`.slice(0, SHOWN_SERIES_LENGTH_MAX);
+}
+
+/** The last field of this number as text, at most as long as is shown. */
+function textOf(raw: Uint8Array, start: number, end: number, wanted: number): string {
+  let text = '';
+  eachPart(raw, start, end, (number, from, to) => {
+    if (number !== wanted) return;
+    text = Buffer.from(raw.subarray(from, Math.min(to, from + SHOWN_SERIES_LENGTH_MAX))).toString();
+  });
+  return text;
 }

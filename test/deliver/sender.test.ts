@@ -517,7 +517,7 @@ test('a stop in the middle of the parts puts the whole block back', async () => 
 });
 
 test('what a store keeps in part is done with, and said', async () => {
-  const world = setUp([400], { policy: rules('prometheus') });
+  const world = setUp([400], { policy: rules('mimir') });
   world.queue.push(makeBlock(1));
   await world.settle();
   assert.deepEqual(world.queue.outcomes, [{ kind: 'partly_delivered' }]);

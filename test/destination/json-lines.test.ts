@@ -84,3 +84,11 @@ test('label names that JavaScript treats specially are only names', () => {
   const [line] = blockLines(type.encode(type.fromObject({ timeseries })).finish());
   assert.equal(line, '{"metric":{"__proto__":"p","constructor":"c"},"values":[1],"timestamps":[2]}\n');
 });
+
+test('a series that is made to take memory is refused, and many empty ones take none', () => {
+  const label = Buffer.from([0x0a, 0]);
+  const many = Buffer.concat(Array.from({ length: 1_000_001 }, () => label));
+  const length = [(many.length & 127) | 128, ((many.length >> 7) & 127) | 128, many.length >> 14];
+  assert.throws(() => blockLines(Buffer.concat([Buffer.from([0x0a, ...length]), many])), /1000001/);
+  assert.deepEqual(blockLines(many), []);
+});
