@@ -153,6 +153,7 @@ export class App implements Intake {
             diskBytesMax: destination.values['remoteWrite.maxDiskUsagePerURL'],
             whenFull: destination.values['remoteWrite.whenFull'] as WhenFull,
             ageMsMax: destination.values['remoteWrite.maxQueueAge'],
+            freshFirst: destination.values['remoteWrite.inmemoryQueues'] > 0,
             synced: values['remoteWrite.ack'] === 'synced',
           },
           deadLetters: {

@@ -83,7 +83,7 @@ const unsupportedValues = words(`
   promscrape.seriesLimitPerTarget promscrape.suppressScrapeErrorsDelay promscrape.vultrSDCheckInterval
   promscrape.yandexcloudSDCheckInterval
   pushmetrics.extraLabel pushmetrics.header pushmetrics.interval pushmetrics.url
-  remoteWrite.inmemoryQueues remoteWrite.label remoteWrite.maxDailySeries
+  remoteWrite.label remoteWrite.maxDailySeries
   remoteWrite.maxHourlySeries remoteWrite.obfuscateLabels remoteWrite.relabelConfig remoteWrite.roundDigits
   remoteWrite.shardByURL.ignoreLabels remoteWrite.shardByURL.labels remoteWrite.shardByURLReplicas
   remoteWrite.significantFigures remoteWrite.streamAggr.config remoteWrite.streamAggr.dedupInterval

@@ -14,7 +14,7 @@ import { type Address, type Backend, Backends } from './backends.ts';
 import { connectorTo } from './connect.ts';
 import type { ConnectionStats } from './connection-stats.ts';
 import { mergeHeaders, parseHeaders } from './headers.ts';
-import { type DeliverValues, parallelOf } from './options.ts';
+import { type DeliverValues, freshParallelOf, parallelOf } from './options.ts';
 import { chooseProxy, proxyAuthorization } from './proxy.ts';
 import { Redactor, TEXT_BYTES_MAX } from './redact.ts';
 import { namingOf, type Resolver, systemResolver } from './resolve.ts';
@@ -213,7 +213,7 @@ export class HttpClient implements HttpExchange {
     const pool = new Pool(
       `http://${isIP(address.host) === 6 ? `[${address.host}]` : address.host}:${address.port}`,
       {
-        connections: 2 * parallelOf(this.#values),
+        connections: 2 * (parallelOf(this.#values) + freshParallelOf(this.#values)),
         pipelining: 1,
         keepAliveTimeout: IDLE_MS,
         keepAliveMaxTimeout: IDLE_MS,

@@ -6,7 +6,7 @@ import { assert } from '../util/assert.ts';
 import { SluiceError } from '../util/error.ts';
 import type { Meter } from '../util/meter.ts';
 import { HttpClient, type HttpPorts } from './http.ts';
-import { type DeliverValues, parallelOf } from './options.ts';
+import { type DeliverValues, freshParallelOf, parallelOf } from './options.ts';
 import { parsePolicy } from './response-policy.ts';
 import type { SenderConfig } from './sender.ts';
 
@@ -58,6 +58,7 @@ export function senderConfigOf({ name, url, shownUrl, values }: DestinationSetup
     name,
     shownUrl,
     parallel: parallelOf(values),
+    freshParallel: freshParallelOf(values),
     backoff: {
       minMs: values['remoteWrite.retryMinInterval'],
       maxMs: values['remoteWrite.retryMaxInterval'],

@@ -18,6 +18,14 @@ export const deliverOptions = options({
     summary:
       'How many requests to this destination may be under way at the same time, 1 to 16 × CPUs. The samples of one series are still sent in order.',
   },
+  'remoteWrite.inmemoryQueues': {
+    kind: 'int',
+    arity: 'destination',
+    default: 0,
+    min: 0,
+    summary:
+      'How many more requests may be under way with samples that have just come, while a backlog is sent beside them: after an outage, new data is there first. The samples of a series are then not in order until the backlog is gone.',
+  },
   'remoteWrite.sendTimeout': {
     kind: 'duration',
     arity: 'destination',
@@ -176,4 +184,9 @@ export type DeliverValues = DestinationValues<typeof deliverOptions>;
 /** Number of parallel requests, within what the machine can use. */
 export function parallelOf(values: DeliverValues, cpus = availableParallelism()): number {
   return Math.min(Math.max(1, values['remoteWrite.queues']), 16 * cpus);
+}
+
+/** Number of requests beside those, with fresh blocks only. */
+export function freshParallelOf(values: DeliverValues, cpus = availableParallelism()): number {
+  return Math.min(values['remoteWrite.inmemoryQueues'], 16 * cpus);
 }

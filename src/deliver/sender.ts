@@ -15,7 +15,7 @@ import {
 } from '../destination/split.ts';
 import type { Block, Codec } from '../model/block.ts';
 import type { Counts } from '../model/body.ts';
-import type { BlockEnd, BlockSource, Lease, Outcome } from '../model/delivery.ts';
+import type { BlockEnd, BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
@@ -39,6 +39,8 @@ export interface SenderConfig {
   readonly shownUrl: string;
   /** Number of blocks that may be under way at the same time. */
   readonly parallel: number;
+  /** Number of further blocks, which have just come. */
+  readonly freshParallel: number;
   readonly backoff: BackoffLimits;
   /** Compressed bytes a second; 0 is no limit. */
   readonly rateLimitBytesPerS: number;
@@ -152,7 +154,8 @@ export class Sender {
   }
 
   start(): void {
-    for (let i = 0; i < this.#config.parallel; i++) void this.#loop();
+    for (let i = 0; i < this.#config.parallel; i++) void this.#loop('oldest');
+    for (let i = 0; i < this.#config.freshParallel; i++) void this.#loop('fresh');
   }
 
   /**
@@ -190,11 +193,11 @@ export class Sender {
     };
   }
 
-  async #loop(): Promise<void> {
+  async #loop(kind: LeaseKind): Promise<void> {
     while (!this.#halted) {
       let lease: Lease | undefined;
       try {
-        lease = await this.#ports.source.lease();
+        lease = await this.#ports.source.lease(kind);
         if (lease === undefined) return;
         if (this.#halted) return lease.putBack();
         this.#open.add(lease);

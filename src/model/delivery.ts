@@ -28,10 +28,13 @@ export interface Lease {
   putBack(): void;
 }
 
+/** What a sender takes: everything, the oldest first, or only what has come just now (`-remoteWrite.inmemoryQueues`). */
+export type LeaseKind = 'oldest' | 'fresh';
+
 export interface BlockSource {
   /**
    * The next block that may be sent now, i.e. no earlier block of this queue with a common slot is unfinished.
    * Waits while there is none; undefined when the queue is closed and will never give another one.
    */
-  lease(): Promise<Lease | undefined>;
+  lease(kind?: LeaseKind): Promise<Lease | undefined>;
 }

@@ -19,6 +19,8 @@ export interface QueueConfig {
   readonly whenFull: WhenFull;
   /** Blocks that have waited for longer are dropped and counted; 0 is never. */
   readonly ageMsMax: number;
+  /** Whether new blocks may overtake a backlog. */
+  readonly freshFirst: boolean;
   /** Whether what is written to the file must be on the disk before it counts as written. */
   readonly synced: boolean;
 }

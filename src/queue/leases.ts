@@ -1,16 +1,20 @@
-/** Who gets the next block of a queue: senders that wait, in order; nobody while it is paused or closed. */
-import type { Lease, Outcome } from '../model/delivery.ts';
+/** Who gets the next block of a queue: senders that wait for its kind, in order; nobody while it is paused or closed. */
+import type { Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import type { Entry } from './memory.ts';
 
 export interface LeaseSource {
   /** The next block that may go; undefined while there is none. */
-  next(): Entry | undefined;
+  next(kind: LeaseKind): Entry | undefined;
   end(entry: Entry, outcome: Outcome): void;
 }
 
 export class Leases {
   readonly #source: LeaseSource;
-  readonly #waiting: ((lease: Lease | undefined) => void)[] = [];
+  /** Fresh blocks go to senders that take nothing else while there are such. */
+  readonly #waiting: Readonly<Record<LeaseKind, ((lease: Lease | undefined) => void)[]>> = {
+    fresh: [],
+    oldest: [],
+  };
   #isClosed = false;
   #isPaused = false;
 
@@ -27,19 +31,22 @@ export class Leases {
   }
 
   /** Waits while there is none; undefined once the queue is closed. */
-  lease(): Promise<Lease | undefined> {
+  lease(kind: LeaseKind = 'oldest'): Promise<Lease | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
-    const entry = this.#isPaused ? undefined : this.#source.next();
+    const entry = this.#isPaused ? undefined : this.#source.next(kind);
     if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry));
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => this.#waiting[kind].push(resolve));
   }
 
   /** Something has changed: whoever waits may be served. */
   serve(): void {
-    while (this.#waiting.length > 0 && !this.#isClosed && !this.#isPaused) {
-      const entry = this.#source.next();
-      if (entry === undefined) return;
-      this.#waiting.shift()!(this.#leaseOf(entry));
+    for (const kind of ['fresh', 'oldest'] as const) {
+      const waiting = this.#waiting[kind];
+      while (waiting.length > 0 && !this.#isClosed && !this.#isPaused) {
+        const entry = this.#source.next(kind);
+        if (entry === undefined) break;
+        waiting.shift()!(this.#leaseOf(entry));
+      }
     }
   }
 
@@ -52,7 +59,9 @@ export class Leases {
   /** No more leases; senders that wait get undefined. */
   close(): void {
     this.#isClosed = true;
-    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+    for (const waiting of Object.values(this.#waiting)) {
+      for (const resolve of waiting.splice(0)) resolve(undefined);
+    }
   }
 
   #leaseOf(entry: Entry): Lease {

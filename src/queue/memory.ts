@@ -6,6 +6,7 @@
  * taken; so blocks that were forwarded whole (all slots) go one at a time, and blocks split by slot go side by side.
  */
 import { ALL_SLOTS, type Block } from '../model/block.ts';
+import { addCounts, type Counts } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 
 export interface Entry {
@@ -17,6 +18,23 @@ export interface Entry {
   seq: number | undefined;
   /** Its bytes were read from the file: no other destination has them. */
   readonly wasRead: boolean;
+  /** It is among the fresh blocks, which do not wait for older ones. */
+  isFresh: boolean;
+  /** A fresh block that must not be in memory only any more. */
+  isAged: boolean;
+}
+
+export function newEntry(block: Block, over: Partial<Entry> = {}): Entry {
+  return {
+    block,
+    leased: false,
+    ended: false,
+    seq: undefined,
+    wasRead: false,
+    isFresh: false,
+    isAged: false,
+    ...over,
+  };
 }
 
 export class MemoryQueue {
@@ -33,6 +51,15 @@ export class MemoryQueue {
 
   get entries(): readonly Entry[] {
     return this.#entries;
+  }
+
+  /** Those that no sender has. */
+  get unleased(): Entry[] {
+    return this.#entries.filter(({ leased }) => !leased);
+  }
+
+  addCountsTo(sum: Counts): void {
+    for (const { block } of this.#entries) addCounts(sum, block.counts);
   }
 
   push(entry: Entry): void {
@@ -53,6 +80,14 @@ export class MemoryQueue {
       if (taken >>> 0 === ALL_SLOTS) return undefined;
     }
     return undefined;
+  }
+
+  /** Takes entries from the head for as long as they are wanted. */
+  take(isWanted: (entry: Entry) => boolean): Entry[] {
+    const end = this.#entries.findIndex((entry) => !isWanted(entry));
+    const taken = this.#entries.splice(0, end < 0 ? this.#entries.length : end);
+    for (const { block } of taken) this.#bytes -= block.bytes.byteLength;
+    return taken;
   }
 
   remove(entry: Entry): void {

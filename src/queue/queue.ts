@@ -2,31 +2,34 @@
  * The queue of one destination: blocks in, the same blocks out in order, leased to senders, across restarts. Main thread
  * only. The columns that it keeps are the destination's part of the ledger.
  *
- *     window (in memory, leased from) │ unloaded (in the file only) │ tail (in memory, on its way to the file)
+ *     window (in memory, leased from) │ unloaded (in the file only) │ tail (in memory, on its way to the file)   fresh
  *
  * While a destination keeps up, there is the window alone and no file is touched. When memory is full or a block has
  * waited for too long, *everything* that waits is written to the file, in order, and so is what comes after it, until the
  * backlog is gone; as much of it as fits stays in the window, so that it need not be read back.
+ *
+ * With `freshFirst`, blocks come in at `fresh` and are leased from there beside the window, whatever waits in front; those
+ * that are not taken in time, or do not fit, go behind the tail. Between fresh blocks and older ones there is no order.
  */
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block } from '../model/block.ts';
-import { addCounts, type Counts, subtractCounts } from '../model/body.ts';
-import type { BlockSource, Lease, Outcome } from '../model/delivery.ts';
+import { type Counts, subtractCounts } from '../model/body.ts';
+import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Backlog } from './backlog.ts';
+import { nextBatch } from './batch.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
+import { Drops } from './drops.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
-import { type Entry, MemoryQueue } from './memory.ts';
+import { type Entry, MemoryQueue, newEntry } from './memory.ts';
 import { blockOf, recordOf } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
 const FILE_AFTER_MS = 5_000;
 /** The share of `memoryBytesMax` that stays in memory of a backlog that is in the file. */
 const WINDOW_SHARE = 0.25;
-/** One write to the file takes at most this much. */
-const WRITE_BYTES_MAX = 8 * 1024 * 1024;
 /** Smaller than vmagent's 512 MiB: a file that cannot be read costs less, and disk space comes back sooner. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 /** How often what was sent is noted on disk: as much is sent again after a crash. */
@@ -41,8 +44,10 @@ export class DestinationQueue implements BlockSource {
   readonly #leases: Leases;
   #opened: SegmentLog | undefined;
   readonly #unloaded = new Backlog();
-  #tail: Entry[] = [];
-  #tailBytes = 0;
+  readonly #tail = new MemoryQueue();
+  readonly #fresh = new MemoryQueue();
+  /** Records of fresh blocks that are under way: they come by when the file is read, and are passed over. */
+  readonly #apart = new Set<number>();
   /** Of blocks that wait and are in memory only. */
   #unloggedBytes = 0;
   #usesFile = false;
@@ -53,16 +58,17 @@ export class DestinationQueue implements BlockSource {
   #checkpointMs = 0;
   #failure: string | undefined;
   readonly #windowBytes: number;
-  readonly #dropped = { blocks: 0, bytes: 0 };
+  readonly #drops: Drops;
 
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.config = config;
     this.#leases = new Leases({
-      next: () => this.#window.lease(),
+      next: (kind) => (kind === 'fresh' ? undefined : this.#window.lease()) ?? this.#fresh.lease(),
       end: (entry, outcome) => this.#end(entry, outcome),
     });
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
     this.#ports = ports;
+    this.#drops = new Drops(config.directory, ports.log);
   }
 
   /** Takes up what earlier runs left, ahead of everything new. Call it once, before the first `push`. */
@@ -112,7 +118,7 @@ export class DestinationQueue implements BlockSource {
   }
 
   get pendingBytes(): number {
-    return this.#window.bytes + this.#unloaded.bytes + this.#tailBytes;
+    return this.#window.bytes + this.#unloaded.bytes + this.#tail.bytes + this.#fresh.bytes;
   }
 
   get unloadedBytes(): number {
@@ -120,17 +126,16 @@ export class DestinationQueue implements BlockSource {
   }
 
   get pendingBlocks(): number {
-    return this.#window.length + this.#unloaded.blocks + this.#tail.length;
+    return this.memoryBlocks + this.#unloaded.blocks;
   }
 
   get memoryBlocks(): number {
-    return this.#window.length + this.#tail.length;
+    return this.#window.length + this.#tail.length + this.#fresh.length;
   }
 
   get pendingCounts(): Counts {
     const sum = { ...this.#unloaded.counts };
-    for (const { block } of this.#window.entries) addCounts(sum, block.counts);
-    for (const { block } of this.#tail) addCounts(sum, block.counts);
+    for (const part of [this.#window, this.#tail, this.#fresh]) part.addCountsTo(sum);
     return sum;
   }
 
@@ -148,18 +153,19 @@ export class DestinationQueue implements BlockSource {
 
   /** Because the queue was full. */
   get dropped(): Readonly<{ blocks: number; bytes: number }> {
-    return this.#dropped;
+    return this.#drops;
   }
 
   /** Age in milliseconds of the oldest block that is not finished; 0 when there is none. */
   get oldestAgeMs(): number {
-    const first = this.#window.entries[0];
-    return first === undefined ? 0 : this.#ports.clock.monotonicMs() - first.block.bornMs;
+    const bornMs = [this.#window, this.#fresh].map(({ entries }) => entries[0]?.block.bornMs ?? Infinity);
+    return Math.max(0, this.#ports.clock.monotonicMs() - Math.min(...bornMs));
   }
 
   /** The first request of which something waits here in memory only: a crash would lose it. */
   get firstUnsafeBody(): number | undefined {
-    const unsafe = [...this.#window.entries, ...this.#tail].filter(({ seq }) => seq === undefined);
+    const inMemory = [this.#window, this.#tail, this.#fresh].flatMap(({ entries }) => entries);
+    const unsafe = inMemory.filter(({ seq }) => seq === undefined);
     return unsafe.length === 0 ? undefined : Math.min(...unsafe.map(({ block }) => block.firstBody));
   }
 
@@ -176,18 +182,19 @@ export class DestinationQueue implements BlockSource {
       if (this.config.whenFull === 'drop-oldest') this.#dropOldest(byteLength);
     }
     this.ledger.route(block.counts);
-    this.#add(block);
+    this.#add(block, this.config.freshFirst);
   }
 
   /** Adds a block of another run or queue, or a dead letter, at the end; resolves when there is room for more. */
   async adopt(block: Block): Promise<void> {
     this.ledger.recover(block.counts);
-    this.#add(block);
+    this.#add(block, false);
     if (this.#unloggedBytes > this.config.memoryBytesMax) await this.sync();
   }
 
   /** Resolves when everything that was added is safe from a power cut. Rejects when that is not known. */
   async sync(): Promise<void> {
+    this.#ageFresh(Number.POSITIVE_INFINITY);
     // One writer at a time: two would write the same blocks.
     while (this.#writing !== undefined) await this.#writing;
     this.#writing = this.#writeRest().finally(() => {
@@ -205,7 +212,7 @@ export class DestinationQueue implements BlockSource {
   async purge(): Promise<{ samples: number; blocks: number }> {
     const [samples, blocks] = [this.ledger.ended.purged.samples, this.pendingBlocks];
     for (;;) {
-      const waiting = this.#window.entries.filter(({ leased }) => !leased);
+      const waiting = [...this.#window.unleased, ...this.#fresh.unleased];
       for (const entry of waiting) {
         this.#leave(entry);
         this.ledger.end('purged', entry.block.counts);
@@ -218,20 +225,34 @@ export class DestinationQueue implements BlockSource {
     return { samples: this.ledger.ended.purged.samples - samples, blocks: blocks - this.pendingBlocks };
   }
 
-  #add(block: Block): void {
-    const { byteLength } = block.bytes;
+  #add(block: Block, isFresh: boolean): void {
     block.memory?.hold();
-    const entry: Entry = { block, leased: false, ended: false, seq: undefined, wasRead: false };
-    this.#unloggedBytes += byteLength;
-    if (this.#unloaded.blocks > 0 || this.#tail.length > 0) {
-      this.#tail.push(entry);
-      this.#tailBytes += byteLength;
-    } else {
-      this.#window.push(entry);
-    }
+    const entry = newEntry(block, { isFresh });
+    this.#unloggedBytes += block.bytes.byteLength;
+    if (isFresh) this.#fresh.push(entry);
+    else this.#append(entry);
+    if (this.#fresh.bytes > this.config.memoryBytesMax) this.#ageFresh(Number.POSITIVE_INFINITY);
     if (this.#window.bytes > this.config.memoryBytesMax) this.#usesFile = true;
     this.#write();
     this.#leases.serve();
+  }
+
+  /** Puts it behind everything that waits in order. */
+  #append(entry: Entry): void {
+    const isBehindFile = this.#unloaded.blocks > 0 || this.#tail.length > 0;
+    (isBehindFile ? this.#tail : this.#window).push(entry);
+  }
+
+  /** Fresh blocks of this age go to the file: those under way as they are, the others to the end of the rest. */
+  #ageFresh(bornBeforeMs: number): void {
+    for (const entry of this.#fresh.entries.filter(({ block }) => block.bornMs <= bornBeforeMs)) {
+      this.#usesFile = true;
+      entry.isAged = true;
+      if (entry.leased || entry.seq !== undefined) continue;
+      this.#fresh.remove(entry);
+      entry.isFresh = false;
+      this.#append(entry);
+    }
   }
 
   /** Counts a block that this destination does not get because its queue is full. */
@@ -241,22 +262,14 @@ export class DestinationQueue implements BlockSource {
   }
 
   #countDrop(block: Block): void {
-    this.#dropped.blocks++;
-    this.#dropped.bytes += block.bytes.byteLength;
     this.ledger.end('dropped_queue_full', block.counts);
-    this.#ports.log
-      .limited(`full ${this.config.directory}`, LOG_EVERY_MS)
-      .error('the queue of a destination is full; blocks for it are dropped and counted', {
-        queue: this.config.directory,
-        samples: block.counts.samples,
-        pendingBytes: this.pendingBytes,
-        droppedBlocks: this.#dropped.blocks,
-      });
+    this.#drops.note(block, this.pendingBytes);
   }
 
   #dropOldest(room: number): void {
     while (this.#isOverLimit(room)) {
-      const oldest = this.#window.entries.find(({ leased }) => !leased);
+      const hasMore = this.#unloaded.blocks > 0 || this.#tail.length > 0;
+      const oldest = this.#window.unleased[0] ?? (hasMore ? undefined : this.#fresh.unleased[0]);
       if (oldest === undefined) break;
       this.#leave(oldest);
       this.#countDrop(oldest.block);
@@ -269,6 +282,7 @@ export class DestinationQueue implements BlockSource {
   /** Looks at age, failures and what was sent; call it regularly. */
   maintain(): void {
     const nowMs = this.#ports.clock.monotonicMs();
+    this.#ageFresh(nowMs - FILE_AFTER_MS);
     if (this.oldestAgeMs >= FILE_AFTER_MS) {
       this.#usesFile = true;
     } else if (
@@ -288,8 +302,8 @@ export class DestinationQueue implements BlockSource {
   }
 
   #dropOld(bornBeforeMs: number): void {
-    for (const entry of this.#window.entries.filter(({ block }) => block.bornMs < bornBeforeMs)) {
-      if (entry.leased) continue;
+    const waiting = [...this.#window.unleased, ...this.#fresh.unleased];
+    for (const entry of waiting.filter(({ block }) => block.bornMs < bornBeforeMs)) {
       this.#leave(entry);
       this.ledger.end('too_old', entry.block.counts);
     }
@@ -314,7 +328,7 @@ export class DestinationQueue implements BlockSource {
 
   /** Whether there was anything to write. */
   async #writeBatch(): Promise<boolean> {
-    const batch = this.#nextBatch();
+    const batch = nextBatch([this.#window, this.#fresh, this.#tail]);
     if (batch.length === 0) return false;
     const first = await this.#file.append(
       batch.map(({ block }) => recordOf(block, this.#ports.clock)),
@@ -322,6 +336,7 @@ export class DestinationQueue implements BlockSource {
     );
     for (const [index, entry] of batch.entries()) {
       entry.seq = first + index;
+      if (entry.isFresh && !entry.ended) this.#apart.add(entry.seq);
       if (entry.ended) this.#file.done(entry.seq);
       else this.#unloggedBytes -= entry.block.bytes.byteLength;
     }
@@ -329,48 +344,22 @@ export class DestinationQueue implements BlockSource {
     return true;
   }
 
-  #nextBatch(): Entry[] {
-    const batch: Entry[] = [];
-    let bytes = 0;
-    for (const entries of [this.#window.entries, this.#tail]) {
-      for (const entry of entries) {
-        if (entry.seq !== undefined) continue;
-        bytes += entry.block.bytes.byteLength;
-        if (batch.length > 0 && bytes > WRITE_BYTES_MAX) return batch;
-        batch.push(entry);
-      }
-    }
-    return batch;
-  }
-
   /** After writing: what is in the file and not in the window leaves memory. */
   #settle(): void {
     if (this.#unloaded.blocks === 0) this.#shrinkWindow();
     if (this.#unloaded.blocks === 0) {
-      for (const entry of this.#tail) this.#window.push(entry);
-      this.#tail = [];
-      this.#tailBytes = 0;
+      for (const entry of this.#tail.take(() => true)) this.#window.push(entry);
       return;
     }
-    while (this.#tail[0]?.seq !== undefined) {
-      const entry = this.#tail.shift()!;
-      this.#tailBytes -= entry.block.bytes.byteLength;
-      this.#unload(entry);
-    }
+    for (const entry of this.#tail.take(({ seq }) => seq !== undefined)) this.#unload(entry);
   }
 
   /** Takes blocks from the window's end while it is too large. */
   #shrinkWindow(): void {
     let from: number | undefined;
-    for (;;) {
+    while (this.#window.bytes > this.#windowBytes) {
       const last = this.#window.entries.at(-1);
-      if (
-        this.#window.bytes <= this.#windowBytes ||
-        last === undefined ||
-        last.leased ||
-        last.seq === undefined
-      )
-        break;
+      if (last?.seq === undefined || last.leased) break;
       this.#window.remove(last);
       from = last.seq;
       this.#unload(last);
@@ -420,8 +409,10 @@ export class DestinationQueue implements BlockSource {
     try {
       while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
-        this.#unloaded.take(this.#file.readSeq, record?.header);
-        if (record !== undefined) this.#take(record);
+        // A fresh block was never counted here; it may have been delivered while its record was read.
+        const isApart = record !== undefined && this.#isApart(record.header.seq);
+        this.#unloaded.take(this.#file.readSeq, isApart ? undefined : record?.header);
+        if (record !== undefined && !isApart) this.#take(record);
         if (this.#isOverLimit(0) && this.config.whenFull === 'drop-oldest') this.#dropOldest(0);
         this.#leases.serve();
       }
@@ -433,6 +424,10 @@ export class DestinationQueue implements BlockSource {
     }
   }
 
+  #isApart(seq: number): boolean {
+    return this.#apart.has(seq) || this.#file.isDone(seq);
+  }
+
   #take({ header, payload }: LogRecord): void {
     if (payload === undefined) {
       this.ledger.end('damaged', header.counts);
@@ -440,13 +435,13 @@ export class DestinationQueue implements BlockSource {
       return;
     }
     const block = blockOf(header, payload, this.#ports.clock);
-    this.#window.push({ block, leased: false, ended: false, seq: header.seq, wasRead: true });
+    this.#window.push(newEntry(block, { seq: header.seq, wasRead: true }));
   }
 
   // Out.
 
-  lease(): Promise<Lease | undefined> {
-    return this.#leases.lease();
+  lease(kind?: LeaseKind): Promise<Lease | undefined> {
+    return this.#leases.lease(kind);
   }
 
   /** While it is paused, no block is given out; those under way are finished. */
@@ -472,10 +467,12 @@ export class DestinationQueue implements BlockSource {
   }
 
   #leave(entry: Entry): void {
-    this.#window.remove(entry);
+    (entry.isFresh ? this.#fresh : this.#window).remove(entry);
     entry.ended = true;
-    if (entry.seq !== undefined) this.#file.done(entry.seq);
-    else this.#unloggedBytes -= entry.block.bytes.byteLength;
+    if (entry.seq !== undefined) {
+      this.#apart.delete(entry.seq);
+      this.#file.done(entry.seq);
+    } else this.#unloggedBytes -= entry.block.bytes.byteLength;
     if (entry.wasRead) this.#file.recycle(entry.block.bytes);
   }
 

@@ -58,6 +58,7 @@ test('option values become the sender configuration', () => {
     name: 'a',
     shownUrl: '1:secret-url',
     parallel: 1,
+    freshParallel: 0,
     backoff: { minMs: 5, maxMs: 60_000 },
     rateLimitBytesPerS: 9,
     forceVmProto: false,

@@ -8,7 +8,7 @@ import { type DeadLetter, Sender, type SenderConfig } from '../../src/deliver/se
 import type { Response, WireBlock } from '../../src/destination/destination.ts';
 import type { Block } from '../../src/model/block.ts';
 import { noCounts } from '../../src/model/body.ts';
-import type { BlockSource, Lease, Outcome } from '../../src/model/delivery.ts';
+import type { BlockSource, Lease, LeaseKind, Outcome } from '../../src/model/delivery.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
@@ -29,11 +29,15 @@ class FakeQueue implements BlockSource {
     this.#serve();
   }
 
+  /** What was asked for. */
+  readonly kinds: LeaseKind[] = [];
+
   close(): void {
     for (const resolve of this.#loops.splice(0)) resolve(undefined);
   }
 
-  async lease(): Promise<Lease | undefined> {
+  async lease(kind: LeaseKind = 'oldest'): Promise<Lease | undefined> {
+    this.kinds.push(kind);
     if (this.failures > 0) {
       this.failures--;
       throw new Error('the queue is broken');
@@ -96,6 +100,7 @@ function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
     name: 'one',
     shownUrl: '1:secret-url',
     parallel: 1,
+    freshParallel: 0,
     backoff: { minMs: 1000, maxMs: 60_000 },
     rateLimitBytesPerS: 0,
     forceVmProto: false,
@@ -544,4 +549,10 @@ test('wrong credentials hold the block at the longest interval', async () => {
   world.clock.advance(60_000);
   await world.settle();
   assert.deepEqual(world.queue.outcomes, [{ kind: 'delivered' }]);
+});
+
+test('beside the senders for everything there are some for fresh blocks only', async () => {
+  const world = setUp([204], { parallel: 2, freshParallel: 3 });
+  await world.settle();
+  assert.deepEqual(world.queue.kinds.sort(), ['fresh', 'fresh', 'fresh', 'oldest', 'oldest']);
 });

@@ -2,16 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ALL_SLOTS } from '../../src/model/block.ts';
-import { type Entry, MemoryQueue } from '../../src/queue/memory.ts';
+import { type Entry, MemoryQueue, newEntry } from '../../src/queue/memory.ts';
 import { makeBlock } from '../support/blocks.ts';
 
-const entry = (seq: number, slots: number): Entry => ({
-  block: makeBlock(seq, { slots }),
-  leased: false,
-  ended: false,
-  seq: undefined,
-  wasRead: false,
-});
+const entry = (seq: number, slots: number): Entry => newEntry(makeBlock(seq, { slots }));
 
 /** The rule in words: the first block that shares no slot with an earlier block that is still there. */
 function naiveNext(blocks: { slots: number; leased: boolean; seq: number }[]): number | undefined {

@@ -25,6 +25,7 @@ async function openQueue(over: Partial<QueueConfig> = {}, fs = new MemoryFs(), c
     diskBytesMax: 0,
     whenFull: 'drop-oldest',
     ageMsMax: 0,
+    freshFirst: false,
     synced: false,
     ...over,
   };

@@ -285,7 +285,7 @@ export class SegmentLog {
       }
       const { seq } = record.header;
       // Sent by another sender while it was in memory, done with in an earlier run, or written twice after an error.
-      if (seq < this.#readSeq || seq < this.#doneSeq || this.#doneApart.has(seq)) {
+      if (seq < this.#readSeq || this.isDone(seq)) {
         this.#readOffset = record.end;
         if (seq >= this.#readSeq) this.#readSeq = seq + 1;
         continue;
@@ -375,10 +375,8 @@ export class SegmentLog {
     this.#markDone(seq);
   }
 
-  /** Everything before `seq` is done with. */
-  doneBefore(seq: number): void {
-    assert(seq <= this.#nextSeq, `records before ${seq} were appended`);
-    while (this.#doneSeq < seq) this.#markDone(this.#doneSeq);
+  isDone(seq: number): boolean {
+    return seq < this.#doneSeq || this.#doneApart.has(seq);
   }
 
   #markDone(seq: number): void {
