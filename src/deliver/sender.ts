@@ -20,6 +20,7 @@ import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Meter } from '../util/meter.ts';
+import { Ramp } from './ramp.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { escapeText } from './redact.ts';
 import { actionFor, type Rule } from './response-policy.ts';
@@ -121,6 +122,7 @@ export class Sender {
   readonly #clock: Clock;
   readonly #metrics: SenderMetrics;
   readonly #limiter: RateLimiter;
+  readonly #ramp: Ramp;
   readonly #random: () => number;
   /** Aborted first: ends waits. */
   readonly #stopping = new AbortController();
@@ -150,6 +152,7 @@ export class Sender {
       config.parallel,
       config.rateLimitBytesPerS,
     );
+    this.#ramp = new Ramp(config.parallel + config.freshParallel);
     this.#limiter = new RateLimiter(config.rateLimitBytesPerS, ports.clock, this.#metrics.rateLimitReached);
   }
 
@@ -245,6 +248,17 @@ export class Sender {
   }
 
   async #attempt(block: WireBlock): Promise<Attempt> {
+    await this.#ramp.start(this.#stopping.signal);
+    let attempt: Attempt = { kind: 'retry' };
+    try {
+      attempt = await this.#send(block);
+    } finally {
+      this.#ramp.end(attempt.kind === 'retry');
+    }
+    return attempt;
+  }
+
+  async #send(block: WireBlock): Promise<Attempt> {
     const startMs = this.#clock.monotonicMs();
     try {
       const { status, retryAfter, text } = await this.#ports.transport.send(block, this.#deadline.signal);

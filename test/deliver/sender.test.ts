@@ -556,3 +556,26 @@ test('beside the senders for everything there are some for fresh blocks only', a
   await world.settle();
   assert.deepEqual(world.queue.kinds.sort(), ['fresh', 'fresh', 'fresh', 'oldest', 'oldest']);
 });
+
+test('a destination that comes back gets one request, then twice as many with each success', async () => {
+  const world = setUp([503, 503, 503, 503, 'deaf'], { parallel: 4 });
+  for (let seq = 1; seq <= 12; seq++) world.queue.push(makeBlock(seq));
+  await world.settle();
+  assert.equal(world.sent.length, 4, 'all at once while nothing is known of it');
+  world.clock.advance(2_000);
+  await world.settle();
+  const open = world.sent.slice(4);
+  const counts = [open.length];
+  const answerOne = async (answer: number | Error) => {
+    open.shift()!.answer(answer instanceof Error ? answer : { status: answer, text: '' });
+    const before = world.sent.length;
+    await world.settle();
+    open.push(...world.sent.slice(before));
+    counts.push(open.length);
+  };
+  for (const answer of [204, 204, 204]) await answerOne(answer);
+  assert.deepEqual(counts, [1, 2, 4, 4]);
+  await answerOne(new Error('reset'));
+  for (let left = open.length; left > 1; left--) await answerOne(503);
+  assert.deepEqual(counts.slice(4), [3, 2, 1], 'a failure ends it');
+});
