@@ -21,6 +21,7 @@ import { Outlet } from './outlet.ts';
 import type { WhenFull } from './queue/config.ts';
 import { type Fs, nodeFs } from './queue/file/fs.ts';
 import { meteredFs } from './queue/file/metered-fs.ts';
+import { Reserve } from './queue/file/reserve.ts';
 import { type Group, groupDestinations } from './route/groups.ts';
 import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
@@ -59,6 +60,7 @@ export class App implements Intake {
   readonly #memory: MemoryLimit;
   readonly #outlets: readonly Outlet[];
   readonly #fs: Fs;
+  readonly #reserve: Reserve;
   readonly #admin: Admin;
   readonly #adminServer: AdminServer;
   readonly #quarantine: Quarantine;
@@ -84,7 +86,12 @@ export class App implements Intake {
     });
     this.#adminServer = new AdminServer(this.#dataDirectory, clock);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
-    this.#fs = meteredFs(nodeFs, metrics, clock);
+    this.#reserve = new Reserve(this.#dataDirectory, {
+      fs: meteredFs(nodeFs, metrics, clock),
+      log,
+      meter: metrics,
+    });
+    this.#fs = this.#reserve.fs;
     this.#outlets = this.#createOutlets();
     this.#acknowledgement = new Acknowledgement(
       {
@@ -181,6 +188,7 @@ export class App implements Intake {
   async start(): Promise<void> {
     await this.#prepareDataDirectory();
     await this.#adminServer.lock();
+    await this.#reserve.open();
     await this.#takeUpQueues();
     await this.#acknowledgement.open();
     const engine = this.#startEngine();
@@ -213,6 +221,7 @@ export class App implements Intake {
     await this.#selfScrape.stop();
     await this.#http.close();
     await this.#engine?.close();
+    this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
     const safe = await Promise.all(this.#outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
     await this.#quarantine.idle();
@@ -381,6 +390,7 @@ export class App implements Intake {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#outlets) outlet.maintain();
       this.#acknowledgement.release(this.#engine, this.#outlets);
+      void this.#reserve.maintain();
       this.#planAdapt();
     });
   }

@@ -1,7 +1,7 @@
 /** A disk that is full, or gone: the daemon lives on, says so, loses nothing it need not, and goes on by itself. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { atEnd } from '../support/cleanup.ts';
@@ -89,6 +89,50 @@ for (const ack of ['memory', 'written']) {
     assert.deepEqual(await program.kill('SIGTERM'), { code: 0, signal: null });
   });
 }
+
+test('on a full disk, dead letters and the stop get the room that is kept for them', async (t) => {
+  const disk = smallDisk(t, 64 * 1024 * 1024);
+  if (disk === undefined) return t.skip('NOT RUN: mounting a tmpfs needs root');
+  let status = 422;
+  const sink = await startSink(t, { respond: () => status });
+  const flags = [
+    `-remoteWrite.url=${sink.url}`,
+    '-remoteWrite.responsePolicy=422=park;default',
+    '-remoteWrite.retryMinInterval=100ms',
+    '-remoteWrite.retryMaxInterval=300ms',
+    '-remoteWrite.flushInterval=100ms',
+    '-remoteWrite.drainTimeout=100ms',
+  ];
+  const first = await startSluice(t, disk, flags);
+  const reserve = join(disk, 'reserve');
+  assert.ok(existsSync(reserve));
+  const filler = join(disk, 'filler');
+  assert.throws(() => writeFileSync(filler, Buffer.alloc(64 * 1024 * 1024)), { code: 'ENOSPC' });
+
+  const series = requestOf(1);
+  assert.equal((await push(`${first.url}/api/v1/write`, series)).status, 204);
+  await until('the letter is written', 30_000, async () => {
+    return metricSum(await first.metrics(), 'sluice_dead_letters') === 1;
+  });
+  assert.ok(!existsSync(reserve));
+  rmSync(filler);
+  await until('the room is kept again', 30_000, async () => {
+    return metricSum(await first.metrics(), 'sluice_disk_reserve') === 1;
+  });
+
+  status = 503;
+  assert.throws(() => writeFileSync(filler, Buffer.alloc(64 * 1024 * 1024)), { code: 'ENOSPC' });
+  assert.equal((await push(`${first.url}/api/v1/write`, series)).status, 204);
+  assert.deepEqual(await first.program.kill('SIGTERM'), { code: 0, signal: null });
+  rmSync(filler);
+  status = 204;
+  const acknowledged = new SampleStore();
+  acknowledged.addAll(series);
+  await startSluice(t, disk, flags);
+  await until('what waited at the stop arrives', 30_000, () => {
+    return missingFrom(sink.samples, acknowledged).length === 0;
+  });
+});
 
 test('a data directory that is deleted under it does not stop the daemon', async (t) => {
   const directory = temporaryDirectory(t);
