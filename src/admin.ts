@@ -129,11 +129,12 @@ export class Admin {
       { directory, segmentBytes: ORPHAN_SEGMENT_BYTES },
       { fs, clock, log },
     );
+    const wallOffsetMs = clock.nowMs() - clock.monotonicMs();
     let blocks = 0;
     for (let record = await orphan.next(); record !== undefined; record = await orphan.next()) {
       const { header, payload } = record;
       if (payload !== undefined) {
-        await outlet.queue.adopt(blockOf(header, payload, clock));
+        await outlet.queue.adopt(blockOf(header, payload, clock.monotonicMs(), wallOffsetMs));
         blocks++;
       }
       orphan.done(header.seq);
@@ -152,7 +153,7 @@ export class Admin {
 
   /** What waits in one destination's queue goes to another one too, or instead; what is under way may arrive at both. */
   async #copy(input: Input, isMove: boolean): Promise<{ blocks: number }> {
-    const { fs, clock } = this.#ports;
+    const { fs } = this.#ports;
     const from = this.#outletOf({ destination: input.from });
     const to = this.#outletOf(input);
     if (from === to) throw new SluiceError('bad_input', 'both are the same destination');
@@ -163,7 +164,7 @@ export class Admin {
       let blocks = 0;
       for await (const finding of inspectLog(fs, from.queue.config.directory)) {
         if (finding.kind !== 'record') continue;
-        await to.queue.adopt(blockOf(finding.header, finding.payload, clock));
+        await to.queue.adopt(from.queue.blockOf(finding.header, finding.payload));
         blocks++;
       }
       await to.queue.sync();

@@ -109,7 +109,7 @@ export class Outlet {
     this.queue.maintain();
     this.trend.note(this.queue.pendingBytes, this.#ports.clock.monotonicMs());
     // More lanes do not help a destination that takes nothing, and cost the engine three times the work.
-    const backlog = this.#isFailing ? 0 : this.queue.pendingBlocks;
+    const backlog = this.#sender.status().isFailing ? 0 : this.queue.pendingBlocks;
     const parallel = this.#policy.update(backlog, this.#ports.clock.monotonicMs());
     if (parallel === this.#parallel) return;
     this.#parallel = parallel;
@@ -162,27 +162,20 @@ export class Outlet {
     return this.queue.isPaused;
   }
 
-  /** Whether the last attempt failed. */
-  get #isFailing(): boolean {
-    const { lastErrorAtMs, lastSuccessAtMs } = this.#sender.status();
-    return lastErrorAtMs !== undefined && lastErrorAtMs >= (lastSuccessAtMs ?? 0);
-  }
-
   status(): DestinationStatus {
-    const { lastError, lastSuccessAtMs, backoffUntilMs } = this.#sender.status();
-    const failing = this.#isFailing;
-    const waits = backoffUntilMs === undefined ? '' : '; waiting to try again';
+    const { lastError, isFailing, hasTakenBlocks, isWaiting } = this.#sender.status();
+    const waits = isWaiting ? '; waiting to try again' : '';
     return {
       name: this.name,
       url: this.shownUrl,
       state: this.isPaused
         ? 'paused'
-        : failing
+        : isFailing
           ? `${lastError}${waits}`
-          : lastSuccessAtMs === undefined
-            ? 'nothing sent yet'
-            : 'ok',
-      isHealthy: !failing,
+          : hasTakenBlocks
+            ? 'ok'
+            : 'nothing sent yet',
+      isHealthy: !isFailing,
       ledger: this.columns(),
       pendingBytes: this.queue.pendingBytes,
       oldestAgeS: this.queue.oldestAgeMs / 1000,

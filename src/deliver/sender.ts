@@ -85,11 +85,11 @@ export interface SenderStatus {
   /** Blocks under way, those that wait for their next attempt included. */
   readonly inFlight: number;
   readonly lastError: string | undefined;
-  /** Wall time in milliseconds, as are the others. */
-  readonly lastErrorAtMs: number | undefined;
-  readonly lastSuccessAtMs: number | undefined;
-  /** The latest moment at which a waiting block is tried again; undefined when none waits. */
-  readonly backoffUntilMs: number | undefined;
+  /** Whether the last thing that it did was an error. */
+  readonly isFailing: boolean;
+  readonly hasTakenBlocks: boolean;
+  /** Whether a block waits for its next attempt. */
+  readonly isWaiting: boolean;
 }
 
 /** A destination's refusal. */
@@ -130,15 +130,16 @@ export class Sender {
   readonly #deadline = new AbortController();
   /** Blocks under way; each leaves exactly once. */
   readonly #open = new Set<Lease>();
-  readonly #waitingUntilMs = new Map<Lease, number>();
+  readonly #waiting = new Set<Lease>();
   /** One block after another is recompressed, so that a backlog of zstd blocks does not stall the main thread. */
   #repacking: Promise<unknown> = Promise.resolve();
   #codec: Codec;
   /** No new leases: a stop has met its deadline or a failure. */
   #halted = false;
   #onQuiet: (() => void) | undefined;
-  #lastError: { text: string; atMs: number } | undefined;
-  #lastSuccessAtMs: number | undefined;
+  #lastError: string | undefined;
+  #isFailing = false;
+  #hasTakenBlocks = false;
 
   constructor(config: SenderConfig, ports: SenderPorts) {
     this.#config = config;
@@ -183,16 +184,15 @@ export class Sender {
   }
 
   status(): SenderStatus {
-    const waits = [...this.#waitingUntilMs.values()];
     return {
       name: this.#config.name,
       shownUrl: this.#config.shownUrl,
       codec: this.#codec,
       inFlight: this.#open.size,
-      lastError: this.#lastError?.text,
-      lastErrorAtMs: this.#lastError?.atMs,
-      lastSuccessAtMs: this.#lastSuccessAtMs,
-      backoffUntilMs: waits.length > 0 ? Math.max(...waits) : undefined,
+      lastError: this.#lastError,
+      isFailing: this.#isFailing,
+      hasTakenBlocks: this.#hasTakenBlocks,
+      isWaiting: this.#waiting.size > 0,
     };
   }
 
@@ -394,9 +394,9 @@ export class Sender {
 
   /** Whether the whole time went by; false when the daemon stops. */
   async #wait(lease: Lease, waitMs: number): Promise<boolean> {
-    this.#waitingUntilMs.set(lease, this.#clock.nowMs() + waitMs);
+    this.#waiting.add(lease);
     const whole = await sleep(this.#clock, waitMs, this.#stopping.signal);
-    this.#waitingUntilMs.delete(lease);
+    this.#waiting.delete(lease);
     // A destination that fails while the daemon stops gets no more blocks.
     if (!whole) this.#halted = true;
     return whole;
@@ -404,9 +404,12 @@ export class Sender {
 
   #end(lease: Lease, block: WireBlock, outcome: Outcome, refusal?: Refusal): void {
     if (!this.#open.delete(lease)) return;
+    if (outcome.kind === 'delivered' || outcome.kind === 'parts') {
+      this.#hasTakenBlocks = true;
+      this.#isFailing = false;
+    }
     if (refusal === undefined) this.#metrics.delivered(block.bytes.byteLength, lease.block.counts);
     else this.#refused(lease.block, outcome, refusal);
-    if (outcome.kind === 'delivered' || outcome.kind === 'parts') this.#lastSuccessAtMs = this.#clock.nowMs();
     lease.end(outcome);
     this.#noteQuiet();
   }
@@ -417,16 +420,20 @@ export class Sender {
     this.#noteQuiet();
   }
 
+  #noteError(text: string): string {
+    this.#isFailing = true;
+    this.#lastError = escapeText(text);
+    return this.#lastError;
+  }
+
   #failed(message: string, cause: string): void {
-    const text = escapeText(cause);
-    this.#lastError = { text, atMs: this.#clock.nowMs() };
-    const fields = { destination: this.#config.shownUrl, error: text };
+    const error = this.#noteError(cause);
+    const fields = { destination: this.#config.shownUrl, error };
     this.#ports.log.limited(`send ${this.#config.name}`, LOG_EVERY_MS).warn(message, fields);
   }
 
   #refused({ counts }: Block, outcome: Outcome, refusal: Refusal): void {
-    const error = escapeText(textOf(refusal));
-    this.#lastError = { text: error, atMs: this.#clock.nowMs() };
+    const error = this.#noteError(textOf(refusal));
     const lost = outcome.kind === 'parts' ? outcome.parts : [{ kind: outcome.kind, counts }];
     if (lost.some(({ kind }) => kind === 'rejected' || kind === 'dead_lettered'))
       this.#metrics.packetsDropped.inc();

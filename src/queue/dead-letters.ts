@@ -2,7 +2,7 @@
  * What a destination refused for good: one file each, so that people can look at them with what they have at hand.
  * Bounded: the oldest go when there are too many. Safe to read by another process while the relay runs.
  *
- * `<13 digits of wall time in ms>-<4 digits>.letter`: one line of JSON (`LetterInfo`), then the block's compressed bytes,
+ * `<13 digits of wall time in ms>-<4 digits>.letter`, rising: one line of JSON (`LetterInfo`), then the block's compressed bytes,
  * whose CRC-32 the line tells. A file appears whole or not at all.
  */
 import path from 'node:path';
@@ -20,6 +20,7 @@ const LETTERS_MAX = 10_000;
 /** The line of JSON is shorter, whatever a destination says. */
 const INFO_BYTES_MAX = 64 * 1024;
 const NEWLINE = 10;
+const NTH_MAX = 9_999;
 
 export interface LetterInfo {
   /** ISO 8601. */
@@ -94,6 +95,8 @@ export class DeadLetters {
     const { directory } = this.#config;
     for (const name of await lettersIn(fs, directory)) {
       this.#files.set(name, await fs.size(path.join(directory, name)));
+      // A wall clock that was set back must not make new letters the oldest, or give them names that are taken.
+      this.#last = { ms: Number(name.slice(0, 13)), nth: Number(name.slice(14, 18)) };
     }
   }
 
@@ -127,8 +130,10 @@ export class DeadLetters {
   }
 
   #nextName(ms: number): string {
-    const nth = ms <= this.#last.ms ? this.#last.nth + 1 : 0;
-    this.#last = { ms: Math.max(ms, this.#last.ms), nth: nth % 10_000 };
+    const { ms: lastMs, nth } = this.#last;
+    if (ms > lastMs) this.#last = { ms, nth: 0 };
+    else if (nth < NTH_MAX) this.#last = { ms: lastMs, nth: nth + 1 };
+    else this.#last = { ms: lastMs + 1, nth: 0 };
     return `${String(this.#last.ms).padStart(13, '0')}-${String(this.#last.nth).padStart(4, '0')}.letter`;
   }
 

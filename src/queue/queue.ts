@@ -21,10 +21,11 @@ import { Backlog } from './backlog.ts';
 import { nextBatch } from './batch.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
 import { Drops } from './drops.ts';
+import type { RecordHeader } from './file/format.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
 import { type Entry, MemoryQueue, newEntry } from './memory.ts';
-import { blockOf, recordOf } from './record.ts';
+import { blockOf, recordOf, WallTime } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
 const FILE_AFTER_MS = 5_000;
@@ -59,6 +60,7 @@ export class DestinationQueue implements BlockSource {
   #failure: string | undefined;
   readonly #windowBytes: number;
   readonly #drops: Drops;
+  readonly #wallTime: WallTime;
 
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.config = config;
@@ -69,6 +71,7 @@ export class DestinationQueue implements BlockSource {
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
     this.#ports = ports;
     this.#drops = new Drops(config.directory, ports.log);
+    this.#wallTime = new WallTime(ports.clock);
   }
 
   /** Takes up what earlier runs left, ahead of everything new. Call it once, before the first `push`. */
@@ -80,11 +83,8 @@ export class DestinationQueue implements BlockSource {
     this.ledger.recover(contents.counts);
     if (contents.records === 0) return;
     this.#usesFile = true;
-    this.#ports.log.info('taking up unsent blocks of an earlier run', {
-      directory,
-      blocks: contents.records,
-      bytes: contents.bytes,
-    });
+    const { records: blocks, bytes } = contents;
+    this.#ports.log.info('taking up unsent blocks of an earlier run', { directory, blocks, bytes });
     await this.#load();
   }
 
@@ -330,10 +330,10 @@ export class DestinationQueue implements BlockSource {
   async #writeBatch(): Promise<boolean> {
     const batch = nextBatch([this.#window, this.#fresh, this.#tail]);
     if (batch.length === 0) return false;
-    const first = await this.#file.append(
-      batch.map(({ block }) => recordOf(block, this.#ports.clock)),
-      this.config.synced,
-    );
+    const wall = this.#wallTime.now;
+    const records = batch.map(({ block }) => recordOf(block, wall));
+    const first = await this.#file.append(records, this.config.synced);
+    this.#wallTime.note(first, wall);
     for (const [index, entry] of batch.entries()) {
       entry.seq = first + index;
       if (entry.isFresh && !entry.ended) this.#apart.add(entry.seq);
@@ -410,7 +410,9 @@ export class DestinationQueue implements BlockSource {
       while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
         // A fresh block was never counted here; it may have been delivered while its record was read.
-        const isApart = record !== undefined && this.#isApart(record.header.seq);
+        const isApart =
+          record !== undefined &&
+          (this.#apart.has(record.header.seq) || this.#file.isDone(record.header.seq));
         this.#unloaded.take(this.#file.readSeq, isApart ? undefined : record?.header);
         if (record !== undefined && !isApart) this.#take(record);
         if (this.#isOverLimit(0) && this.config.whenFull === 'drop-oldest') this.#dropOldest(0);
@@ -424,18 +426,19 @@ export class DestinationQueue implements BlockSource {
     }
   }
 
-  #isApart(seq: number): boolean {
-    return this.#apart.has(seq) || this.#file.isDone(seq);
-  }
-
   #take({ header, payload }: LogRecord): void {
     if (payload === undefined) {
       this.ledger.end('damaged', header.counts);
       this.#file.done(header.seq);
       return;
     }
-    const block = blockOf(header, payload, this.#ports.clock);
+    const block = this.blockOf(header, payload);
     this.#window.push(newEntry(block, { seq: header.seq, wasRead: true }));
+  }
+
+  /** A record of this queue's file as a block, whose age goes on. */
+  blockOf(header: RecordHeader, payload: Uint8Array): Block {
+    return blockOf(header, payload, this.#ports.clock.monotonicMs(), this.#wallTime.of(header.seq));
   }
 
   // Out.

@@ -149,7 +149,7 @@ test('a taken block ends as delivered and the next one goes', async () => {
   const status = sender.status();
   assert.equal(status.lastError, undefined);
   assert.equal(status.inFlight, 0);
-  assert.notEqual(status.lastSuccessAtMs, undefined);
+  assert.ok(status.hasTakenBlocks && !status.isFailing);
 });
 
 test('a failing block is tried again with doubling waits, in its place, and a new one starts anew', async () => {
@@ -157,7 +157,7 @@ test('a failing block is tried again with doubling waits, in its place, and a ne
   const { clock, queue, sent, value, settle, sender } = setUp([503, down, 401, 200, 500, 200]);
   queue.push(makeBlock(1), makeBlock(2));
   await settle();
-  assert.equal(sender.status().backoffUntilMs, clock.nowMs() + 1000);
+  assert.ok(sender.status().isWaiting && sender.status().isFailing);
   assert.match(sender.status().lastError!, /status 503: words/);
   for (const waitMs of [1000, 2000, 4000, 1000]) {
     const before = sent.length;
@@ -579,3 +579,48 @@ test('a destination that comes back gets one request, then twice as many with ea
   for (let left = open.length; left > 1; left--) await answerOne(503);
   assert.deepEqual(counts.slice(4), [3, 2, 1], 'a failure ends it');
 });
+
+const DAY_MS = 24 * 3_600_000;
+for (const [name, wallOf] of Object.entries({
+  'an hour ahead': (now: number) => now + DAY_MS / 24,
+  'an hour back': (now: number) => now - DAY_MS / 24,
+  'a day ahead': (now: number) => now + DAY_MS,
+  'a day back': (now: number) => now - DAY_MS,
+  'to 1970': () => 0,
+})) {
+  test(`a wall clock that is set ${name} changes no wait`, async () => {
+    const world = setUp([503, 503, 204]);
+    world.queue.push(makeBlock(1));
+    await world.settle();
+    world.clock.setWall(wallOf(world.clock.nowMs()));
+    world.clock.advance(999);
+    await world.settle();
+    assert.equal(world.sent.length, 1);
+    world.clock.advance(1);
+    await world.settle();
+    world.clock.setWall(wallOf(world.clock.nowMs()));
+    world.clock.advance(2_000);
+    await world.settle();
+    assert.deepEqual(
+      world.sent.map(({ atMs }) => atMs),
+      [0, 1_000, 3_000],
+    );
+    assert.equal(
+      world.sender.status().isFailing,
+      false,
+      'a success after an error counts, whatever the clock says',
+    );
+  });
+
+  test(`a Retry-After with a date, on a wall clock that is set ${name}`, async () => {
+    const inTenSeconds = new Date(new FakeClock().nowMs() + 10_000).toUTCString();
+    const world = setUp([{ status: 429, retryAfter: inTenSeconds, text: '' }, 204]);
+    world.clock.setWall(wallOf(world.clock.nowMs()));
+    world.queue.push(makeBlock(1));
+    await world.settle();
+    world.clock.advance(60_000);
+    await world.settle();
+    assert.deepEqual(world.queue.outcomes, [{ kind: 'delivered' }], 'at the longest interval at last');
+    assert.ok(world.sent[1]!.atMs >= 1_000, 'and not before the shortest');
+  });
+}

@@ -6,6 +6,9 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryFs } from '../support/memory-fs.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
 const letter = (nth: number, bytes = 100) => ({
   destination: 'one',
   status: 400,
@@ -17,9 +20,9 @@ const letter = (nth: number, bytes = 100) => ({
   block: Buffer.alloc(bytes, nth),
 });
 
-async function openLetters(bytesMax = 1_000_000, fs = new MemoryFs()) {
+async function openLetters(bytesMax = 1_000_000, fs = new MemoryFs(), clock = new FakeClock()) {
   const log = recordingLogger();
-  const letters = new DeadLetters({ directory: '/d', bytesMax }, { fs, clock: new FakeClock(), log });
+  const letters = new DeadLetters({ directory: '/d', bytesMax }, { fs, clock, log });
   await letters.open();
   return { letters, fs, log };
 }
@@ -84,4 +87,35 @@ test('a damaged letter is told and does not hide the others', async () => {
     [1, 3],
   );
   assert.deepEqual(damaged, [second]);
+});
+
+test('a wall clock that is set, in a run or between two, changes neither order nor names', async () => {
+  const clock = new FakeClock();
+  const fs = new MemoryFs();
+  const start = clock.nowMs();
+  let nth = 0;
+  for (const wall of [start, start + DAY_MS, start, start - HOUR_MS, 0, start]) {
+    const { letters } = await openLetters(1_000_000, fs, clock);
+    clock.setWall(wall);
+    await letters.park(letter(++nth));
+    clock.setWall(0);
+    await letters.park(letter(++nth));
+  }
+  const { found } = await all(fs);
+  assert.deepEqual(
+    found.map((one) => one.nth),
+    Array.from({ length: nth }, (_, index) => index + 1),
+  );
+  const { letters } = await openLetters(1_000, fs, clock);
+  clock.setWall(start - DAY_MS);
+  await letters.park(letter(++nth));
+  assert.equal((await all(fs)).found.at(-1)?.nth, nth, 'the oldest go first, not the newest');
+});
+
+test('names go on rising when there are more than 10,000 in a millisecond', async () => {
+  const fs = new MemoryFs();
+  fs.put('/d/1790000000000-9999.letter', Buffer.alloc(1));
+  const { letters } = await openLetters(1_000_000, fs);
+  await letters.park(letter(1));
+  assert.deepEqual(fs.files(), ['/d/1790000000000-9999.letter', '/d/1790000000001-0000.letter']);
 });

@@ -47,6 +47,11 @@ export class FakeClock implements Clock {
     this.#move(end);
   }
 
+  /** Somebody sets the wall clock; nothing else moves. */
+  setWall(ms: number): void {
+    this.#wallMs = ms;
+  }
+
   #move(toMs: number): void {
     this.#wallMs += toMs - this.#monotonicMs;
     this.#monotonicMs = toMs;

@@ -18,7 +18,7 @@ export interface AwsConfig {
 }
 
 /** Keys and, for temporary ones, their end in wall time. */
-interface Lease {
+interface Found {
   readonly keys: AwsKeys;
   readonly endsAtMs: number;
 }
@@ -29,6 +29,8 @@ export interface AwsIdentity {
 }
 
 const EARLY_MS = 10_000;
+/** Temporary keys are asked for anew at least so often: their end is no measure while our wall clock is wrong. */
+const LIFE_MS_MAX = 3_600_000;
 const STS_VERSION = '2011-06-15';
 const SESSION_NAME = 'sluice';
 const ECS_BASE = 'http://169.254.170.2';
@@ -38,7 +40,9 @@ export class AwsCredentials {
   readonly #config: AwsConfig;
   readonly #ports: AuthPorts;
   readonly #roleARN: string;
-  #lease: Lease | undefined;
+  #keys: AwsKeys | undefined;
+  /** Monotonic: a wall clock that is set does not keep keys that have ended. */
+  #endsAtMs = 0;
   #region: string;
   #fetching: Promise<void> | undefined;
 
@@ -51,20 +55,24 @@ export class AwsCredentials {
 
   /** Current keys and the region; rejects when there are none to be had now. */
   async get(): Promise<AwsIdentity> {
-    const now = this.#ports.clock.nowMs();
-    if (this.#lease === undefined || now >= this.#lease.endsAtMs - EARLY_MS) {
+    const now = this.#ports.clock.monotonicMs();
+    if (this.#keys === undefined || now >= this.#endsAtMs - EARLY_MS) {
       this.#fetching ??= this.#fetch().finally(() => {
         this.#fetching = undefined;
       });
       await this.#fetching;
     }
-    return { keys: this.#lease!.keys, region: this.#region };
+    return { keys: this.#keys!, region: this.#region };
   }
 
   async #fetch(): Promise<void> {
     try {
       if (this.#region === '') this.#region = await this.#metadata('placement/region');
-      this.#lease = await this.#find();
+      const { keys, endsAtMs } = await this.#find();
+      const lifeMs = endsAtMs - this.#ports.clock.nowMs();
+      this.#keys = keys;
+      this.#endsAtMs =
+        this.#ports.clock.monotonicMs() + (Number.isFinite(lifeMs) ? Math.min(lifeMs, LIFE_MS_MAX) : lifeMs);
     } catch (cause) {
       throw new SluiceError(
         'aws',
@@ -74,7 +82,7 @@ export class AwsCredentials {
     }
   }
 
-  async #find(): Promise<Lease> {
+  async #find(): Promise<Found> {
     const { env } = this.#ports;
     const { accessKey, secretKey } = this.#config;
     if (accessKey !== '') return this.#assume(forever({ accessKey, secretKey }));
@@ -94,7 +102,7 @@ export class AwsCredentials {
     return this.#assume(await this.#instance());
   }
 
-  async #container(): Promise<Lease> {
+  async #container(): Promise<Found> {
     const { env, clock } = this.#ports;
     const relative = env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI;
     const url = relative ? ECS_BASE + relative : env.AWS_CONTAINER_CREDENTIALS_FULL_URI!;
@@ -108,7 +116,7 @@ export class AwsCredentials {
     );
   }
 
-  async #instance(): Promise<Lease> {
+  async #instance(): Promise<Found> {
     const role = await this.#metadata('iam/security-credentials/');
     return parseJsonKeys(await this.#metadata(`iam/security-credentials/${role.split('\n')[0]}`));
   }
@@ -129,7 +137,7 @@ export class AwsCredentials {
     return this.#ask({ url: `${base}/latest/meta-data/${path}`, method: 'GET', headers }, what);
   }
 
-  async #webIdentity(tokenFile: string): Promise<Lease> {
+  async #webIdentity(tokenFile: string): Promise<Found> {
     const token = await new WatchedFile(tokenFile, this.#ports.clock).read();
     const call = this.#stsUrl('AssumeRoleWithWebIdentity');
     call.searchParams.set('WebIdentityToken', token);
@@ -137,7 +145,7 @@ export class AwsCredentials {
   }
 
   /** The keys of the configured role; the given ones when there is no role. */
-  async #assume(base: Lease): Promise<Lease> {
+  async #assume(base: Found): Promise<Found> {
     if (this.#roleARN === '') return base;
     const url = this.#stsUrl('AssumeRole');
     const request = { method: 'GET', url, host: url.host, body: new Uint8Array() };
@@ -163,11 +171,11 @@ export class AwsCredentials {
   }
 }
 
-function forever(keys: AwsKeys): Lease {
+function forever(keys: AwsKeys): Found {
   return { keys, endsAtMs: Number.POSITIVE_INFINITY };
 }
 
-function parseJsonKeys(text: string): Lease {
+function parseJsonKeys(text: string): Found {
   let fields: Record<string, unknown>;
   try {
     fields = Object(JSON.parse(text));
@@ -178,7 +186,7 @@ function parseJsonKeys(text: string): Lease {
 }
 
 /** STS answers in XML; the four values hold no markup, so their elements can be looked up directly. */
-function parseStsKeys(xml: string): Lease {
+function parseStsKeys(xml: string): Found {
   const element = (name: string) => new RegExp(`<${name}>([^<]+)</${name}>`).exec(xml)?.[1]?.trim();
   return toLease(
     element('AccessKeyId'),
@@ -188,7 +196,7 @@ function parseStsKeys(xml: string): Lease {
   );
 }
 
-function toLease(accessKey: unknown, secretKey: unknown, sessionToken: unknown, expiration: unknown): Lease {
+function toLease(accessKey: unknown, secretKey: unknown, sessionToken: unknown, expiration: unknown): Found {
   if (typeof accessKey !== 'string' || typeof secretKey !== 'string')
     throw new Error('the answer holds no keys');
   const endsAtMs = Date.parse(String(expiration));
