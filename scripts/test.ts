@@ -43,6 +43,7 @@ const plans: Record<string, () => Plan> = {
       KILLS: process.env.KILLS ?? '1000',
       STOPS: process.env.STOPS ?? '200',
       CALLS: process.env.CALLS ?? '20',
+      FLIP_RECORDS: process.env.FLIP_RECORDS ?? '64',
       FUZZ_RUNS: process.env.FUZZ_RUNS ?? '100000',
     },
   }),
