@@ -6,6 +6,7 @@ import type { Block, Codec } from './model/block.ts';
 import { ALL_SLOTS } from './model/block.ts';
 import type { Outlet } from './outlet.ts';
 import { type Letter, readLetters } from './queue/dead-letters.ts';
+import { flockHolder } from './queue/file/flock.ts';
 import type { Fs } from './queue/file/fs.ts';
 import { inspectLog } from './queue/file/inspect.ts';
 import { SegmentLog } from './queue/file/log.ts';
@@ -175,11 +176,21 @@ export class Admin {
     }
   }
 
-  /** The backlog that a vmagent left for the same URL goes first; its directory is renamed when all of it is in the queue. */
+  /**
+   * The backlog that a vmagent left for the same URL goes first; its directory is renamed when all of it is in the queue.
+   * Throws a SluiceError when the vmagent is running.
+   */
   async takeOverVmagent(outlet: Outlet, url: string): Promise<void> {
     const { fs, log, dataDirectory } = this.#ports;
     const directory = await findVmagentQueue(fs, dataDirectory, url);
     if (directory === undefined) return;
+    const holder = await flockHolder(path.join(directory, 'flock.lock'));
+    if (holder !== undefined) {
+      throw new SluiceError(
+        'vmagent_runs',
+        `cannot take over ${directory}: process ${holder}, probably a vmagent, is running on it; stop it first, or give another directory with -remoteWrite.tmpDataPath`,
+      );
+    }
     try {
       await this.#takeOver(directory, outlet);
     } catch (error) {
@@ -200,7 +211,11 @@ export class Admin {
       const message = await readMessage({ codec, bytes, rawLength: 0 }).catch((error) => {
         log.error('a block of vmagent cannot be read and is left out', { ...from, error: messageOf(error) });
       });
-      if (message === undefined) continue;
+      if (message === undefined) {
+        outlet.takenOver.unreadableBlocks++;
+        outlet.takenOver.lostBytes += bytes.byteLength;
+        continue;
+      }
       const { raw, counts } = message;
       const slots = ALL_SLOTS;
       const rawLength = raw.byteLength;
@@ -209,12 +224,13 @@ export class Admin {
       blocks++;
     }
     await reader.close();
+    outlet.takenOver.lostBytes += reader.lostBytes;
     await outlet.queue.sync();
     await fs.rename(directory, `${directory}.taken-over`);
     log.info("vmagent's queue was taken over; its files are kept under another name until you delete them", {
       ...from,
       blocks,
-      lostBytes: reader.lostBytes,
+      ...outlet.takenOver,
       kept: `${directory}.taken-over`,
     });
   }

@@ -188,15 +188,15 @@ export class App implements Intake {
   async start(): Promise<void> {
     await this.#prepareDataDirectory();
     await this.#adminServer.lock();
-    await this.#reserve.open();
-    await this.#takeUpQueues();
-    await this.#acknowledgement.open();
-    const engine = this.#startEngine();
     try {
-      await this.#acknowledgement.replay(engine);
+      await this.#reserve.open();
+      await this.#takeUpQueues();
+      await this.#acknowledgement.open();
+      await this.#acknowledgement.replay(this.#startEngine());
       await this.#http.listen();
     } catch (error) {
-      await engine.close();
+      await this.#engine?.close();
+      await this.#adminServer.close();
       throw error;
     }
     for (const outlet of this.#outlets) outlet.start();

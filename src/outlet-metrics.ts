@@ -96,6 +96,16 @@ function registerOwn(meter: Meter, outlet: Outlet): void {
   count('sluice_queue_damaged_bytes_total', 'Bytes of queue files that could not be read.', () => {
     return queue.fileTraffic.damage.bytes;
   });
+  count(
+    'sluice_vmagent_queue_unreadable_blocks_total',
+    'Blocks of a vmagent that could not be decoded; their samples are not known.',
+    () => outlet.takenOver.unreadableBlocks,
+  );
+  count(
+    'sluice_vmagent_queue_lost_bytes_total',
+    "Bytes of a vmagent's queue that could not be read or decoded.",
+    () => outlet.takenOver.lostBytes,
+  );
   gauge('sluice_queue_broken', '1 while queue files cannot be written or read.', () =>
     queue.failure === undefined ? 0 : 1,
   );

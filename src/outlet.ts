@@ -49,6 +49,8 @@ export class Outlet {
   readonly queue: DestinationQueue;
   readonly deadLetters: DeadLetters;
   readonly trend = new Trend();
+  /** What of a vmagent's queue could not be read. */
+  readonly takenOver = { unreadableBlocks: 0, lostBytes: 0 };
   readonly #settings: OutletSettings;
   readonly #ports: OutletPorts;
   readonly #transport: Transport;

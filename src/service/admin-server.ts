@@ -3,7 +3,8 @@
  * well: two relays on one directory would tear its queues apart, and a socket dies with its process, whatever the process
  * dies of, and is seen from other containers that share the volume.
  */
-import { chmod, type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, type FileHandle, link, open, rename, stat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -27,6 +28,8 @@ export class AdminServer {
   #actions: AdminActions = {};
   #server: Server | undefined;
   #handle: FileHandle | undefined;
+  /** Of our socket: its name may be another one's by now. */
+  #inode: number | undefined;
 
   constructor(directory: string, clock: Clock) {
     this.#directory = directory;
@@ -35,47 +38,50 @@ export class AdminServer {
 
   /** Takes the data directory. Throws a SluiceError when another relay has it. */
   async lock(): Promise<void> {
-    const socket = await this.#socketPath();
-    if (await isAnswered(socket)) {
-      throw new SluiceError('locked', taken(this.#directory));
-    }
-    const wasStale = await unlink(socket).then(
-      () => true,
-      () => false,
-    );
+    const socket = await this.#pathOf(ADMIN_SOCKET);
+    if (await isAnswered(socket)) throw new SluiceError('locked', taken(this.#directory));
+    // Under a name of its own, which is the one that Node removes when the server ends, whoever has the directory then.
+    const own = await this.#pathOf(`${ADMIN_SOCKET}.${randomBytes(3).toString('hex')}`);
     const server = createServer((request, response) => void this.#answer(request, response));
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(socket, resolve);
-      });
+      await listen(server, own);
+      await chmod(own, 0o600);
+      this.#inode = (await stat(own)).ino;
+      await this.#publish(own, socket);
     } catch (error) {
+      server.close();
+      await unlink(own).catch(() => {});
+      if (error instanceof SluiceError) throw error;
       throw new SluiceError(
         'admin_socket',
         `cannot open the admin socket in ${path.resolve(this.#directory)}: ${messageOf(error)}; the data directory must be writable and on a file system that has sockets`,
         { cause: error },
       );
     }
-    try {
-      await chmod(socket, 0o600);
-      if (wasStale) await this.#keepOrYield(socket);
-    } catch (error) {
-      // The socket is gone: another one has put its own there. To close ours would remove that one.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-        throw new SluiceError('locked', taken(this.#directory));
-      throw error;
-    } finally {
-      server.unref();
-    }
+    server.unref();
     this.#server = server;
   }
 
-  /** Two that start at once may both have found the socket of a dead one; the later one's is what is there a moment later. */
-  async #keepOrYield(socket: string): Promise<void> {
-    const { ino } = await stat(socket);
+  /** Gives the socket its name. Of two relays at once, one gets it. */
+  async #publish(own: string, socket: string): Promise<void> {
+    try {
+      await link(own, socket);
+      await unlink(own);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error;
+      // The socket of a relay that is dead, or a file system without hard links.
+    }
+    if (await isAnswered(socket)) throw new SluiceError('locked', taken(this.#directory));
+    await rename(own, socket);
+    // Another one may have found the same dead socket; the later one's is what is there a moment later.
     await sleep(this.#clock, YIELD_MS);
-    const now = await stat(socket).catch(() => undefined);
-    if (now?.ino !== ino) throw new SluiceError('locked', taken(this.#directory));
+    if (!(await this.#isOwn(socket))) throw new SluiceError('locked', taken(this.#directory));
+  }
+
+  async #isOwn(socket: string): Promise<boolean> {
+    const found = await stat(socket).catch(() => undefined);
+    return found?.ino === this.#inode;
   }
 
   /** What can be done from now on. */
@@ -84,19 +90,22 @@ export class AdminServer {
   }
 
   async close(): Promise<void> {
-    this.#server?.closeAllConnections();
-    await new Promise<void>((resolve) =>
-      this.#server === undefined ? resolve() : this.#server.close(() => resolve()),
-    );
+    const server = this.#server;
+    if (server !== undefined) {
+      const socket = await this.#pathOf(ADMIN_SOCKET);
+      if (await this.#isOwn(socket)) await unlink(socket).catch(() => {});
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    }
     await this.#handle?.close();
   }
 
   /** A long path does not fit into a socket's address; the directory's descriptor makes it short. */
-  async #socketPath(): Promise<string> {
-    const full = path.resolve(this.#directory, ADMIN_SOCKET);
+  async #pathOf(name: string): Promise<string> {
+    const full = path.resolve(this.#directory, name);
     if (Buffer.byteLength(full) <= PATH_BYTES_MAX) return full;
     this.#handle ??= await open(this.#directory, 'r');
-    return `/proc/self/fd/${this.#handle.fd}/${ADMIN_SOCKET}`;
+    return `/proc/self/fd/${this.#handle.fd}/${name}`;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -131,6 +140,13 @@ async function inputOf(request: IncomingMessage): Promise<Readonly<Record<string
 
 function taken(directory: string): string {
   return `cannot use the data directory ${path.resolve(directory)}: another Sluice is running on it; stop it, or give this one a directory of its own with -remoteWrite.tmpDataPath`;
+}
+
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socket, resolve);
+  });
 }
 
 function isAnswered(socket: string): Promise<boolean> {

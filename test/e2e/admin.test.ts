@@ -1,12 +1,14 @@
 /** What an administrator does to queues and dead letters, with the real daemon and the real commands. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
+import { vmagentQueueName } from '../../src/queue/file/vmagent-queue.ts';
 import { assertLedgerBalances, metricSum } from '../support/metrics.ts';
 import { freePort, startProgram, temporaryDirectory } from '../support/process.ts';
 import { missingPrograms, program } from '../support/programs.ts';
-import { bitsOf, push } from '../support/remote-write.ts';
+import { bitsOf, encodeWriteRequest, push } from '../support/remote-write.ts';
 import { startSink } from '../support/sink.ts';
 import { runSluice, startSluice } from '../support/sluice.ts';
 import { until } from '../support/wait.ts';
@@ -236,6 +238,13 @@ test('what a real vmagent could not send is taken over and arrives', {
     readyUrl: `http://127.0.0.1:${port}/health`,
   });
   await pushNamed(`http://127.0.0.1:${port}`, 'from_vmagent');
+  const early = await runSluice(t, [`-remoteWrite.url=${url}`, `-remoteWrite.tmpDataPath=${directory}`]);
+  assert.equal(early.code, 1);
+  assert.match(
+    early.output,
+    new RegExp(`cannot take over .*: process ${vmagent.pid}, probably a vmagent, is running`),
+  );
+  assert.ok(!existsSync(join(directory, 'admin.sock')), 'a start that failed leaves no lock');
   await vmagent.kill('SIGTERM');
   const sink = await startSink(t, { port: sinkPort });
   const { metrics, program: daemon } = await startSluice(t, directory, [
@@ -247,4 +256,29 @@ test('what a real vmagent could not send is taken over and arrives', {
   assertLedgerBalances(await metrics());
   await daemon.kill('SIGTERM');
   assert.ok(readdirSync(join(directory, 'persistent-queue'))[0]!.endsWith('.taken-over'));
+});
+
+test('blocks of a vmagent that nobody can decode are counted, and the others arrive', async (t) => {
+  const directory = temporaryDirectory(t);
+  const sink = await startSink(t);
+  const queue = join(directory, 'persistent-queue', `1_${await vmagentQueueName(sink.url)}`);
+  mkdirSync(queue, { recursive: true });
+  const series = [{ labels: { __name__: 'whole' }, points: [{ timestampMs: 1, bits: bitsOf(1) }] }];
+  const blocks = [Buffer.from('no message'), encodeWriteRequest(series)].map((raw) => zstdCompressSync(raw));
+  const chunk = Buffer.concat(
+    blocks.flatMap((block) => {
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64BE(BigInt(block.byteLength));
+      return [length, block];
+    }),
+  );
+  writeFileSync(join(queue, '0'.repeat(16)), chunk);
+  const metainfo = { Name: '1:secret-url', ReaderOffset: 0, WriterOffset: chunk.byteLength };
+  writeFileSync(join(queue, 'metainfo.json'), JSON.stringify(metainfo));
+  const { metrics } = await startSluice(t, directory, [`-remoteWrite.url=${sink.url}`, ...FAST]);
+  await until('the whole one arrives', 20_000, () => namesIn(sink).includes('whole'));
+  assert.equal(metricSum(await metrics(), 'sluice_vmagent_queue_unreadable_blocks_total'), 1);
+  const lost = metricSum(await metrics(), 'sluice_vmagent_queue_lost_bytes_total');
+  assert.equal(lost, blocks[0]!.byteLength);
+  assertLedgerBalances(await metrics());
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { callAdmin } from '../../src/cli/admin-client.ts';
@@ -7,6 +7,7 @@ import { ADMIN_SOCKET, AdminServer } from '../../src/service/admin-server.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { SluiceError } from '../../src/util/error.ts';
 import { temporaryDirectory } from '../support/process.ts';
+import { runSluice } from '../support/sluice.ts';
 
 test('actions get JSON and give JSON; refusals and unknown actions are told', async (t) => {
   const directory = temporaryDirectory(t);
@@ -63,6 +64,37 @@ test('of two that find the socket of a dead one at once, one gets the directory'
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
     for (const server of servers) await server.close();
   }
+});
+
+test('who loses, or ends late, leaves the socket of the winner alone, and nothing of its own', async (t) => {
+  const directory = temporaryDirectory(t);
+  const socket = join(directory, ADMIN_SOCKET);
+  for (const isStale of [false, true]) {
+    if (isStale) await writeFile(socket, '');
+    const servers = Array.from({ length: 4 }, () => new AdminServer(directory, systemClock));
+    const results = await Promise.allSettled(servers.map((server) => server.lock()));
+    const winner = servers[results.findIndex(({ status }) => status === 'fulfilled')]!;
+    winner.serve({ who: async () => 'the winner' });
+    for (const server of servers) if (server !== winner) await server.close();
+    assert.equal(await callAdmin(socket, 'who'), 'the winner');
+    assert.deepEqual(await readdir(directory), [ADMIN_SOCKET]);
+    await winner.close();
+    assert.deepEqual(await readdir(directory), []);
+  }
+});
+
+test('a process that loses the race and exits without closing leaves the socket alone', async (t) => {
+  const directory = temporaryDirectory(t);
+  const socket = join(directory, ADMIN_SOCKET);
+  const first = new AdminServer(directory, systemClock);
+  t.after(() => first.close());
+  await first.lock();
+  first.serve({ who: async () => 'the first' });
+  const flags = ['-remoteWrite.url=file:/dev/null', '-httpListenAddr=127.0.0.1:0'];
+  const { code, output } = await runSluice(t, [...flags, `-remoteWrite.tmpDataPath=${directory}`]);
+  assert.notEqual(code, 0);
+  assert.match(output, /another Sluice is running/);
+  assert.equal(await callAdmin(socket, 'who'), 'the first');
 });
 
 test('a directory that cannot have a socket is told', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * Reads the persistent queue that a vmagent left, so that who replaces vmagent loses no backlog. Nothing in the directory
- * is changed. vmagent must be stopped first: it holds an flock on `flock.lock`, which Node can neither take nor see.
+ * is changed. vmagent must be stopped first: it holds an flock on `flock.lock` (`flock.ts`).
  *
  * `persistent-queue/<n>_<16 HEX of xxhash64(URL without query and fragment)>/` holds `metainfo.json` with the global
  * offsets of reader and writer, and chunks named `%016X` after the global offset of their first byte. A chunk is a
