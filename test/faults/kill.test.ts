@@ -34,7 +34,7 @@ function flapping(random: () => number): () => number {
   };
 }
 
-async function killAgainAndAgain(t: TestContext, ack: 'written' | 'synced') {
+async function killAgainAndAgain(t: TestContext, ack: 'written' | 'synced', ...more: readonly string[]) {
   t.diagnostic(`SEED=${SEED} KILLS=${KILLS}`);
   const random = randomFrom(SEED);
   let isFlapping = true;
@@ -51,6 +51,7 @@ async function killAgainAndAgain(t: TestContext, ack: 'written' | 'synced') {
     `-remoteWrite.ack=${ack}`,
     '-remoteWrite.retryMinInterval=50ms',
     '-remoteWrite.flushInterval=200ms',
+    ...more,
   ];
   const start = () => startSluice(t, directory, flags);
   let sluice: RunningSluice = await start();
@@ -85,6 +86,8 @@ test('-remoteWrite.ack=written: a kill loses nothing that was acknowledged', (t)
 
 test('-remoteWrite.ack=synced: a kill loses nothing that was acknowledged', (t) =>
   killAgainAndAgain(t, 'synced'));
+
+test('nor with fresh blocks first', (t) => killAgainAndAgain(t, 'written', '-remoteWrite.inmemoryQueues=2'));
 
 test('-remoteWrite.ack=memory: a kill loses what is not yet in the file, and not what is', async (t) => {
   let isUp = false;
