@@ -14,8 +14,8 @@
  *     56 header checksum u32
  *
  * Checksums are CRC-32 (IEEE 802.3, `zlib.crc32`: measured 7 times faster here than CRC-32C in JavaScript). The header
- * checksum is seeded with the segment's random salt, so that bytes of another segment, or of a metric that happens to
- * hold a record, never pass; the payload checksum is seeded with the header checksum. A checksum of its own for the
+ * checksum is seeded with the segment's random salt and the record's place in the file (version 1: with the salt alone), so
+ * that bytes of another segment, of another place, or of a metric that happens to hold a record, never pass; the payload checksum is seeded with the header checksum. A checksum of its own for the
  * header means that a damaged payload costs one record and not the rest of the file; a magic that is not zero means
  * that a tail of zeros, as file systems leave it after a power cut, is no record. The segment header stands there twice,
  * since without its salt no record could be told from noise.
@@ -29,7 +29,7 @@ import type { Codec } from '../../model/block.ts';
 import type { Counts } from '../../model/body.ts';
 
 export const SEGMENT_MAGIC = 0x31514c53; // "SLQ1"
-export const SEGMENT_VERSION = 1;
+export const SEGMENT_VERSION = 2;
 /** Both copies. */
 export const SEGMENT_HEADER_BYTES = 64;
 const SEGMENT_HEADER_COPY_BYTES = 32;
@@ -132,11 +132,20 @@ function decodeSlot(bytes: Buffer): Cursor | undefined {
   return { generation: bytes.readUInt32LE(4), seq: Number(bytes.readBigUInt64LE(8)) };
 }
 
-/** The seed of a segment's header checksums. */
+/** Of a segment; with it comes `recordSeed`. */
 export function saltSeed(salt: bigint): number {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(salt);
   return crc32(bytes);
+}
+
+const place = Buffer.alloc(8);
+
+/** The seed of the header checksum of a record that starts at `offset`. */
+export function recordSeed(seed: number, offset: number, version = SEGMENT_VERSION): number {
+  if (version === 1) return seed;
+  place.writeBigUInt64LE(BigInt(offset));
+  return crc32(place, seed);
 }
 
 /** The record's bytes before and after its payload, which itself is written as it is: the chunks one after another. */

@@ -67,7 +67,9 @@ export class SegmentLog {
   readonly #ports: LogPorts;
   /** In order; the last one is written to while `#active` is there. */
   #segments: Segment[] = [];
-  #active: { readonly file: FsFile; readonly segment: Segment; readonly seed: number } | undefined;
+  #active:
+    | { readonly file: FsFile; readonly segment: Segment; readonly seedAt: (offset: number) => number }
+    | undefined;
   #nextSeq = 1;
   #appends: Append[] = [];
   /** Everything that changes files runs one after another. */
@@ -183,7 +185,7 @@ export class SegmentLog {
         for (const { header, payload } of records) {
           const payloadLength = payload.reduce((sum, chunk) => sum + chunk.byteLength, 0);
           const full = { ...header, seq: this.#nextSeq++, payloadLength };
-          const { head, tail } = encodeRecordFrame(full, payload, active.seed);
+          const { head, tail } = encodeRecordFrame(full, payload, active.seedAt(active.segment.size + bytes));
           chunks.push(head, ...payload, tail);
           bytes += recordLength(payloadLength);
         }
@@ -217,7 +219,7 @@ export class SegmentLog {
     const created = await createSegment(fs, this.#options.directory, firstSeq, clock.nowMs());
     const segment: Segment = { firstSeq, path: created.path, size: SEGMENT_HEADER_BYTES };
     this.#segments = [...this.#segments.filter(({ path: other }) => other !== created.path), segment];
-    this.#active = { file: created.file, segment, seed: created.seed };
+    this.#active = { ...created, segment };
     return this.#active;
   }
 

@@ -14,6 +14,7 @@ import {
   RECORD_TRAILER_BYTES,
   type RecordHeader,
   recordLength,
+  recordSeed,
   SEGMENT_HEADER_BYTES,
   SEGMENT_VERSION,
   type SegmentHeader,
@@ -67,7 +68,7 @@ export class SegmentReader {
   /** The record that starts at `offset` and ends at or before `size`; undefined when there is no such thing. */
   async recordAt(offset: number, size: number): Promise<SegmentRecord | undefined> {
     const head = await this.#bytes(offset, RECORD_HEADER_BYTES, size);
-    const header = decodeRecordHeader(head, this.#seed);
+    const header = decodeRecordHeader(head, recordSeed(this.#seed, offset, this.header.version));
     if (header.status !== 'ok') return undefined;
     const end = offset + recordLength(header.value.payloadLength);
     return end > size ? undefined : { header: header.value, offset, end };
@@ -135,7 +136,7 @@ export async function createSegment(
   directory: string,
   firstSeq: number,
   nowMs: number,
-): Promise<{ readonly path: string; readonly file: FsFile; readonly seed: number }> {
+): Promise<{ readonly path: string; readonly file: FsFile; readonly seedAt: (offset: number) => number }> {
   const target = path.join(directory, `${firstSeq.toString(16).padStart(16, '0')}.seg`);
   const temporary = `${target}.tmp`;
   const salt = randomBytes(8).readBigUInt64LE();
@@ -153,5 +154,6 @@ export async function createSegment(
     await fs.unlink(target).catch(() => {});
     throw error;
   }
-  return { path: target, file, seed: saltSeed(salt) };
+  const seed = saltSeed(salt);
+  return { path: target, file, seedAt: (offset) => recordSeed(seed, offset) };
 }

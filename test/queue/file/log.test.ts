@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeSegmentHeader, recordLength } from '../../../src/queue/file/format.ts';
+import { encodeSegmentHeader, recordLength, SEGMENT_VERSION } from '../../../src/queue/file/format.ts';
 import { MemoryFs } from '../../support/memory-fs.ts';
 import { openLog, readAll, record } from './support.ts';
 
@@ -114,7 +114,7 @@ test('a lost middle segment costs what was in it and is counted', async () => {
 
 test('a file of a newer version is refused and kept', async () => {
   const fs = new MemoryFs();
-  const newer = encodeSegmentHeader({ version: 2, firstSeq: 1, salt: 5n, createdS: 0 });
+  const newer = encodeSegmentHeader({ version: SEGMENT_VERSION + 1, firstSeq: 1, salt: 5n, createdS: 0 });
   fs.put('/q/0000000000000001.seg', newer);
   await assert.rejects(openLog(fs), /newer version/);
   assert.deepEqual(fs.bytesOf('/q/0000000000000001.seg'), newer);
