@@ -1,20 +1,17 @@
 /** What an administrator can do to a running relay, by the names of the admin socket's actions. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf as readMessage } from './destination/split.ts';
-import type { Block, Codec } from './model/block.ts';
+import type { Block } from './model/block.ts';
 import { ALL_SLOTS } from './model/block.ts';
 import type { Outlet } from './outlet.ts';
 import { type Letter, readLetters } from './queue/dead-letters.ts';
-import { flockHolder } from './queue/file/flock.ts';
 import type { Fs } from './queue/file/fs.ts';
 import { inspectLog } from './queue/file/inspect.ts';
 import { SegmentLog } from './queue/file/log.ts';
-import { findVmagentQueue, VmagentQueueReader } from './queue/file/vmagent-queue.ts';
 import { blockOf } from './queue/record.ts';
 import type { AdminActions } from './service/admin-server.ts';
 import type { Clock } from './util/clock.ts';
-import { messageOf, SluiceError } from './util/error.ts';
+import { SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import { nearestName } from './util/names.ts';
 
@@ -174,65 +171,6 @@ export class Admin {
     } finally {
       from.pause(wasPaused);
     }
-  }
-
-  /**
-   * The backlog that a vmagent left for the same URL goes first; its directory is renamed when all of it is in the queue.
-   * Throws a SluiceError when the vmagent is running.
-   */
-  async takeOverVmagent(outlet: Outlet, url: string): Promise<void> {
-    const { fs, log, dataDirectory } = this.#ports;
-    const directory = await findVmagentQueue(fs, dataDirectory, url);
-    if (directory === undefined) return;
-    const holder = await flockHolder(path.join(directory, 'flock.lock'));
-    if (holder !== undefined) {
-      throw new SluiceError(
-        'vmagent_runs',
-        `cannot take over ${directory}: process ${holder}, probably a vmagent, is running on it; stop it first, or give another directory with -remoteWrite.tmpDataPath`,
-      );
-    }
-    try {
-      await this.#takeOver(directory, outlet);
-    } catch (error) {
-      const fields = { queue: directory, destination: outlet.name, error: messageOf(error) };
-      log.error("vmagent's queue could not be taken over as a whole; the next start tries again", fields);
-    }
-  }
-
-  async #takeOver(directory: string, outlet: Outlet): Promise<void> {
-    const { fs, log, clock } = this.#ports;
-    const reader = await VmagentQueueReader.open(fs, directory, log);
-    const from = { queue: directory, destination: outlet.name };
-    if (reader.pendingBytes > 0)
-      log.info('taking over what vmagent could not send', { ...from, bytes: reader.pendingBytes });
-    let blocks = 0;
-    for (let bytes = await reader.next(); bytes !== undefined; bytes = await reader.next()) {
-      const codec: Codec = bytes[0] === 0x28 && bytes[1] === 0xb5 ? 'zstd' : 'snappy';
-      const message = await readMessage({ codec, bytes, rawLength: 0 }).catch((error) => {
-        log.error('a block of vmagent cannot be read and is left out', { ...from, error: messageOf(error) });
-      });
-      if (message === undefined) {
-        outlet.takenOver.unreadableBlocks++;
-        outlet.takenOver.lostBytes += bytes.byteLength;
-        continue;
-      }
-      const { raw, counts } = message;
-      const slots = ALL_SLOTS;
-      const rawLength = raw.byteLength;
-      const bornMs = clock.monotonicMs();
-      await outlet.queue.adopt({ seq: 0, codec, bytes, rawLength, counts, slots, bornMs, firstBody: 0 });
-      blocks++;
-    }
-    await reader.close();
-    outlet.takenOver.lostBytes += reader.lostBytes;
-    await outlet.queue.sync();
-    await fs.rename(directory, `${directory}.taken-over`);
-    log.info("vmagent's queue was taken over; its files are kept under another name until you delete them", {
-      ...from,
-      blocks,
-      ...outlet.takenOver,
-      kept: `${directory}.taken-over`,
-    });
   }
 
   /** Sends dead letters again, to their destination or to another one; they leave the dead letters. */

@@ -26,6 +26,7 @@ import { type Group, groupDestinations } from './route/groups.ts';
 import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
+import { takeOverVmagent } from './takeover.ts';
 import { flagValues, registerAppMetrics } from './telemetry/app.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { registerProcessMetrics } from './telemetry/process.ts';
@@ -71,6 +72,8 @@ export class App implements Intake {
   readonly #groups = new Map<number, readonly Group[]>();
   #engine: EnginePool | undefined;
   readonly #acknowledgement: Acknowledgement;
+  /** Queues of a vmagent that are being sent. */
+  readonly #takeOvers: Promise<void>[] = [];
   #cancelAdapt = () => {};
 
   /** Throws a SluiceError when the settings make no sense together. */
@@ -224,7 +227,7 @@ export class App implements Intake {
     this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
     const safe = await Promise.all(this.#outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
-    await this.#quarantine.idle();
+    await Promise.all([...this.#takeOvers, this.#quarantine.idle()]);
     this.#stopWatching();
     const isSafe = safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
@@ -244,7 +247,12 @@ export class App implements Intake {
   async #takeUpQueues(): Promise<void> {
     for (const [index, outlet] of this.#outlets.entries()) {
       await outlet.open();
-      await this.#admin.takeOverVmagent(outlet, this.#config.destinations[index]!.url);
+      const { url } = this.#config.destinations[index]!;
+      const { done } = await takeOverVmagent(outlet, url, this.#dataDirectory, {
+        ...this.#ports,
+        fs: this.#fs,
+      });
+      this.#takeOvers.push(done);
     }
     await this.#admin.findOrphans();
     this.#adminServer.serve(this.#admin.actions);

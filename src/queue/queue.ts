@@ -13,10 +13,11 @@
  */
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block } from '../model/block.ts';
-import { type Counts, subtractCounts } from '../model/body.ts';
+import type { Counts } from '../model/body.ts';
 import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
+import { Ahead } from './ahead.ts';
 import { Backlog } from './backlog.ts';
 import { nextBatch } from './batch.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
@@ -45,6 +46,7 @@ export class DestinationQueue implements BlockSource {
   readonly #leases: Leases;
   #opened: SegmentLog | undefined;
   readonly #unloaded = new Backlog();
+  readonly ahead = new Ahead(() => this.#leases.serve());
   readonly #tail = new MemoryQueue();
   readonly #fresh = new MemoryQueue();
   /** Records of fresh blocks that are under way: they come by when the file is read, and are passed over. */
@@ -65,7 +67,7 @@ export class DestinationQueue implements BlockSource {
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.config = config;
     this.#leases = new Leases({
-      next: (kind) => (kind === 'fresh' ? undefined : this.#window.lease()) ?? this.#fresh.lease(),
+      next: (kind) => (kind === 'fresh' ? undefined : this.#oldest.lease()) ?? this.#fresh.lease(),
       end: (entry, outcome) => this.#end(entry, outcome),
     });
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
@@ -86,6 +88,10 @@ export class DestinationQueue implements BlockSource {
     const { records: blocks, bytes } = contents;
     this.#ports.log.info('taking up unsent blocks of an earlier run', { directory, blocks, bytes });
     await this.#load();
+  }
+
+  get #oldest(): MemoryQueue {
+    return this.ahead.isHolding ? this.ahead.blocks : this.#window;
   }
 
   get #file(): SegmentLog {
@@ -117,8 +123,12 @@ export class DestinationQueue implements BlockSource {
     return this.#failure;
   }
 
+  get #inMemory(): readonly MemoryQueue[] {
+    return [this.ahead.blocks, this.#window, this.#tail, this.#fresh];
+  }
+
   get pendingBytes(): number {
-    return this.#window.bytes + this.#unloaded.bytes + this.#tail.bytes + this.#fresh.bytes;
+    return this.#inMemory.reduce((sum, { bytes }) => sum + bytes, this.#unloaded.bytes);
   }
 
   get unloadedBytes(): number {
@@ -130,12 +140,12 @@ export class DestinationQueue implements BlockSource {
   }
 
   get memoryBlocks(): number {
-    return this.#window.length + this.#tail.length + this.#fresh.length;
+    return this.#inMemory.reduce((sum, { length }) => sum + length, 0);
   }
 
   get pendingCounts(): Counts {
     const sum = { ...this.#unloaded.counts };
-    for (const part of [this.#window, this.#tail, this.#fresh]) part.addCountsTo(sum);
+    for (const part of this.#inMemory) part.addCountsTo(sum);
     return sum;
   }
 
@@ -394,8 +404,6 @@ export class DestinationQueue implements BlockSource {
       .error(message, { queue: this.config.directory, error: this.#failure });
   }
 
-  // From the file.
-
   /** Fills the window from the file. */
   #load(): Promise<void> {
     if (this.#leases.isClosed || this.#window.bytes > this.#windowBytes / 2) return Promise.resolve();
@@ -410,9 +418,8 @@ export class DestinationQueue implements BlockSource {
       while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
         // A fresh block was never counted here; it may have been delivered while its record was read.
-        const isApart =
-          record !== undefined &&
-          (this.#apart.has(record.header.seq) || this.#file.isDone(record.header.seq));
+        const seq = record?.header.seq ?? 0;
+        const isApart = this.#apart.has(seq) || this.#file.isDone(seq);
         this.#unloaded.take(this.#file.readSeq, isApart ? undefined : record?.header);
         if (record !== undefined && !isApart) this.#take(record);
         if (this.#isOverLimit(0) && this.config.whenFull === 'drop-oldest') this.#dropOldest(0);
@@ -458,18 +465,12 @@ export class DestinationQueue implements BlockSource {
 
   #end(entry: Entry, outcome: Outcome): void {
     this.#leave(entry);
-    const delivered = { ...entry.block.counts };
-    if (outcome.kind === 'parts') {
-      for (const { kind, counts } of outcome.parts) {
-        subtractCounts(delivered, counts);
-        this.ledger.end(kind, counts);
-      }
-    }
-    this.ledger.end(outcome.kind === 'parts' ? 'delivered' : outcome.kind, delivered);
+    this.ledger.finish(entry.block.counts, outcome);
     if (this.#unloaded.blocks > 0) void this.#load();
   }
 
   #leave(entry: Entry): void {
+    if (this.ahead.end(entry)) return;
     (entry.isFresh ? this.#fresh : this.#window).remove(entry);
     entry.ended = true;
     if (entry.seq !== undefined) {
@@ -479,11 +480,10 @@ export class DestinationQueue implements BlockSource {
     if (entry.wasRead) this.#file.recycle(entry.block.bytes);
   }
 
-  // The end.
-
   /** No more leases; senders that wait get undefined. */
   close(): void {
     this.#leases.close();
+    this.ahead.close();
   }
 
   /**
@@ -491,7 +491,7 @@ export class DestinationQueue implements BlockSource {
    * Call it after `close`, with no lease left out. Rejects when that is not possible.
    */
   async spill(): Promise<number> {
-    const blocks = this.pendingBlocks;
+    const blocks = this.pendingBlocks - this.ahead.blocks.length;
     await this.sync();
     await this.#file.close();
     return blocks;

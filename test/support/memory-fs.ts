@@ -102,9 +102,8 @@ export class MemoryFs implements Fs {
 
   async list(directory: string): Promise<string[]> {
     this.onOperation('list', directory);
-    return [...this.#names.keys()]
-      .filter((name) => path.dirname(name) === directory)
-      .map((name) => path.basename(name));
+    const inside = [...this.#names.keys()].filter((name) => name.startsWith(`${directory}/`));
+    return [...new Set(inside.map((name) => name.slice(directory.length + 1).split('/')[0]!))];
   }
 
   async create(file: string): Promise<FsFile> {
@@ -130,6 +129,9 @@ export class MemoryFs implements Fs {
 
   async rename(from: string, to: string): Promise<void> {
     this.onOperation('rename', to);
+    const inside = [...this.#names.keys()].filter((name) => name.startsWith(`${from}/`));
+    for (const name of inside) await this.rename(name, `${to}${name.slice(from.length)}`);
+    if (inside.length > 0) return;
     const inode = this.#inode(from);
     this.#change(to, (names) => {
       // A crash that lost the creation of `from` may still keep the new name.

@@ -1,5 +1,5 @@
 /**
- * Reads the persistent queue that a vmagent left, so that who replaces vmagent loses no backlog. Nothing in the directory
+ * Reads the persistent queue that a vmagent left, so that who replaces vmagent loses no backlog. Nothing of vmagent's
  * is changed. vmagent must be stopped first: it holds an flock on `flock.lock` (`flock.ts`).
  *
  * `persistent-queue/<n>_<16 HEX of xxhash64(URL without query and fragment)>/` holds `metainfo.json` with the global
@@ -148,25 +148,25 @@ export class VmagentQueueReader implements VmagentQueue {
     this.#writerOffset = offsets?.writer ?? Number.POSITIVE_INFINITY;
     this.#offset = offsets?.reader ?? chunks[0]?.start ?? 0;
     this.#stretches = stretchesOf(chunks, offsets);
-    this.pendingBytes =
-      offsets === undefined
-        ? chunks.reduce((sum, { size }) => sum + size, 0)
-        : offsets.writer - offsets.reader;
+    const ends = chunks.map(({ start, size }) => start + size);
+    const end = Number.isFinite(this.#writerOffset) ? this.#writerOffset : Math.max(0, ...ends);
+    this.pendingBytes = Math.max(0, end - this.#offset);
   }
 
   /**
    * Without a usable metainfo.json everything is read from the start of the first chunk: duplicates are better than loss.
-   * `chunkBytes` is for tests; the largest payload follows from it. Rejects with Node's error when a chunk cannot be
-   * opened.
+   * What is before global offset `from` was read by an earlier run. `chunkBytes` is for tests; the largest payload
+   * follows from it. Rejects with Node's error when a chunk cannot be opened.
    */
   static async open(
     fs: Fs,
     directory: string,
     log: Logger,
-    chunkBytes = CHUNK_BYTES,
+    { from = 0, chunkBytes = CHUNK_BYTES }: { readonly from?: number; readonly chunkBytes?: number } = {},
   ): Promise<VmagentQueueReader> {
     const chunks = await findChunks(fs, directory, log, chunkBytes);
-    const offsets = await readOffsets(fs, path.join(directory, 'metainfo.json'), chunks, chunkBytes, log);
+    const known = await readOffsets(fs, path.join(directory, 'metainfo.json'), chunks, chunkBytes, log);
+    const offsets = from === 0 ? known : resumed(known, from);
     const reader = new VmagentQueueReader({ fs, log }, directory, chunkBytes, chunks, offsets);
     for (const { chunk, from, to, isRecorded } of reader.#stretches) {
       const fields = { file: chunk.file, offset: from, bytes: to - from };
@@ -375,6 +375,12 @@ async function readOffsets(
     log.warn('where vmagent had come to is not known; its whole queue is sent again', fields);
     return undefined;
   }
+}
+
+/** Goes on at `from`; the end stays unknown if it was. */
+function resumed(known: Offsets | undefined, from: number): Offsets {
+  const writer = known?.writer ?? Number.POSITIVE_INFINITY;
+  return { reader: Math.min(Math.max(known?.reader ?? 0, from), writer), writer };
 }
 
 async function textOf(fs: Fs, name: string): Promise<string> {
