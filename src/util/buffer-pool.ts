@@ -4,7 +4,7 @@
  */
 
 /** The smallest class: a body below it fits in one or two chunks of a socket. */
-const CLASS_BYTES_MIN = 64 * 1024;
+export const CLASS_BYTES_MIN = 64 * 1024;
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 
 export class BufferPool {
@@ -29,10 +29,10 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Gives a buffer of `take` back; the giver must not touch it any more. */
+  /** Gives a buffer back; the giver must not touch it any more. One below the smallest class is not kept. */
   give(buffer: ArrayBuffer): void {
     const size = buffer.byteLength;
-    if (this.#keptBytes + size > this.#keptBytesMax) return;
+    if (size < CLASS_BYTES_MIN || this.#keptBytes + size > this.#keptBytesMax) return;
     const free = this.#free.get(size);
     if (free === undefined) this.#free.set(size, [buffer]);
     else free.push(buffer);

@@ -32,6 +32,9 @@ test('what is kept is bounded', () => {
   assert.equal(pool.keptBytes, 256 * KIB);
   pool.give(pool.take(1024 * KIB));
   assert.equal(pool.keptBytes, 256 * KIB);
+  const empty = new BufferPool();
+  empty.give(new ArrayBuffer(KIB));
+  assert.equal(empty.keptBytes, 0, 'below the smallest class');
 });
 
 test('a cleared pool keeps nothing', () => {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import type { BufferPool } from '../../util/buffer-pool.ts';
+import { type BufferPool, CLASS_BYTES_MIN } from '../../util/buffer-pool.ts';
 import {
   type Decoded,
   decodeRecordHeader,
@@ -77,12 +77,14 @@ export class SegmentReader {
   /** The payload, in memory of `pool`; undefined when its bytes are not the ones that were written. */
   async payloadOf({ header, offset }: SegmentRecord, pool: BufferPool): Promise<Uint8Array | undefined> {
     const length = recordLength(header.payloadLength);
-    const bytes = Buffer.from(pool.take(length), 0, length);
+    // Thousands of small payloads may wait in memory: none takes more than twice its bytes.
+    const memory = length < CLASS_BYTES_MIN / 2 ? new ArrayBuffer(length) : pool.take(length);
+    const bytes = Buffer.from(memory, 0, length);
     const isWhole = (await this.#file.read(bytes, offset)) === length;
     const payload = bytes.subarray(RECORD_HEADER_BYTES, length - RECORD_TRAILER_BYTES);
     const stored = bytes.readUInt32LE(length - RECORD_TRAILER_BYTES);
     if (isWhole && payloadMatches(bytes, payload, stored)) return payload;
-    pool.give(bytes.buffer);
+    pool.give(memory);
     return undefined;
   }
 

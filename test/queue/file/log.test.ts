@@ -195,3 +195,14 @@ test('a record that the disk could not read is read again', async () => {
     assert.deepEqual({ records: log.damage.records, bytes: log.damage.bytes }, { records: 0, bytes: 0 });
   }
 });
+
+test('a small record takes no more memory than twice its bytes when it is read', async () => {
+  const { log } = await openLog(new MemoryFs());
+  await log.append(records(1, 50));
+  let memory = 0;
+  for (let found = await log.next(); found !== undefined; found = await log.next()) {
+    memory += found.payload!.buffer.byteLength;
+    log.recycle(found.payload!);
+  }
+  assert.ok(memory <= 2 * 50 * recordLength(20), `${memory} bytes`);
+});
