@@ -18,14 +18,14 @@ import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.t
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Ahead } from './ahead.ts';
-import { Backlog } from './backlog.ts';
 import { nextBatch } from './batch.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
 import { Drops } from './drops.ts';
 import type { RecordHeader } from './file/format.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
-import { type Entry, MemoryQueue, newEntry } from './memory.ts';
+import { type Entry, type MemoryQueue, newEntry } from './memory.ts';
+import { Parts } from './parts.ts';
 import { blockOf, recordOf, WallTime } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
@@ -42,13 +42,14 @@ export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
   readonly config: QueueConfig;
   readonly #ports: QueuePorts;
-  readonly #window = new MemoryQueue();
+  readonly ahead = new Ahead(() => this.#leases.serve());
+  readonly #parts = new Parts(this.ahead.blocks);
+  readonly #window = this.#parts.window;
+  readonly #unloaded = this.#parts.unloaded;
+  readonly #tail = this.#parts.tail;
+  readonly #fresh = this.#parts.fresh;
   readonly #leases: Leases;
   #opened: SegmentLog | undefined;
-  readonly #unloaded = new Backlog();
-  readonly ahead = new Ahead(() => this.#leases.serve());
-  readonly #tail = new MemoryQueue();
-  readonly #fresh = new MemoryQueue();
   /** Records of fresh blocks that are under way: they come by when the file is read, and are passed over. */
   readonly #apart = new Set<number>();
   /** Of blocks that wait and are in memory only. */
@@ -123,12 +124,8 @@ export class DestinationQueue implements BlockSource {
     return this.#failure;
   }
 
-  get #inMemory(): readonly MemoryQueue[] {
-    return [this.ahead.blocks, this.#window, this.#tail, this.#fresh];
-  }
-
   get pendingBytes(): number {
-    return this.#inMemory.reduce((sum, { bytes }) => sum + bytes, this.#unloaded.bytes);
+    return this.#parts.bytes;
   }
 
   get unloadedBytes(): number {
@@ -136,17 +133,15 @@ export class DestinationQueue implements BlockSource {
   }
 
   get pendingBlocks(): number {
-    return this.memoryBlocks + this.#unloaded.blocks;
+    return this.#parts.blocks;
   }
 
   get memoryBlocks(): number {
-    return this.#inMemory.reduce((sum, { length }) => sum + length, 0);
+    return this.#parts.memoryBlocks;
   }
 
   get pendingCounts(): Counts {
-    const sum = { ...this.#unloaded.counts };
-    for (const part of this.#inMemory) part.addCountsTo(sum);
-    return sum;
+    return this.#parts.counts;
   }
 
   /** How many bytes more may wait, by the limit and by the disk; undefined while that is not known. */
@@ -168,15 +163,12 @@ export class DestinationQueue implements BlockSource {
 
   /** Age in milliseconds of the oldest block that is not finished; 0 when there is none. */
   get oldestAgeMs(): number {
-    const bornMs = [this.#window, this.#fresh].map(({ entries }) => entries[0]?.block.bornMs ?? Infinity);
-    return Math.max(0, this.#ports.clock.monotonicMs() - Math.min(...bornMs));
+    return Math.max(0, this.#ports.clock.monotonicMs() - this.#parts.oldestBornMs);
   }
 
   /** The first request of which something waits here in memory only: a crash would lose it. */
   get firstUnsafeBody(): number | undefined {
-    const inMemory = [this.#window, this.#tail, this.#fresh].flatMap(({ entries }) => entries);
-    const unsafe = inMemory.filter(({ seq }) => seq === undefined);
-    return unsafe.length === 0 ? undefined : Math.min(...unsafe.map(({ block }) => block.firstBody));
+    return this.#parts.firstUnsafeBody;
   }
 
   // In.
@@ -222,7 +214,7 @@ export class DestinationQueue implements BlockSource {
   async purge(): Promise<{ samples: number; blocks: number }> {
     const [samples, blocks] = [this.ledger.ended.purged.samples, this.pendingBlocks];
     for (;;) {
-      const waiting = [...this.#window.unleased, ...this.#fresh.unleased];
+      const waiting = this.#parts.unleased;
       for (const entry of waiting) {
         this.#leave(entry);
         this.ledger.end('purged', entry.block.counts);
@@ -312,7 +304,7 @@ export class DestinationQueue implements BlockSource {
   }
 
   #dropOld(bornBeforeMs: number): void {
-    const waiting = [...this.#window.unleased, ...this.#fresh.unleased];
+    const waiting = this.#parts.unleased;
     for (const entry of waiting.filter(({ block }) => block.bornMs < bornBeforeMs)) {
       this.#leave(entry);
       this.ledger.end('too_old', entry.block.counts);
