@@ -16,11 +16,12 @@ import type { Block } from '../model/block.ts';
 import type { Counts } from '../model/body.ts';
 import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
-import { messageOf } from '../util/error.ts';
 import { Ahead } from './ahead.ts';
 import { nextBatch } from './batch.ts';
+import { Checkpoints } from './checkpoints.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
 import { Drops } from './drops.ts';
+import { Failures } from './failures.ts';
 import type { RecordHeader } from './file/format.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
@@ -34,9 +35,6 @@ const FILE_AFTER_MS = 5_000;
 const WINDOW_SHARE = 0.25;
 /** Smaller than vmagent's 512 MiB: a file that cannot be read costs less, and disk space comes back sooner. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
-/** How often what was sent is noted on disk: as much is sent again after a crash. */
-const CHECKPOINT_EVERY_MS = 1_000;
-const LOG_EVERY_MS = 5_000;
 
 export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
@@ -57,12 +55,10 @@ export class DestinationQueue implements BlockSource {
   #usesFile = false;
   #writing: Promise<void> | undefined;
   #loading: Promise<void> | undefined;
-  #isCheckpointing = false;
-  #diskRoom: number | undefined;
-  #checkpointMs = 0;
-  #failure: string | undefined;
   readonly #windowBytes: number;
   readonly #drops: Drops;
+  readonly #failures: Failures;
+  readonly #checkpoints: Checkpoints;
   readonly #wallTime: WallTime;
 
   constructor(config: QueueConfig, ports: QueuePorts) {
@@ -74,6 +70,8 @@ export class DestinationQueue implements BlockSource {
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
     this.#ports = ports;
     this.#drops = new Drops(config.directory, ports.log);
+    this.#failures = new Failures(config.directory, ports.log);
+    this.#checkpoints = new Checkpoints(ports.fs, config.directory, this.#failures);
     this.#wallTime = new WallTime(ports.clock);
   }
 
@@ -104,7 +102,7 @@ export class DestinationQueue implements BlockSource {
 
   /** Whether a block more would be one too many: the file cannot be written, or there is none. */
   get full(): boolean {
-    const cannotWrite = !this.config.onDisk || this.#failure !== undefined;
+    const cannotWrite = !this.config.onDisk || this.failure !== undefined;
     const bytesMax = cannotWrite ? this.config.brokenBytesMax : this.config.brokenBytesMax * 2;
     return this.#unloggedBytes >= bytesMax || (this.config.whenFull === 'refuse' && this.#isOverLimit(0));
   }
@@ -121,7 +119,7 @@ export class DestinationQueue implements BlockSource {
 
   /** Why the file could not be used at the last try. */
   get failure(): string | undefined {
-    return this.#failure;
+    return this.#failures.cause;
   }
 
   get pendingBytes(): number {
@@ -147,8 +145,9 @@ export class DestinationQueue implements BlockSource {
   /** How many bytes more may wait, by the limit and by the disk; undefined while that is not known. */
   get roomBytes(): number | undefined {
     const { diskBytesMax } = this.config;
-    if (this.#diskRoom === undefined) return undefined;
-    return diskBytesMax > 0 ? Math.min(diskBytesMax - this.pendingBytes, this.#diskRoom) : this.#diskRoom;
+    const { diskRoom } = this.#checkpoints;
+    if (diskRoom === undefined) return undefined;
+    return diskBytesMax > 0 ? Math.min(diskBytesMax - this.pendingBytes, diskRoom) : diskRoom;
   }
 
   /** Bytes and blocks written to and read from the file since the start. */
@@ -297,10 +296,7 @@ export class DestinationQueue implements BlockSource {
     if (this.config.ageMsMax > 0) this.#dropOld(nowMs - this.config.ageMsMax);
     this.#write();
     void this.#load();
-    if (nowMs - this.#checkpointMs >= CHECKPOINT_EVERY_MS) {
-      this.#checkpointMs = nowMs;
-      void this.#checkpoint();
-    }
+    this.#checkpoints.maintain(this.#file, nowMs);
   }
 
   #dropOld(bornBeforeMs: number): void {
@@ -322,9 +318,9 @@ export class DestinationQueue implements BlockSource {
   async #writeAll(): Promise<void> {
     try {
       while (this.#usesFile && (await this.#writeBatch()));
-      this.#failure = undefined;
+      this.#failures.clear('write');
     } catch (error) {
-      this.#noteFailure('cannot write a queue file; blocks stay in memory, and it is tried again', error);
+      this.#failures.note('write', error);
     }
   }
 
@@ -376,25 +372,7 @@ export class DestinationQueue implements BlockSource {
     block.memory?.release(block.bytes);
   }
 
-  async #checkpoint(): Promise<void> {
-    if (this.#isCheckpointing) return;
-    this.#isCheckpointing = true;
-    try {
-      this.#diskRoom = await this.#ports.fs.room(this.config.directory);
-      await this.#file.sync();
-      await this.#file.checkpoint();
-    } catch (error) {
-      this.#noteFailure('cannot note on disk what was sent; after a crash it would be sent again', error);
-    }
-    this.#isCheckpointing = false;
-  }
-
-  #noteFailure(message: string, error: unknown): void {
-    this.#failure = messageOf(error);
-    this.#ports.log
-      .limited(`file ${this.config.directory}`, LOG_EVERY_MS)
-      .error(message, { queue: this.config.directory, error: this.#failure });
-  }
+  // From the file.
 
   /** Fills the window from the file. */
   #load(): Promise<void> {
@@ -409,6 +387,7 @@ export class DestinationQueue implements BlockSource {
     try {
       while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
+        this.#failures.clear('read');
         // A fresh block was never counted here; it may have been delivered while its record was read.
         const seq = record?.header.seq ?? 0;
         const isApart = this.#apart.has(seq) || this.#file.isDone(seq);
@@ -421,7 +400,7 @@ export class DestinationQueue implements BlockSource {
       this.ledger.end('damaged', this.#unloaded.settle());
       this.#settle();
     } catch (error) {
-      this.#noteFailure('cannot read a queue file; it is tried again', error);
+      this.#failures.note('read', error);
     }
   }
 

@@ -342,3 +342,40 @@ test('a sync beside the regular writing writes every block once, and tells when 
   await queue.sync();
   assert.deepEqual(await drain(queue), range(1, 22));
 });
+
+test('a failure that is over is not shown any more, although nothing is written', async () => {
+  const { queue, fs, clock } = await openQueue();
+  const room = fs.room.bind(fs);
+  fs.room = async () => {
+    throw new Error('EIO: statfs');
+  };
+  clock.advance(1_000);
+  queue.maintain();
+  await settled();
+  assert.match(queue.failure ?? '', /statfs/);
+  fs.room = room;
+  clock.advance(1_000);
+  queue.maintain();
+  await settled();
+  assert.equal(queue.failure, undefined);
+});
+
+test('a file that cannot be read is shown, whatever is written meanwhile', async () => {
+  const { queue, fs } = await openQueue();
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await settled();
+  fs.onOperation = (operation) => {
+    if (operation === 'read') throw Object.assign(new Error('EIO: read'), { code: 'EIO' });
+  };
+  for (let left = queue.memoryBlocks; left > 0; left--) (await queue.lease())?.end(delivered);
+  await settled();
+  queue.push(block(41));
+  await settled();
+  assert.equal(queue.firstUnsafeBody, undefined, 'it was written');
+  assert.match(queue.failure ?? '', /EIO: read/);
+  fs.onOperation = () => {};
+  queue.maintain();
+  await settled();
+  assert.equal(queue.failure, undefined);
+  assert.equal((await drain(queue)).at(-1), 41);
+});
