@@ -6,7 +6,6 @@ import { ALL_SLOTS } from './model/block.ts';
 import type { Outlet } from './outlet.ts';
 import { type Letter, readLetters } from './queue/dead-letters.ts';
 import type { Fs } from './queue/file/fs.ts';
-import { inspectLog } from './queue/file/inspect.ts';
 import { SegmentLog } from './queue/file/log.ts';
 import { blockOf } from './queue/record.ts';
 import type { AdminActions } from './service/admin-server.ts';
@@ -151,26 +150,10 @@ export class Admin {
 
   /** What waits in one destination's queue goes to another one too, or instead; what is under way may arrive at both. */
   async #copy(input: Input, isMove: boolean): Promise<{ blocks: number }> {
-    const { fs } = this.#ports;
     const from = this.#outletOf({ destination: input.from });
     const to = this.#outletOf(input);
     if (from === to) throw new SluiceError('bad_input', 'both are the same destination');
-    const wasPaused = from.isPaused;
-    from.pause(true);
-    try {
-      await from.queue.sync();
-      let blocks = 0;
-      for await (const finding of inspectLog(fs, from.queue.config.directory)) {
-        if (finding.kind !== 'record') continue;
-        await to.queue.adopt(from.queue.blockOf(finding.header, finding.payload));
-        blocks++;
-      }
-      await to.queue.sync();
-      if (isMove) await from.queue.purge();
-      return { blocks };
-    } finally {
-      from.pause(wasPaused);
-    }
+    return { blocks: await from.queue.copyTo(to.queue, isMove) };
   }
 
   /** Sends dead letters again, to their destination or to another one; they leave the dead letters. */

@@ -30,6 +30,10 @@ export class Ahead {
     this.#onChange();
   }
 
+  has(entry: Entry): boolean {
+    return this.#waiting.has(entry);
+  }
+
   /** Resolves when the block has ended: to true, or to false when the queue was closed before. */
   send(block: Block): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false);

@@ -5,6 +5,8 @@ import type { Entry } from './memory.ts';
 export interface LeaseSource {
   /** The next block that may go; undefined while there is none. */
   next(kind: LeaseKind): Entry | undefined;
+  /** Whether it is among those that go in the order of the queue. */
+  isOrdered(entry: Entry): boolean;
   end(entry: Entry, outcome: Outcome): void;
 }
 
@@ -17,6 +19,8 @@ export class Leases {
   };
   #isClosed = false;
   #isPaused = false;
+  #holds = 0;
+  #orderedBytes = 0;
 
   constructor(source: LeaseSource) {
     this.#source = source;
@@ -30,10 +34,19 @@ export class Leases {
     return this.#isPaused;
   }
 
+  /** Compressed bytes under way of blocks that go in order. */
+  get orderedBytes(): number {
+    return this.#orderedBytes;
+  }
+
+  get #givesNothing(): boolean {
+    return this.#isPaused || this.#holds > 0;
+  }
+
   /** Waits while there is none; undefined once the queue is closed. */
   lease(kind: LeaseKind = 'oldest'): Promise<Lease | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
-    const entry = this.#isPaused ? undefined : this.#source.next(kind);
+    const entry = this.#givesNothing ? undefined : this.#source.next(kind);
     if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry));
     return new Promise((resolve) => this.#waiting[kind].push(resolve));
   }
@@ -42,7 +55,7 @@ export class Leases {
   serve(): void {
     for (const kind of ['fresh', 'oldest'] as const) {
       const waiting = this.#waiting[kind];
-      while (waiting.length > 0 && !this.#isClosed && !this.#isPaused) {
+      while (waiting.length > 0 && !this.#isClosed && !this.#givesNothing) {
         const entry = this.#source.next(kind);
         if (entry === undefined) break;
         waiting.shift()!(this.#leaseOf(entry));
@@ -56,6 +69,15 @@ export class Leases {
     this.serve();
   }
 
+  /** Like a pause, whatever a person says meanwhile; ends with a call of what it returns. */
+  hold(): () => void {
+    this.#holds++;
+    return () => {
+      this.#holds--;
+      this.serve();
+    };
+  }
+
   /** No more leases; senders that wait get undefined. */
   close(): void {
     this.#isClosed = true;
@@ -65,10 +87,13 @@ export class Leases {
   }
 
   #leaseOf(entry: Entry): Lease {
+    const bytes = this.#source.isOrdered(entry) ? entry.block.bytes.byteLength : 0;
+    this.#orderedBytes += bytes;
     let isOpen = true;
     const once = (act: () => void) => {
       if (!isOpen) return;
       isOpen = false;
+      this.#orderedBytes -= bytes;
       act();
       this.serve();
     };

@@ -18,23 +18,20 @@ import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.t
 import { assert } from '../util/assert.ts';
 import { Ahead } from './ahead.ts';
 import { nextBatch } from './batch.ts';
+import { BlockFile } from './block-file.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { QueueConfig, QueuePorts } from './config.ts';
 import { Drops } from './drops.ts';
 import { Failures } from './failures.ts';
-import type { RecordHeader } from './file/format.ts';
-import { type LogRecord, SegmentLog } from './file/log.ts';
+import type { LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
 import { type Entry, type MemoryQueue, newEntry } from './memory.ts';
 import { Parts } from './parts.ts';
-import { blockOf, recordOf, WallTime } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
 const FILE_AFTER_MS = 5_000;
 /** The share of `memoryBytesMax` that stays in memory of a backlog that is in the file. */
 const WINDOW_SHARE = 0.25;
-/** Smaller than vmagent's 512 MiB: a file that cannot be read costs less, and disk space comes back sooner. */
-const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
@@ -47,7 +44,7 @@ export class DestinationQueue implements BlockSource {
   readonly #tail = this.#parts.tail;
   readonly #fresh = this.#parts.fresh;
   readonly #leases: Leases;
-  #opened: SegmentLog | undefined;
+  #opened: BlockFile | undefined;
   /** Records of fresh blocks that are under way: they come by when the file is read, and are passed over. */
   readonly #apart = new Set<number>();
   /** Of blocks that wait and are in memory only. */
@@ -59,12 +56,12 @@ export class DestinationQueue implements BlockSource {
   readonly #drops: Drops;
   readonly #failures: Failures;
   readonly #checkpoints: Checkpoints;
-  readonly #wallTime: WallTime;
 
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.config = config;
     this.#leases = new Leases({
       next: (kind) => (kind === 'fresh' ? undefined : this.#oldest.lease()) ?? this.#fresh.lease(),
+      isOrdered: (entry) => !entry.isFresh && !this.ahead.has(entry),
       end: (entry, outcome) => this.#end(entry, outcome),
     });
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
@@ -72,19 +69,18 @@ export class DestinationQueue implements BlockSource {
     this.#drops = new Drops(config.directory, ports.log);
     this.#failures = new Failures(config.directory, ports.log);
     this.#checkpoints = new Checkpoints(ports.fs, config.directory, this.#failures);
-    this.#wallTime = new WallTime(ports.clock);
   }
 
   /** Takes up what earlier runs left, ahead of everything new. Call it once, before the first `push`. */
   async open(): Promise<void> {
     const { directory } = this.config;
-    const { log, contents } = await SegmentLog.open({ directory, segmentBytes: SEGMENT_BYTES }, this.#ports);
-    this.#opened = log;
-    this.#unloaded.start(log.readSeq, log.nextSeq, contents.bytes, contents.counts);
-    this.ledger.recover(contents.counts);
-    if (contents.records === 0) return;
+    const opened = await BlockFile.open(directory, this.#ports);
+    this.#opened = opened;
+    const { records: blocks, bytes, counts } = opened.contents;
+    this.#unloaded.start(opened.log.readSeq, opened.log.nextSeq, bytes, counts);
+    this.ledger.recover(counts);
+    if (blocks === 0) return;
     this.#usesFile = true;
-    const { records: blocks, bytes } = contents;
     this.#ports.log.info('taking up unsent blocks of an earlier run', { directory, blocks, bytes });
     await this.#load();
   }
@@ -93,9 +89,13 @@ export class DestinationQueue implements BlockSource {
     return this.ahead.isHolding ? this.ahead.blocks : this.#window;
   }
 
-  get #file(): SegmentLog {
+  get #blocks(): BlockFile {
     assert(this.#opened !== undefined, 'the queue is open');
     return this.#opened;
+  }
+
+  get #file(): SegmentLog {
+    return this.#blocks.log;
   }
 
   // What is in it.
@@ -198,32 +198,58 @@ export class DestinationQueue implements BlockSource {
     this.#ageFresh(Number.POSITIVE_INFINITY);
     // One writer at a time: two would write the same blocks.
     while (this.#writing !== undefined) await this.#writing;
-    this.#writing = this.#writeRest().finally(() => {
+    this.#writing = this.#writeWhile(() => true).finally(() => {
       this.#writing = undefined;
     });
     await this.#writing;
     await this.#file.sync();
   }
 
-  async #writeRest(): Promise<void> {
-    while (await this.#writeBatch());
-  }
-
-  /** Drops everything that waits and is not under way; returns what that was. */
-  async purge(): Promise<{ samples: number; blocks: number }> {
-    const [samples, blocks] = [this.ledger.ended.purged.samples, this.pendingBlocks];
+  /**
+   * Drops what waits and is not under way, all of it or what is in the file before the record `beforeSeq`; returns what
+   * that was.
+   */
+  async purge(beforeSeq?: number): Promise<{ samples: number; blocks: number }> {
+    const dropped = { samples: 0, blocks: 0 };
+    const isMeant = ({ seq }: Entry) => beforeSeq === undefined || (seq !== undefined && seq < beforeSeq);
     for (;;) {
-      const waiting = this.#parts.unleased;
-      for (const entry of waiting) {
+      for (const entry of this.#parts.unleased.filter(isMeant)) {
         this.#leave(entry);
         this.ledger.end('purged', entry.block.counts);
+        dropped.samples += entry.block.counts.samples;
+        dropped.blocks++;
       }
-      if (this.#unloaded.blocks === 0 && this.#tail.length === 0) break;
-      // What is under way may fill the window: then there is no room to read the rest.
-      if (waiting.length === 0 && this.#loading === undefined) break;
+      const { readSeq } = this.#file;
+      const isBehind = this.#unloaded.blocks > 0 && readSeq < (beforeSeq ?? Number.POSITIVE_INFINITY);
+      if (!isBehind && (beforeSeq !== undefined || this.#tail.length === 0)) break;
       await this.#load();
+      // Nothing came: the file cannot be read now, or the queue is closed.
+      if (this.#file.readSeq === readSeq && !this.#parts.unleased.some(isMeant)) break;
     }
-    return { samples: this.ledger.ended.purged.samples - samples, blocks: blocks - this.pendingBlocks };
+    return dropped;
+  }
+
+  /**
+   * What waits now goes to the end of another queue too, or instead (counted as purged here); what is under way may arrive
+   * at both. Returns the number of blocks; rejects when not all of them are safe there, and then all stay here.
+   */
+  async copyTo(other: DestinationQueue, isMove: boolean): Promise<number> {
+    const release = this.#leases.hold();
+    try {
+      await this.sync();
+      // What comes meanwhile is not meant.
+      const end = this.#file.nextSeq;
+      let blocks = 0;
+      for await (const block of this.#blocks.copies(end)) {
+        await other.adopt(block);
+        blocks++;
+      }
+      await other.sync();
+      if (isMove) await this.purge(end);
+      return blocks;
+    } finally {
+      release();
+    }
   }
 
   #add(block: Block, isFresh: boolean): void {
@@ -317,21 +343,23 @@ export class DestinationQueue implements BlockSource {
 
   async #writeAll(): Promise<void> {
     try {
-      while (this.#usesFile && (await this.#writeBatch()));
+      await this.#writeWhile(() => this.#usesFile);
       this.#failures.clear('write');
     } catch (error) {
       this.#failures.note('write', error);
     }
   }
 
+  async #writeWhile(isWanted: () => boolean): Promise<void> {
+    while (isWanted() && (await this.#writeBatch()));
+  }
+
   /** Whether there was anything to write. */
   async #writeBatch(): Promise<boolean> {
     const batch = nextBatch([this.#window, this.#fresh, this.#tail]);
     if (batch.length === 0) return false;
-    const wall = this.#wallTime.now;
-    const records = batch.map(({ block }) => recordOf(block, wall));
-    const first = await this.#file.append(records, this.config.synced);
-    this.#wallTime.note(first, wall);
+    const blocks = batch.map(({ block }) => block);
+    const first = await this.#blocks.append(blocks, this.config.synced);
     for (const [index, entry] of batch.entries()) {
       entry.seq = first + index;
       if (entry.isFresh && !entry.ended) this.#apart.add(entry.seq);
@@ -355,7 +383,7 @@ export class DestinationQueue implements BlockSource {
   /** Takes blocks from the window's end while it is too large. */
   #shrinkWindow(): void {
     let from: number | undefined;
-    while (this.#window.bytes > this.#windowBytes) {
+    while (this.#windowWaiting > this.#windowBytes) {
       const last = this.#window.entries.at(-1);
       if (last?.seq === undefined || last.leased) break;
       this.#window.remove(last);
@@ -374,10 +402,16 @@ export class DestinationQueue implements BlockSource {
 
   // From the file.
 
+  /** Bytes of the window that no sender has: those that senders hold, and may hold for long, must not keep the rest out. */
+  get #windowWaiting(): number {
+    return this.#window.bytes - this.#leases.orderedBytes;
+  }
+
   /** Fills the window from the file. */
   #load(): Promise<void> {
-    if (this.#leases.isClosed || this.#window.bytes > this.#windowBytes / 2) return Promise.resolve();
-    this.#loading ??= this.#loadAll().finally(() => {
+    if (this.#loading !== undefined) return this.#loading;
+    if (this.#leases.isClosed || this.#windowWaiting > this.#windowBytes / 2) return Promise.resolve();
+    this.#loading = this.#loadAll().finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
@@ -385,7 +419,7 @@ export class DestinationQueue implements BlockSource {
 
   async #loadAll(): Promise<void> {
     try {
-      while (this.#unloaded.blocks > 0 && this.#window.bytes < this.#windowBytes && !this.#leases.isClosed) {
+      while (this.#unloaded.blocks > 0 && this.#windowWaiting < this.#windowBytes && !this.#leases.isClosed) {
         const record = await this.#file.next();
         this.#failures.clear('read');
         // A fresh block was never counted here; it may have been delivered while its record was read.
@@ -410,13 +444,8 @@ export class DestinationQueue implements BlockSource {
       this.#file.done(header.seq);
       return;
     }
-    const block = this.blockOf(header, payload);
+    const block = this.#blocks.blockOf(header, payload);
     this.#window.push(newEntry(block, { seq: header.seq, wasRead: true }));
-  }
-
-  /** A record of this queue's file as a block, whose age goes on. */
-  blockOf(header: RecordHeader, payload: Uint8Array): Block {
-    return blockOf(header, payload, this.#ports.clock.monotonicMs(), this.#wallTime.of(header.seq));
   }
 
   // Out.

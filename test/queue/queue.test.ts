@@ -379,3 +379,116 @@ test('a file that cannot be read is shown, whatever is written meanwhile', async
   assert.equal(queue.failure, undefined);
   assert.equal((await drain(queue)).at(-1), 41);
 });
+
+/** A backlog in the file, of which senders hold three blocks that are more than half of the window. */
+async function withHeldLeases(over: Partial<QueueConfig> = {}) {
+  const first = await openQueue();
+  for (const samples of range(1, 30)) {
+    first.queue.push(makeBlock(samples, { bytes: Buffer.alloc(BLOCK_BYTES, samples), slots: 1 << samples }));
+  }
+  first.queue.close();
+  await first.queue.spill();
+  const { queue } = await openQueue(over, first.fs, first.clock);
+  const leases = [await queue.lease(), await queue.lease(), await queue.lease()];
+  return { queue, leases };
+}
+
+test('a purge ends although senders hold much and the file is being read', async () => {
+  const { queue, leases } = await withHeldLeases();
+  leases[0]!.end(delivered); // the file is read now
+  const { blocks } = await queue.purge();
+  assert.equal(blocks, 27);
+  assert.equal(queue.pendingBlocks, 2);
+  for (const lease of leases.slice(1)) lease!.end(delivered);
+  assert.equal(queue.pendingBlocks, 0);
+  assertBalanced(queue);
+});
+
+test('a purge of a file that cannot be read ends, and so does one of a queue that is closed', async () => {
+  const { queue, fs } = await openQueue();
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await settled();
+  fs.onOperation = (operation) => {
+    if (operation === 'read') throw Object.assign(new Error('EIO: read'), { code: 'EIO' });
+  };
+  const { blocks } = await queue.purge();
+  assert.ok(blocks > 0 && blocks < 40);
+  queue.close();
+  await queue.purge();
+  assertBalanced(queue);
+});
+
+test('the disk limit holds although senders hold more than half of the window', async () => {
+  const { queue } = await openQueue({ diskBytesMax: 30 * BLOCK_BYTES });
+  for (const samples of [1, 2])
+    queue.push(makeBlock(samples, { bytes: Buffer.alloc(BLOCK_BYTES), slots: samples }));
+  const leases = [await queue.lease(), await queue.lease()];
+  for (const samples of range(3, 200)) {
+    queue.push(makeBlock(samples, { bytes: Buffer.alloc(BLOCK_BYTES, samples), slots: 4 }));
+    await settled();
+    assert.ok(queue.pendingBytes <= 32 * BLOCK_BYTES, `${queue.pendingBytes} bytes wait`);
+  }
+  for (const lease of leases) lease!.end(delivered);
+  assertBalanced(queue);
+});
+
+test('a move takes what waits, and leaves what comes while it copies', async () => {
+  const from = await openQueue();
+  const to = await openQueue({ directory: '/to' }, from.fs, from.clock);
+  for (const samples of range(1, 30)) from.queue.push(block(samples));
+  await settled();
+  let next = 31;
+  from.fs.onOperation = (operation, file) => {
+    const isCopying = to.queue.pendingBlocks > 0 && operation === 'read' && file.startsWith('/q/');
+    if (isCopying && next <= 40) from.queue.push(block(next++));
+  };
+  const under = await from.queue.lease();
+  assert.equal(await from.queue.copyTo(to.queue, true), 30);
+  under!.end(delivered);
+  while (next <= 40) from.queue.push(block(next++));
+  assert.equal(from.queue.ledger.ended.purged.samples, 465 - 1);
+  assert.deepEqual(await drain(from.queue), range(31, 40));
+  assert.deepEqual(await drain(to.queue), range(1, 30));
+  assertBalanced(from.queue);
+  assertBalanced(to.queue);
+});
+
+test('what cannot be copied as a whole stays', async () => {
+  const from = await openQueue();
+  const to = await openQueue({ directory: '/to' });
+  for (const samples of range(1, 30)) from.queue.push(block(samples));
+  to.fs.capacity = 1_000;
+  await assert.rejects(from.queue.copyTo(to.queue, true), /ENOSPC/);
+  assert.deepEqual(await drain(from.queue), range(1, 30));
+});
+
+test('a copy is of what waits, and not of what was delivered out of turn', async () => {
+  const from = await openQueue({ memoryBytesMax: 100 * BLOCK_BYTES });
+  const to = await openQueue({ directory: '/to' }, from.fs, from.clock);
+  for (const samples of range(1, 20)) {
+    from.queue.push(makeBlock(samples, { bytes: Buffer.alloc(BLOCK_BYTES, samples), slots: 1 << samples }));
+  }
+  from.clock.advance(6_000);
+  from.queue.maintain();
+  await settled();
+  const held = await from.queue.lease();
+  for (const _ of range(2, 11)) (await from.queue.lease())!.end(delivered);
+  assert.equal(await from.queue.copyTo(to.queue, false), 10);
+  assert.deepEqual(await drain(to.queue), [1, ...range(12, 20)]);
+  held!.end(delivered);
+  assert.deepEqual(await drain(from.queue), range(12, 20));
+});
+
+test('a pause that is given while a queue is copied outlasts the copying', async () => {
+  const { queue } = await openQueue();
+  const to = await openQueue({ directory: '/to' });
+  queue.push(block(1));
+  const copying = queue.copyTo(to.queue, false);
+  const waiting = queue.lease();
+  queue.pause(true);
+  await copying;
+  assert.equal(queue.isPaused, true);
+  assert.equal(await Promise.race([waiting, settled()]), undefined, 'nothing is given out');
+  queue.pause(false);
+  assert.equal((await waiting)?.block.seq, 1);
+});
