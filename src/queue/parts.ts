@@ -1,5 +1,6 @@
 /** The parts of a destination's queue (`queue.ts` tells what each of them is), and what they hold together. */
 import type { Counts } from '../model/body.ts';
+import { assert } from '../util/assert.ts';
 import { Backlog } from './backlog.ts';
 import { type Entry, MemoryQueue } from './memory.ts';
 
@@ -56,5 +57,34 @@ export class Parts {
   /** What may be taken out now: no sender has it, and it is not on its way to the file. */
   get unleased(): Entry[] {
     return [...this.window.unleased, ...this.fresh.unleased];
+  }
+
+  /**
+   * After writing: what is in the file and not in the window leaves memory, from the window's end while it is too large.
+   * Returns the first record that left the window; undefined when none did.
+   */
+  settle(isTooLarge: () => boolean): number | undefined {
+    const from = this.unloaded.blocks === 0 ? this.#shrinkWindow(isTooLarge) : undefined;
+    if (this.unloaded.blocks === 0) for (const entry of this.tail.take(() => true)) this.window.push(entry);
+    else for (const entry of this.tail.take(({ seq }) => seq !== undefined)) this.#unload(entry);
+    return from;
+  }
+
+  #shrinkWindow(isTooLarge: () => boolean): number | undefined {
+    let from: number | undefined;
+    while (isTooLarge()) {
+      const last = this.window.entries.at(-1);
+      if (last?.seq === undefined || last.leased) break;
+      this.window.remove(last);
+      from = last.seq;
+      this.#unload(last);
+    }
+    return from;
+  }
+
+  #unload({ block, seq }: Entry): void {
+    assert(seq !== undefined, 'what leaves memory is in the file');
+    this.unloaded.add(seq, seq, block.bytes.byteLength, block.counts);
+    block.memory?.release(block.bytes);
   }
 }

@@ -60,7 +60,7 @@ export class DestinationQueue implements BlockSource {
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.config = config;
     this.#leases = new Leases({
-      next: (kind) => (kind === 'fresh' ? undefined : this.#oldest.lease()) ?? this.#fresh.lease(),
+      next: (kind) => this.#next(kind),
       isOrdered: (entry) => !entry.isFresh && !this.ahead.has(entry),
       end: (entry, outcome) => this.#end(entry, outcome),
     });
@@ -319,18 +319,21 @@ export class DestinationQueue implements BlockSource {
     ) {
       this.#usesFile = false;
     }
-    if (this.config.ageMsMax > 0) this.#dropOld(nowMs - this.config.ageMsMax);
+    for (const entry of this.#parts.unleased) if (this.#isTooOld(entry)) this.#dropOld(entry);
     this.#write();
     void this.#load();
     this.#checkpoints.maintain(this.#file, nowMs);
   }
 
-  #dropOld(bornBeforeMs: number): void {
-    const waiting = this.#parts.unleased;
-    for (const entry of waiting.filter(({ block }) => block.bornMs < bornBeforeMs)) {
-      this.#leave(entry);
-      this.ledger.end('too_old', entry.block.counts);
-    }
+  #isTooOld({ block }: Entry): boolean {
+    const { ageMsMax } = this.config;
+    return ageMsMax > 0 && this.#ports.clock.monotonicMs() - block.bornMs > ageMsMax;
+  }
+
+  #dropOld(entry: Entry): void {
+    this.#leave(entry);
+    this.ledger.end('too_old', entry.block.counts);
+    if (this.#unloaded.blocks > 0) void this.#load();
   }
 
   /** Writes what is in memory only to the file, in order, when the file is in use. */
@@ -370,34 +373,9 @@ export class DestinationQueue implements BlockSource {
     return true;
   }
 
-  /** After writing: what is in the file and not in the window leaves memory. */
   #settle(): void {
-    if (this.#unloaded.blocks === 0) this.#shrinkWindow();
-    if (this.#unloaded.blocks === 0) {
-      for (const entry of this.#tail.take(() => true)) this.#window.push(entry);
-      return;
-    }
-    for (const entry of this.#tail.take(({ seq }) => seq !== undefined)) this.#unload(entry);
-  }
-
-  /** Takes blocks from the window's end while it is too large. */
-  #shrinkWindow(): void {
-    let from: number | undefined;
-    while (this.#windowWaiting > this.#windowBytes) {
-      const last = this.#window.entries.at(-1);
-      if (last?.seq === undefined || last.leased) break;
-      this.#window.remove(last);
-      from = last.seq;
-      this.#unload(last);
-    }
-    if (from === undefined) return;
-    this.#file.readFrom(from);
-  }
-
-  #unload({ block, seq }: Entry): void {
-    assert(seq !== undefined, 'what leaves memory is in the file');
-    this.#unloaded.add(seq, seq, block.bytes.byteLength, block.counts);
-    block.memory?.release(block.bytes);
+    const from = this.#parts.settle(() => this.#windowWaiting > this.#windowBytes);
+    if (from !== undefined) this.#file.readFrom(from);
   }
 
   // From the file.
@@ -449,6 +427,14 @@ export class DestinationQueue implements BlockSource {
   }
 
   // Out.
+
+  #next(kind: LeaseKind): Entry | undefined {
+    for (;;) {
+      const entry = (kind === 'fresh' ? undefined : this.#oldest.lease()) ?? this.#fresh.lease();
+      if (entry === undefined || !this.#isTooOld(entry)) return entry;
+      this.#dropOld(entry);
+    }
+  }
 
   lease(kind?: LeaseKind): Promise<Lease | undefined> {
     return this.#leases.lease(kind);

@@ -40,3 +40,32 @@ test('the first unsafe request is found among any number of blocks', () => {
   for (let nth = 200_000; nth > 0; nth--) parts.window.push(entry(nth));
   assert.equal(parts.firstUnsafeBody, 1);
 });
+
+test('what is in the file leaves memory from the end of a window that is too large', () => {
+  const parts = new Parts();
+  for (const nth of [1, 2, 3, 4]) parts.window.push(entry(nth, nth));
+  parts.tail.push(entry(5, 5));
+  parts.tail.push(entry(6));
+  assert.equal(
+    parts.settle(() => parts.window.bytes > 20),
+    3,
+  );
+  assert.deepEqual([parts.window.length, parts.unloaded.blocks, parts.tail.length], [2, 3, 1]);
+  assert.equal(
+    parts.settle(() => true),
+    undefined,
+    'only while nothing is unloaded',
+  );
+});
+
+test('once the file has nothing more, what comes is in the window again', () => {
+  const parts = new Parts();
+  parts.window.push(entry(1));
+  parts.tail.push(entry(2));
+  assert.equal(
+    parts.settle(() => true),
+    undefined,
+    'what is in memory only stays',
+  );
+  assert.deepEqual([parts.window.length, parts.tail.length], [2, 0]);
+});

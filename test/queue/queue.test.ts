@@ -492,3 +492,22 @@ test('a pause that is given while a queue is copied outlasts the copying', async
   queue.pause(false);
   assert.equal((await waiting)?.block.seq, 1);
 });
+
+test('what has waited for too long is not delivered after a restart, nor between two looks at its age', async () => {
+  const first = await openQueue();
+  for (const samples of range(1, 30)) first.queue.push(block(samples));
+  first.queue.close();
+  await first.queue.spill();
+  first.clock.advance(61_000);
+  const { queue, clock } = await openQueue({ ageMsMax: 60_000 }, first.fs, first.clock);
+  queue.push(makeBlock(31, { bytes: Buffer.alloc(BLOCK_BYTES, 31), bornMs: clock.monotonicMs() }));
+  const lease = await queue.lease();
+  assert.equal(lease?.block.counts.samples, 31);
+  assert.equal(queue.ledger.ended.too_old.samples, 465);
+  lease.end(delivered);
+  queue.push(makeBlock(32, { bytes: Buffer.alloc(BLOCK_BYTES, 32), bornMs: clock.monotonicMs() }));
+  clock.advance(60_001);
+  queue.push(makeBlock(33, { bytes: Buffer.alloc(BLOCK_BYTES, 33), bornMs: clock.monotonicMs() }));
+  assert.deepEqual(await drain(queue), [33]);
+  assertBalanced(queue);
+});
