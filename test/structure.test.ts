@@ -142,6 +142,7 @@ const untested = new Map<string, string>([
   ['src/queue/file/segment.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/cursor.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/damage.ts', 'test/queue/file/log.test.ts'],
+  ['src/queue/file/recovery.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/inspect.ts', 'test/e2e/admin.test.ts'],
   ['src/queue/leases.ts', 'test/queue/queue.test.ts'],
   ['src/outlet-metrics.ts', 'test/outlet.test.ts'],

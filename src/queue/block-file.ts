@@ -3,7 +3,8 @@ import type { Block } from '../model/block.ts';
 import type { QueuePorts } from './config.ts';
 import type { RecordHeader } from './file/format.ts';
 import { inspectLog } from './file/inspect.ts';
-import { type LogContents, SegmentLog } from './file/log.ts';
+import { SegmentLog } from './file/log.ts';
+import type { LogContents } from './file/recovery.ts';
 import { blockOf, recordOf, WallTime } from './record.ts';
 
 /** Smaller than vmagent's 512 MiB: a file that cannot be read costs less, and disk space comes back sooner. */

@@ -1,5 +1,3 @@
-import path from 'node:path';
-import { addCounts, type Counts, noCounts } from '../../model/body.ts';
 import { assert } from '../../util/assert.ts';
 import { BufferPool } from '../../util/buffer-pool.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -9,7 +7,8 @@ import { CursorFile } from './cursor.ts';
 import { Damage } from './damage.ts';
 import { encodeRecordFrame, type RecordHeader, recordLength, SEGMENT_HEADER_BYTES } from './format.ts';
 import type { Fs, FsFile } from './fs.ts';
-import { createSegment, SegmentReader, type SegmentRecord } from './segment.ts';
+import { type LogContents, recoverSegments } from './recovery.ts';
+import { createSegment, type Segment, SegmentReader, type SegmentRecord } from './segment.ts';
 
 /**
  * Memory of payloads that were given back. Without it a drain allocates as much as it sends, which V8 answers by collecting
@@ -42,24 +41,11 @@ export interface LogRecord {
   readonly payload: Uint8Array | undefined;
 }
 
-interface Segment {
-  readonly firstSeq: number;
-  readonly path: string;
-  size: number;
-}
-
 interface Append {
   readonly records: readonly NewRecord[];
   readonly synced: boolean;
   readonly resolve: (firstSeq: number) => void;
   readonly reject: (error: unknown) => void;
-}
-
-/** What was found at the opening. */
-export interface LogContents {
-  readonly records: number;
-  readonly bytes: number;
-  readonly counts: Counts;
 }
 
 export class SegmentLog {
@@ -107,7 +93,7 @@ export class SegmentLog {
     const log = new SegmentLog(options, ports);
     try {
       await ports.fs.makeDirectory(options.directory);
-      return { log, contents: await log.#recover() };
+      return { log, contents: await log.#takeUp() };
     } catch (error) {
       if (error instanceof SluiceError) throw error;
       throw new SluiceError(
@@ -116,6 +102,17 @@ export class SegmentLog {
         { cause: error },
       );
     }
+  }
+
+  async #takeUp(): Promise<LogContents> {
+    const cursor = await this.#cursor.read(this.#ports.log);
+    const found = await recoverSegments(this.#options.directory, cursor, this.#ports.fs, this.#damage);
+    this.#segments = [...found.segments];
+    this.#nextSeq = found.nextSeq;
+    this.#doneSeq = found.start;
+    this.#cursorSeq = found.start;
+    this.#readSeq = found.start;
+    return found.contents;
   }
 
   /** The number that the next record gets. */
@@ -425,62 +422,6 @@ export class SegmentLog {
     });
   }
 
-  // Recovery.
-
-  async #recover(): Promise<LogContents> {
-    const { fs } = this.#ports;
-    const names = (await fs.list(this.#options.directory)).filter(isSegmentName).sort();
-    for (const name of names) {
-      const file = path.join(this.#options.directory, name);
-      this.#segments.push({ firstSeq: Number.parseInt(name, 16), path: file, size: await fs.size(file) });
-    }
-    const cursor = await this.#cursor.read(this.#ports.log);
-    const first = this.#segments[0]?.firstSeq ?? 1;
-    const start = Math.max(cursor ?? 0, first);
-    this.#nextSeq = start;
-    this.#doneSeq = start;
-    this.#cursorSeq = start;
-    this.#readSeq = start;
-    const contents = { records: 0, bytes: 0, counts: { ...noCounts } };
-    for (const segment of [...this.#segments]) await this.#recoverSegment(segment, contents);
-    return contents;
-  }
-
-  /** Looks at every record's header, and at the payload of the last record, which a power cut may have torn. */
-  async #recoverSegment(
-    segment: Segment,
-    contents: { records: number; bytes: number; counts: Counts },
-  ): Promise<void> {
-    const opened = await SegmentReader.open(this.#ports.fs, segment.path);
-    if (opened.status === 'newer') {
-      throw new SluiceError(
-        'queue_version',
-        `cannot read the queue file ${segment.path}: a newer version of Sluice wrote it; start that version to drain it, or move the file away`,
-      );
-    }
-    if (opened.status !== 'ok') return this.#setAside(segment);
-    const reader = opened.value;
-    const next = this.#segments[this.#segments.indexOf(segment) + 1];
-    let end = SEGMENT_HEADER_BYTES;
-    for (;;) {
-      const record =
-        (await reader.recordAt(end, segment.size)) ?? (await reader.recordAfter(end, segment.size));
-      // What the next segment has too was written there again after an error.
-      if (record === undefined || record.header.seq >= (next?.firstSeq ?? Number.POSITIVE_INFINITY)) break;
-      end = record.end;
-      if (record.header.seq < this.#nextSeq) continue;
-      this.#nextSeq = record.header.seq + 1;
-      contents.records++;
-      contents.bytes += record.end - record.offset;
-      addCounts(contents.counts, record.header.counts);
-    }
-    if (next === undefined && end < segment.size) {
-      await this.#damage.cutTail(reader, segment.path, end, segment.size);
-      segment.size = end;
-    }
-    await reader.close();
-  }
-
   async #setAside(segment: Segment): Promise<void> {
     this.#segments = this.#segments.filter((other) => other !== segment);
     await this.#damage.setAside(segment.path, segment.size);
@@ -491,8 +432,4 @@ export class SegmentLog {
     this.#turn = turn.catch(() => {});
     return turn;
   }
-}
-
-function isSegmentName(name: string): boolean {
-  return /^[0-9a-f]{16}\.seg$/.test(name) && Number.isSafeInteger(Number.parseInt(name, 16));
 }

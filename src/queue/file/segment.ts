@@ -29,6 +29,13 @@ const SEARCH_BYTES = 256 * 1024;
 const MAGIC = Buffer.alloc(4);
 MAGIC.writeUInt32LE(RECORD_MAGIC);
 
+/** One file of a log. */
+export interface Segment {
+  readonly firstSeq: number;
+  readonly path: string;
+  size: number;
+}
+
 export interface SegmentRecord {
   readonly header: RecordHeader;
   readonly offset: number;
