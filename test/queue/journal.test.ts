@@ -117,3 +117,15 @@ test('a damaged request costs itself only', async () => {
   assert.deepEqual(await replayAll(next), [1, 3]);
   assert.equal(next.damage.records, 1);
 });
+
+test('a request above 64 MiB that was acknowledged comes again', async () => {
+  const { journal, fs } = await openJournal(new MemoryFs(), { bytesMax: 2 ** 30 });
+  const bytes = Buffer.alloc(65 * 1024 * 1024, 'large');
+  await journal.append({ ...entry(1), bytes });
+  await journal.append(entry(2));
+  fs.kill();
+  const { journal: next } = await openJournal(fs);
+  assert.equal(Buffer.compare((await next.nextReplay())!.bytes, bytes), 0);
+  assert.deepEqual(await replayAll(next), [2]);
+  assert.equal(next.damage.records, 0);
+});

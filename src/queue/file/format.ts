@@ -8,7 +8,7 @@
  *
  * Record header, 60 bytes:
  *
- *      0 magic u32        4 payload length u32 (1 … 64 MiB)    8 seq u64
+ *      0 magic u32        4 payload length u32 (1 … 1 GiB)     8 seq u64
  *     16 samples u32     20 series u32       24 histograms u32     28 exemplars u32     32 metadata u32
  *     36 raw length u32  40 slots u32        44 type u8, 0 u8, 0 u16                    48 born at, ms f64
  *     56 header checksum u32
@@ -36,8 +36,8 @@ const SEGMENT_HEADER_COPY_BYTES = 32;
 export const RECORD_MAGIC = 0x5242_4c53; // "SLBR"
 export const RECORD_HEADER_BYTES = 60;
 export const RECORD_TRAILER_BYTES = 4;
-/** Above every block that the encoder makes: 8 MiB by default, 32 MiB at most, with room for incompressible data. */
-export const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
+/** The largest request that can be allowed, and what the journal notes of it; blocks are 64 MiB at most. */
+export const PAYLOAD_BYTES_MAX = 1025 * 1024 * 1024;
 
 /** What a payload is: a block in one of the codecs, the body of a client's request, or a parked block. */
 export type RecordType = Codec | 'body' | 'dead-letter';
@@ -183,8 +183,7 @@ export function decodeRecordHeader(bytes: Buffer, seed: number): Decoded<RecordH
   if (
     bytes.readUInt32LE(0) !== RECORD_MAGIC ||
     bytes.readUInt32LE(56) !== crc32(bytes.subarray(0, 56), seed) ||
-    payloadLength === 0 ||
-    payloadLength > PAYLOAD_BYTES_MAX ||
+    !isPayloadLength(payloadLength) ||
     type === undefined
   ) {
     return { status: 'damaged' };
@@ -207,6 +206,10 @@ export function decodeRecordHeader(bytes: Buffer, seed: number): Decoded<RecordH
       bornAtMs: bytes.readDoubleLE(48),
     },
   };
+}
+
+export function isPayloadLength(bytes: number): boolean {
+  return bytes >= 1 && bytes <= PAYLOAD_BYTES_MAX;
 }
 
 /** Whether the payload that follows `head` is whole. `head` is the record's 60 header bytes. */

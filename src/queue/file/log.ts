@@ -5,16 +5,23 @@ import { messageOf, SluiceError } from '../../util/error.ts';
 import type { Logger } from '../../util/logger.ts';
 import { CursorFile } from './cursor.ts';
 import { Damage } from './damage.ts';
-import { encodeRecordFrame, type RecordHeader, recordLength, SEGMENT_HEADER_BYTES } from './format.ts';
+import {
+  encodeRecordFrame,
+  isPayloadLength,
+  PAYLOAD_BYTES_MAX,
+  type RecordHeader,
+  recordLength,
+  SEGMENT_HEADER_BYTES,
+} from './format.ts';
 import type { Fs, FsFile } from './fs.ts';
 import { type LogContents, recoverSegments } from './recovery.ts';
-import { createSegment, type Segment, SegmentReader, type SegmentRecord } from './segment.ts';
-
-/**
- * Memory of payloads that were given back. Without it a drain allocates as much as it sends, which V8 answers by collecting
- * the whole heap again and again: half of the CPU time of a drain.
- */
-const POOL_BYTES_MAX = 16 * 1024 * 1024;
+import {
+  createSegment,
+  POOLED_BYTES_MAX,
+  type Segment,
+  SegmentReader,
+  type SegmentRecord,
+} from './segment.ts';
 
 export interface LogOptions {
   readonly directory: string;
@@ -73,7 +80,11 @@ export class SegmentLog {
   #reader: { readonly segment: Segment; readonly reader: SegmentReader } | undefined;
   #readSeq = 1;
   #readOffset = SEGMENT_HEADER_BYTES;
-  readonly #buffers = new BufferPool(POOL_BYTES_MAX);
+  /**
+   * Memory of payloads that were given back. Without it a drain allocates as much as it sends, which V8 answers by
+   * collecting the whole heap again and again: half of the CPU time of a drain.
+   */
+  readonly #buffers = new BufferPool(POOLED_BYTES_MAX);
   readonly #damage: Damage;
   readonly #written = { records: 0, bytes: 0, ms: 0 };
   readonly #read = { records: 0, bytes: 0, ms: 0 };
@@ -152,10 +163,13 @@ export class SegmentLog {
 
   /**
    * Resolves to the number of the first record when all of them are with the operating system, or on the disk if `synced`;
-   * rejects when none of them counts as written.
+   * rejects when none of them counts as written. A payload that could not be read back is rejected.
    */
   append(records: readonly NewRecord[], synced = false): Promise<number> {
     return new Promise((resolve, reject) => {
+      const bad = records.map(({ payload }) => bytesOf(payload)).find((bytes) => !isPayloadLength(bytes));
+      if (bad !== undefined)
+        throw new RangeError(`a payload of ${bad} bytes is none of 1 to ${PAYLOAD_BYTES_MAX}`);
       this.#appends.push({ records, synced, resolve, reject });
       if (!this.#pumping) void this.#pump();
     });
@@ -180,7 +194,7 @@ export class SegmentLog {
       let bytes = 0;
       for (const { records } of batch) {
         for (const { header, payload } of records) {
-          const payloadLength = payload.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+          const payloadLength = bytesOf(payload);
           const full = { ...header, seq: this.#nextSeq++, payloadLength };
           const { head, tail } = encodeRecordFrame(full, payload, active.seedAt(active.segment.size + bytes));
           chunks.push(head, ...payload, tail);
@@ -432,4 +446,8 @@ export class SegmentLog {
     this.#turn = turn.catch(() => {});
     return turn;
   }
+}
+
+function bytesOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

@@ -26,6 +26,8 @@ import type { Fs, FsFile } from './fs.ts';
 const READ_AHEAD_BYTES = 16 * 1024;
 /** How much is looked through at a time for the next record behind damage. */
 const SEARCH_BYTES = 256 * 1024;
+/** As much as pools keep. */
+export const POOLED_BYTES_MAX = 16 * 1024 * 1024;
 const MAGIC = Buffer.alloc(4);
 MAGIC.writeUInt32LE(RECORD_MAGIC);
 
@@ -84,14 +86,15 @@ export class SegmentReader {
   /** The payload, in memory of `pool`; undefined when its bytes are not the ones that were written. */
   async payloadOf({ header, offset }: SegmentRecord, pool: BufferPool): Promise<Uint8Array | undefined> {
     const length = recordLength(header.payloadLength);
-    // Thousands of small payloads may wait in memory: none takes more than twice its bytes.
-    const memory = length < CLASS_BYTES_MIN / 2 ? new ArrayBuffer(length) : pool.take(length);
+    // Thousands of small payloads may wait in memory, and a large one may have 1 GiB: neither takes more than its bytes.
+    const isOwn = length < CLASS_BYTES_MIN / 2 || length > POOLED_BYTES_MAX;
+    const memory = isOwn ? new ArrayBuffer(length) : pool.take(length);
     const bytes = Buffer.from(memory, 0, length);
     const isWhole = (await this.#file.read(bytes, offset)) === length;
     const payload = bytes.subarray(RECORD_HEADER_BYTES, length - RECORD_TRAILER_BYTES);
     const stored = bytes.readUInt32LE(length - RECORD_TRAILER_BYTES);
     if (isWhole && payloadMatches(bytes, payload, stored)) return payload;
-    pool.give(memory);
+    if (!isOwn) pool.give(memory);
     return undefined;
   }
 

@@ -206,3 +206,16 @@ test('a small record takes no more memory than twice its bytes when it is read',
   }
   assert.ok(memory <= 2 * 50 * recordLength(20), `${memory} bytes`);
 });
+
+test('what could not be read back is not written, and what comes with it is', async () => {
+  const { log } = await openLog(new MemoryFs());
+  const huge = { ...record(2), payload: new Array(17).fill(Buffer.alloc(64 * 1024 * 1024)) };
+  const [first, , , last] = await Promise.allSettled([
+    log.append([record(1)]),
+    assert.rejects(log.append([huge]), /a payload of 1140850688 bytes/),
+    assert.rejects(log.append([record(8), { ...record(3), payload: [] }]), /a payload of 0 bytes/),
+    log.append([record(4)]),
+  ]);
+  assert.deepEqual([first.status, last.status], ['fulfilled', 'fulfilled']);
+  assert.deepEqual((await readAll(log)).ids, [1, 4]);
+});
