@@ -1,11 +1,13 @@
 /** What `-remoteWrite.ack` promises: the journal between the engine and the queues. Without a promise there is none. */
 import path from 'node:path';
 import type { Accepted, EnginePool } from './engine/pool.ts';
-import type { Verdict } from './model/body.ts';
+import { addCounts, type Counts, noCounts, subtractCounts } from './model/body.ts';
 import type { Outlet } from './outlet.ts';
-import { Journal, type JournalPorts } from './queue/journal.ts';
+import { writeWhole } from './queue/file/whole-file.ts';
+import { Journal, type JournalPorts, type ReplayedEntry } from './queue/journal.ts';
 import { registerJournalMetrics } from './queue/journal-metrics.ts';
 import { assert } from './util/assert.ts';
+import { messageOf, SluiceError } from './util/error.ts';
 import type { Meter } from './util/meter.ts';
 
 export interface AcknowledgementConfig {
@@ -18,6 +20,8 @@ export class Acknowledgement {
   readonly #config: AcknowledgementConfig;
   readonly #ports: JournalPorts & { readonly meter: Meter };
   #journal: Journal | undefined;
+  /** Refused at the replay, and not yet in the destinations' ledgers. */
+  readonly #refused: Counts = { ...noCounts };
 
   constructor(config: AcknowledgementConfig, ports: JournalPorts & { readonly meter: Meter }) {
     this.#config = config;
@@ -48,24 +52,62 @@ export class Acknowledgement {
     registerJournalMetrics(this.#ports.meter, this.#journal);
   }
 
-  /** Takes the requests of a run that was killed through the engine, ahead of everything new. */
+  /**
+   * Takes the requests of a run that was killed through the engine, ahead of everything new. What the engine refuses now is
+   * kept in the quarantine directory, for it was acknowledged; throws a SluiceError when it cannot be kept.
+   */
   async replay(engine: EnginePool): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) return;
-    const verdicts: Promise<Verdict>[] = [];
+    const judged: Promise<void>[] = [];
+    let failure: unknown;
     for (let entry = await journal.nextReplay(); entry !== undefined; entry = await journal.nextReplay()) {
       const { id, verdict } = engine.replay({ ...entry.format, bytes: entry.bytes, client: 'journal' });
       journal.replayed(entry.seq, id);
-      verdicts.push(verdict);
+      const request = entry;
+      const settled = verdict.then(async (given) => {
+        if (!given.ok) await this.#keepRefused(request, given.error);
+      });
+      judged.push(
+        settled.catch((error) => {
+          failure ??= error;
+        }),
+      );
       if (!engine.hasRoom) await verdict;
     }
-    await Promise.all(verdicts);
+    await Promise.all(judged);
+    if (failure !== undefined) throw failure;
+  }
+
+  async #keepRefused({ seq, format, bytes, counts }: ReplayedEntry, error: string): Promise<void> {
+    const { fs, clock, log } = this.#ports;
+    const time = new Date(clock.nowMs()).toISOString().replaceAll(':', '-');
+    const file = path.join(this.#config.dataDirectory, 'quarantine', `${time}-journal-${seq}.body`);
+    try {
+      await writeWhole(fs, file, [bytes]);
+    } catch (cause) {
+      throw new SluiceError(
+        'journal_refused',
+        `cannot keep a request of the journal, which is refused now, at ${file}: ${messageOf(cause)}; give the disk room, or change back what made it refused (${error})`,
+        { cause },
+      );
+    }
+    addCounts(this.#refused, counts);
+    log.error('a request of the journal, acknowledged by an earlier run, is refused now; it is kept', {
+      error,
+      file,
+      samples: counts.samples,
+      ...format,
+    });
   }
 
   /** Gives back what is safe elsewhere; call it regularly. */
   release(engine: EnginePool | undefined, outlets: readonly Outlet[]): void {
     const journal = this.#journal;
     if (journal === undefined) return;
+    const refused = { ...this.#refused };
+    subtractCounts(this.#refused, refused);
+    for (const outlet of outlets) outlet.quarantine(refused);
     // A queue without a file may keep its requests here until that would stop the others.
     const counted = outlets.filter(({ queue }) => queue.config.onDisk || !journal.full);
     const firsts = [engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];

@@ -137,6 +137,13 @@ export class Outlet {
     this.queue.ledger.accept(counts, this.#settings.takesMetadata, isReplay);
   }
 
+  /** Counts requests of the journal that are refused now and kept in the quarantine directory. */
+  quarantine(counts: Readonly<Counts>): void {
+    this.accept(counts, true);
+    const withheld = this.#settings.takesMetadata ? 0 : counts.metadata;
+    this.queue.ledger.quarantine({ ...counts, metadata: counts.metadata - withheld });
+  }
+
   /** Takes a block; when the queue is full and `mayDrop`, the block is dropped and counted. */
   push(block: Block, mayDrop: boolean): void {
     if (this.queue.full && mayDrop) this.queue.drop(block);

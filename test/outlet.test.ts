@@ -84,3 +84,11 @@ test('what cannot be sent at the stop is on disk, and is there after the next st
   assert.equal(next.outlet.queue.pendingBlocks, 1);
   assert.equal(next.outlet.queue.ledger.recovered.samples, 5);
 });
+
+test('what was acknowledged and is in quarantine is in one column, metadata that it takes none of in another', async (t) => {
+  const { outlet } = await outletTo(t, NOWHERE);
+  outlet.quarantine({ ...noCounts, samples: 5, metadata: 2 });
+  const { replayed, quarantined, withheld } = outlet.queue.ledger;
+  assert.deepEqual([replayed.samples, quarantined.samples], [5, 5]);
+  assert.deepEqual([replayed.metadata, quarantined.metadata, withheld.metadata], [2, 0, 2]);
+});

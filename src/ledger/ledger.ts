@@ -41,7 +41,7 @@ export class DestinationLedger {
   readonly replayed: Counts = { ...noCounts };
   /** Metadata for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
-  /** Acknowledged, and later found to be what the engine died of; kept in the quarantine directory. */
+  /** Acknowledged, and later what the engine died of or refused when it was replayed; kept in the quarantine directory. */
   readonly quarantined: Counts = { ...noCounts };
   /** Found in the data directory at the start: what an earlier run could not deliver. */
   readonly recovered: Counts = { ...noCounts };

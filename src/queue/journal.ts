@@ -51,6 +51,7 @@ export interface ReplayedEntry {
   readonly seq: number;
   readonly format: JournalFormat;
   readonly bytes: Uint8Array;
+  readonly counts: Readonly<Counts>;
 }
 
 export class Journal {
@@ -195,5 +196,5 @@ function parse({ header, payload }: LogRecord): ReplayedEntry | undefined {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const headEnd = 2 + bytes.readUInt16LE(0);
   const format: JournalFormat = JSON.parse(bytes.toString('utf8', 2, headEnd));
-  return { seq: header.seq, format, bytes: bytes.subarray(headEnd) };
+  return { seq: header.seq, format, bytes: bytes.subarray(headEnd), counts: header.counts };
 }

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Acknowledgement } from '../src/acknowledgement.ts';
+import type { EnginePool } from '../src/engine/pool.ts';
+import { type Body, type Counts, noCounts, type Verdict } from '../src/model/body.ts';
+import type { Outlet } from '../src/outlet.ts';
+import { FakeMeter } from './deliver/support.ts';
+import { FakeClock } from './support/fake-clock.ts';
+import { MemoryFs } from './support/memory-fs.ts';
+import { recordingLogger } from './support/quiet-logger.ts';
+
+const format = { encoding: 'plain', protocol: 'promremotewrite', extraLabels: [] } as const;
+
+async function open(fs: MemoryFs) {
+  const log = recordingLogger();
+  const acknowledgement = new Acknowledgement(
+    { promise: 'synced', dataDirectory: '/d', journalBytesMax: 1_000_000 },
+    { fs, clock: new FakeClock(), log, meter: new FakeMeter() },
+  );
+  await acknowledgement.open();
+  return { acknowledgement, log };
+}
+
+/** An engine that refuses what its judge says, and the counts that a destination is told of. */
+function world(isRefused: (text: string) => boolean) {
+  const taken: string[] = [];
+  const quarantined: Counts[] = [];
+  let id = 0;
+  const engine = {
+    hasRoom: true,
+    firstHeld: undefined,
+    replay({ bytes }: Body) {
+      const text = Buffer.from(bytes).toString();
+      const verdict: Verdict = isRefused(text)
+        ? { ok: false, status: 413, reason: 'too_large', error: 'it is too large' }
+        : { ok: true, counts: noCounts };
+      if (verdict.ok) taken.push(text);
+      return { id: ++id, verdict: Promise.resolve(verdict) };
+    },
+  } as unknown as EnginePool;
+  const outlet = {
+    queue: { config: { onDisk: true }, firstUnsafeBody: undefined },
+    quarantine: (counts: Counts) => quarantined.push(counts),
+  } as unknown as Outlet;
+  return { engine, outlet, taken, quarantined };
+}
+
+/** A journal with the requests one, two, three. */
+async function killed(): Promise<MemoryFs> {
+  const fs = new MemoryFs();
+  const { acknowledgement } = await open(fs);
+  for (const [index, text] of ['one', 'two', 'three'].entries()) {
+    const counts = { ...noCounts, samples: index + 1 };
+    await acknowledgement.commit!({ id: index + 1, format, bytes: Buffer.from(text), counts });
+  }
+  fs.crash(() => 0.9);
+  return fs;
+}
+
+test('what was acknowledged and is refused at the replay is kept, told and counted', async () => {
+  const fs = await killed();
+  const { acknowledgement, log } = await open(fs);
+  const { engine, outlet, taken, quarantined } = world((text) => text.startsWith('t'));
+  await acknowledgement.replay(engine);
+  assert.deepEqual(taken, ['one']);
+  const kept = fs.files().filter((file) => file.startsWith('/d/quarantine/'));
+  assert.deepEqual(
+    kept.map((file) => fs.bytesOf(file).toString()),
+    ['two', 'three'],
+  );
+  assert.equal(log.lines.filter(({ level }) => level === 'error').length, 2);
+  acknowledgement.release(engine, [outlet]);
+  assert.equal(quarantined[0]?.samples, 5);
+  acknowledgement.release(engine, [outlet]);
+  assert.equal(quarantined[1]?.samples, 0, 'once');
+  await acknowledgement.close();
+  const { acknowledgement: next } = await open(fs);
+  const again = world(() => false);
+  await next.replay(again.engine);
+  assert.deepEqual(again.taken, []);
+});
+
+test('what is refused and cannot be kept stops the start, and stays in the journal', async () => {
+  const fs = await killed();
+  const { acknowledgement } = await open(fs);
+  fs.capacity = fs.used;
+  await assert.rejects(
+    acknowledgement.replay(world((text) => text === 'two').engine),
+    /cannot keep a request of the journal, .*\/d\/quarantine\/.*-journal-2\.body: ENOSPC; .*it is too large/,
+  );
+  fs.capacity = Number.POSITIVE_INFINITY;
+  const { acknowledgement: next } = await open(fs);
+  const { engine, taken } = world(() => false);
+  await next.replay(engine);
+  assert.deepEqual(taken, ['one', 'two', 'three']);
+});
