@@ -13,6 +13,7 @@ import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Fs } from './file/fs.ts';
+import { writeWhole } from './file/whole-file.ts';
 
 const NAME = /^\d{13}-\d{4}\.letter$/;
 /** Files, whatever their size: a directory stays usable. */
@@ -100,7 +101,7 @@ export class DeadLetters {
     }
   }
 
-  /** Resolves when it is on disk; rejects when it cannot be. */
+  /** Resolves when it is safe from a power cut; rejects when it cannot be kept. */
   park(letter: NewLetter): Promise<void> {
     const turn = this.#turn.then(() => this.#park(letter));
     this.#turn = turn.catch(() => {});
@@ -114,17 +115,7 @@ export class DeadLetters {
     const info: LetterInfo = { at, ...known, bytes: block.byteLength, crc: crc32(block) };
     const line = Buffer.from(`${JSON.stringify(info)}\n`);
     const name = this.#nextName(clock.nowMs());
-    const temporary = path.join(directory, `${name}.tmp`);
-    await fs.makeDirectory(directory);
-    await fs.unlink(temporary).catch(() => {});
-    const file = await fs.create(temporary);
-    try {
-      await file.write([line, block], 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await fs.rename(temporary, path.join(directory, name));
+    await writeWhole(fs, path.join(directory, name), [line, block]);
     this.#files.set(name, line.byteLength + block.byteLength);
     await this.#makeRoom();
   }

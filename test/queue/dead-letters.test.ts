@@ -119,3 +119,13 @@ test('names go on rising when there are more than 10,000 in a millisecond', asyn
   await letters.park(letter(1));
   assert.deepEqual(fs.files(), ['/d/1790000000000-9999.letter', '/d/1790000000001-0000.letter']);
 });
+
+test('what was parked survives a power cut', async () => {
+  const { letters, fs } = await openLetters();
+  await letters.park(letter(1));
+  fs.crash(() => 0.9);
+  assert.deepEqual(
+    (await all(fs)).found.map(({ nth }) => nth),
+    [1],
+  );
+});

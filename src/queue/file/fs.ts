@@ -3,6 +3,7 @@
  * full, or fails. Every operation rejects with Node's error (`code` is ENOSPC, EIO, …).
  */
 import { type FileHandle, mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import path from 'node:path';
 
 export interface FsFile {
   /** Writes all chunks one after another from `position` on; rejects when not every byte was taken. */
@@ -16,7 +17,7 @@ export interface FsFile {
 }
 
 export interface Fs {
-  /** Makes the directory and those above it, for the owner only. */
+  /** Makes the directory and those above it, for the owner only; their names are safe from a power cut then. */
   makeDirectory(directory: string): Promise<void>;
   /** Names in a directory; none when it does not exist. */
   list(directory: string): Promise<string[]>;
@@ -91,7 +92,12 @@ function withoutFirst(chunks: readonly Uint8Array[], bytes: number): Uint8Array[
 
 export const nodeFs: Fs = {
   async makeDirectory(directory) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    const above = path.dirname(path.resolve(first));
+    for (let made = path.resolve(directory); made !== above; made = path.dirname(made)) {
+      await this.syncDirectory(path.dirname(made));
+    }
   },
   async list(directory) {
     try {

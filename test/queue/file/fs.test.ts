@@ -37,3 +37,16 @@ test('files of a real directory: made, written in pieces, read, cut, renamed, li
   await nodeFs.unlink(path.join(directory, 'two'));
   await assert.rejects(nodeFs.open(name), { code: 'ENOENT' });
 });
+
+test('the names of directories that are made are safe, those that were there cost nothing', async (t) => {
+  const root = await mkdtemp(path.join(tmpdir(), 'sluice-fs-'));
+  t.after(() => rm(root, { recursive: true }));
+  const synced: string[] = [];
+  const fs = { ...nodeFs, syncDirectory: async (directory: string) => void synced.push(directory) };
+  const relative = path.relative(process.cwd(), path.join(root, 'a', 'b'));
+  await fs.makeDirectory(relative);
+  assert.deepEqual(synced, [path.join(root, 'a'), root]);
+  await fs.makeDirectory(relative);
+  await fs.makeDirectory(path.join(root, 'a', 'b', 'c'));
+  assert.deepEqual(synced.slice(2), [path.join(root, 'a', 'b')]);
+});
