@@ -511,3 +511,25 @@ test('what has waited for too long is not delivered after a restart, nor between
   assert.deepEqual(await drain(queue), [33]);
   assertBalanced(queue);
 });
+
+test('a sync that failed in the background is made good before a stop says that everything is safe', async () => {
+  const { queue, fs, clock } = await openQueue({ memoryBytesMax: 100 * BLOCK_BYTES });
+  for (const samples of range(1, 20)) queue.push(block(samples));
+  clock.advance(6_000);
+  let syncs = 0;
+  fs.onOperation = (operation, file) => {
+    // The first is of the empty file.
+    if (operation === 'sync' && file.includes('.seg') && ++syncs === 2)
+      throw Object.assign(new Error('EIO: fsync'), { code: 'EIO' });
+  };
+  queue.maintain();
+  await settled();
+  clock.advance(1_000);
+  queue.maintain();
+  await settled();
+  assert.ok(syncs >= 2);
+  queue.close();
+  assert.equal(await queue.spill(), 20);
+  fs.crash(() => 0.9);
+  assert.deepEqual(await drain((await openQueue({}, fs, clock)).queue), range(1, 20));
+});

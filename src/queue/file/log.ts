@@ -18,6 +18,7 @@ import { type LogContents, recoverSegments } from './recovery.ts';
 import {
   createSegment,
   POOLED_BYTES_MAX,
+  renewSegment,
   type Segment,
   SegmentReader,
   type SegmentRecord,
@@ -203,7 +204,7 @@ export class SegmentLog {
       }
       await active.file.write(chunks, active.segment.size);
       this.#isDirty = true;
-      if (batch.some(({ synced }) => synced)) await this.#syncActive();
+      if (batch.some(({ synced }) => synced)) await this.#syncActive(bytes);
       active.segment.size += bytes;
       this.#written.bytes += bytes;
       this.#written.records += this.#nextSeq - firstSeq;
@@ -228,17 +229,20 @@ export class SegmentLog {
     const { fs, clock } = this.#ports;
     const firstSeq = this.#nextSeq;
     const created = await createSegment(fs, this.#options.directory, firstSeq, clock.nowMs());
-    const segment: Segment = { firstSeq, path: created.path, size: SEGMENT_HEADER_BYTES };
+    const size = SEGMENT_HEADER_BYTES;
+    const segment: Segment = { firstSeq, path: created.path, size, syncedSize: size };
     this.#segments = [...this.#segments.filter(({ path: other }) => other !== created.path), segment];
     this.#active = { ...created, segment };
     return this.#active;
   }
 
-  async #syncActive(): Promise<void> {
+  /** `more` bytes behind the end of the segment are not counted yet. */
+  async #syncActive(more = 0): Promise<void> {
     const active = this.#active;
     if (active === undefined || !this.#isDirty) return;
     try {
       await active.file.sync();
+      active.segment.syncedSize = active.segment.size + more;
       this.#isDirty = false;
     } catch (error) {
       this.#active = undefined;
@@ -269,7 +273,15 @@ export class SegmentLog {
 
   /** Makes everything that was appended safe from a power cut. Rejects when that is not known. */
   sync(): Promise<void> {
-    return this.#exclusive(() => this.#syncActive());
+    return this.#exclusive(async () => {
+      await this.#syncActive();
+      // What a sync that failed has left: nothing is known of the disk, but the kernel may still have all of it.
+      for (const segment of this.#segments) {
+        if (segment.syncedSize >= segment.size || this.#endOf(segment) <= this.#doneSeq) continue;
+        if (this.#reader?.segment === segment) await this.#closeReader();
+        await renewSegment(this.#ports.fs, segment, (seq) => !this.isDone(seq));
+      }
+    });
   }
 
   // Reading.

@@ -33,7 +33,8 @@ export async function recoverSegments(
   const found: Segment[] = [];
   for (const name of (await fs.list(directory)).filter(isSegmentName).sort()) {
     const file = path.join(directory, name);
-    found.push({ firstSeq: Number.parseInt(name, 16), path: file, size: await fs.size(file) });
+    const size = await fs.size(file);
+    found.push({ firstSeq: Number.parseInt(name, 16), path: file, size, syncedSize: size });
   }
   const start = Math.max(cursor ?? 0, found[0]?.firstSeq ?? 1);
   let nextSeq = start;
@@ -63,6 +64,7 @@ export async function recoverSegments(
     if (next === undefined && end < segment.size) {
       await damage.cutTail(reader, segment.path, end, segment.size);
       segment.size = end;
+      segment.syncedSize = end;
     }
     await reader.close();
   }

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { type BufferPool, CLASS_BYTES_MIN } from '../../util/buffer-pool.ts';
+import { BufferPool, CLASS_BYTES_MIN } from '../../util/buffer-pool.ts';
 import {
   type Decoded,
   decodeRecordHeader,
@@ -26,6 +26,7 @@ import type { Fs, FsFile } from './fs.ts';
 const READ_AHEAD_BYTES = 16 * 1024;
 /** How much is looked through at a time for the next record behind damage. */
 const SEARCH_BYTES = 256 * 1024;
+const COPY_BYTES = 1024 * 1024;
 /** As much as pools keep. */
 export const POOLED_BYTES_MAX = 16 * 1024 * 1024;
 const MAGIC = Buffer.alloc(4);
@@ -36,6 +37,8 @@ export interface Segment {
   readonly firstSeq: number;
   readonly path: string;
   size: number;
+  /** How much of it is known to be safe from a power cut; what earlier runs wrote is not asked for. */
+  syncedSize: number;
 }
 
 export interface SegmentRecord {
@@ -168,4 +171,48 @@ export async function createSegment(
   }
   const seed = saltSeed(salt);
   return { path: target, file, seedAt: (offset) => recordSeed(seed, offset) };
+}
+
+/**
+ * Writes a segment anew, so that all of it is safe. Rejects when that is not possible, or when a record that `isNeeded` and
+ * was not safe before is not what was written.
+ */
+export async function renewSegment(
+  fs: Fs,
+  segment: Segment,
+  isNeeded: (seq: number) => boolean,
+): Promise<void> {
+  const { path: file, size } = segment;
+  const opened = await SegmentReader.open(fs, file);
+  if (opened.status !== 'ok') throw new Error(`the header of ${file} is damaged`);
+  const reader = opened.value;
+  const temporary = `${file}.tmp`;
+  try {
+    for (let at = segment.syncedSize; at < size; ) {
+      const record = await reader.recordAt(at, size);
+      const isWhole =
+        record !== undefined &&
+        (!isNeeded(record.header.seq) || (await reader.payloadOf(record, new BufferPool(0))) !== undefined);
+      if (!isWhole) throw new Error(`${file} has lost what was written at ${at}`);
+      at = record.end;
+    }
+    await fs.unlink(temporary).catch(() => {});
+    const copy = await fs.create(temporary);
+    try {
+      for (let at = 0; at < size; at += COPY_BYTES) {
+        await copy.write([await reader.range(at, Math.min(size, at + COPY_BYTES))], at);
+      }
+      await copy.sync();
+    } finally {
+      await copy.close();
+    }
+    await fs.rename(temporary, file);
+    await fs.syncDirectory(path.dirname(file));
+    segment.syncedSize = size;
+  } catch (error) {
+    await fs.unlink(temporary).catch(() => {});
+    throw error;
+  } finally {
+    await reader.close();
+  }
 }

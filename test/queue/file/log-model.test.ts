@@ -46,6 +46,16 @@ class World {
     }
   }
 
+  async sync(): Promise<void> {
+    try {
+      await this.log.sync();
+      for (const owed of this.#owed.values()) owed.safe = true;
+      this.#hasFailed = false;
+    } catch {
+      this.#hasFailed = true;
+    }
+  }
+
   done(pick: number): void {
     const seq = [...this.#owed.keys()][pick % Math.max(1, this.#owed.size)];
     if (seq === undefined) return;
@@ -105,6 +115,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ),
   },
   { weight: 6, arbitrary: fc.nat(20).map((pick) => named(`done ${pick}`, (world) => world.done(pick))) },
+  { weight: 3, arbitrary: fc.constant(named('sync', (world) => world.sync())) },
   {
     weight: 3,
     arbitrary: fc.constant(named('checkpoint', ({ log }) => log.checkpoint().catch(() => {}))),

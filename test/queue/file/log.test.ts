@@ -219,3 +219,64 @@ test('what could not be read back is not written, and what comes with it is', as
   assert.deepEqual([first.status, last.status], ['fulfilled', 'fulfilled']);
   assert.deepEqual((await readAll(log)).ids, [1, 4]);
 });
+
+/** The next sync of records fails, and what was not safe is as the kernel or the disk has it. */
+function failNextSync(fs: MemoryFs): void {
+  fs.onOperation = (operation, file) => {
+    if (operation !== 'sync' || !file.includes('.seg')) return;
+    fs.onOperation = () => {};
+    throw Object.assign(new Error('EIO: fsync'), { code: 'EIO' });
+  };
+}
+
+test('after a sync that failed, one that does not makes everything safe, what was written before too', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 3));
+  await log.sync();
+  await log.append(records(4, 9));
+  assert.equal((await log.next())?.header.seq, 1);
+  failNextSync(fs);
+  await assert.rejects(log.sync(), /fsync/);
+  await log.append([record(10)]);
+  await log.sync();
+  assert.deepEqual((await readAll(log)).ids, range(2, 10));
+  fs.crash(() => 0.9);
+  assert.deepEqual((await readAll((await openLog(fs)).log)).ids, range(1, 10));
+});
+
+test('what a failed sync has lost is told by every sync, until nobody needs it', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append(records(1, 3));
+  failNextSync(fs);
+  await assert.rejects(log.sync(), /fsync/);
+  const [file] = fs.files();
+  fs.flip(file!, fs.bytesOf(file!).byteLength - 8);
+  await assert.rejects(log.sync(), /has lost what was written at/);
+  await assert.rejects(log.sync(), /has lost what was written at/);
+  log.done(3);
+  await log.sync();
+  fs.crash(() => 0.9);
+  const { ids, damaged } = await readAll((await openLog(fs)).log);
+  assert.deepEqual([ids, damaged], [[1, 2], [3]]);
+});
+
+test('a segment that cannot be written anew stays as it is, and is tried again', async () => {
+  for (const failing of ['create', 'write', 'sync', 'rename', 'syncDirectory']) {
+    const fs = new MemoryFs();
+    const { log } = await openLog(fs);
+    await log.append(records(1, 3));
+    failNextSync(fs);
+    await assert.rejects(log.sync(), /fsync/);
+    fs.onOperation = (operation) => {
+      if (operation === failing) throw Object.assign(new Error('EIO: again'), { code: 'EIO' });
+    };
+    await assert.rejects(log.sync(), /again/, failing);
+    fs.onOperation = () => {};
+    assert.deepEqual(fs.files().length, 1, failing);
+    await log.sync();
+    fs.crash(() => 0.9);
+    assert.deepEqual((await readAll((await openLog(fs)).log)).ids, [1, 2, 3], failing);
+  }
+});
