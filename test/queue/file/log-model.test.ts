@@ -117,6 +117,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.nat(20).map((pick) => named(`done ${pick}`, (world) => world.done(pick))) },
   { weight: 3, arbitrary: fc.constant(named('sync', (world) => world.sync())) },
   {
+    weight: 2,
+    arbitrary: fc.constant(
+      named('failed sync', async (world) => {
+        world.fail('sync', 'EIO', 1);
+        await world.sync();
+      }),
+    ),
+  },
+  {
     weight: 3,
     arbitrary: fc.constant(named('checkpoint', ({ log }) => log.checkpoint().catch(() => {}))),
   },
