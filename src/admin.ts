@@ -1,20 +1,20 @@
 /** What an administrator can do to a running relay, by the names of the admin socket's actions. */
-import { rm } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Block } from './model/block.ts';
 import { ALL_SLOTS } from './model/block.ts';
 import type { Outlet } from './outlet.ts';
+import { BlockFile } from './queue/block-file.ts';
 import { type Letter, readLetters } from './queue/dead-letters.ts';
 import type { Fs } from './queue/file/fs.ts';
-import { SegmentLog } from './queue/file/log.ts';
-import { blockOf } from './queue/record.ts';
 import type { AdminActions } from './service/admin-server.ts';
 import type { Clock } from './util/clock.ts';
 import { SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import { nearestName } from './util/names.ts';
 
-const ORPHAN_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Of a queue that is taken over: as much is taken twice when that is interrupted. */
+const SAFE_EVERY_BYTES = 32 * 1024 * 1024;
 
 export interface AdminPorts {
   readonly outlets: readonly Outlet[];
@@ -116,36 +116,64 @@ export class Admin {
   }
 
   /** Sends what is in an orphaned queue to a destination, and removes the queue when all of it is there. */
-  async #adopt(from: string, outlet: Outlet): Promise<{ blocks: number }> {
-    const { fs, clock, log } = this.#ports;
-    if (!this.#orphans.some(({ name }) => name === from)) {
+  async #adopt(from: string, outlet: Outlet): Promise<{ blocks: number; damaged: number }> {
+    const orphan = this.#orphans.find(({ name }) => name === from);
+    if (orphan === undefined) {
       throw new SluiceError('no_orphan', `there is no queue ${JSON.stringify(from)} without a destination`);
     }
-    const directory = path.join(this.#queues, from);
-    const { log: orphan } = await SegmentLog.open(
-      { directory, segmentBytes: ORPHAN_SEGMENT_BYTES },
-      { fs, clock, log },
-    );
-    const wallOffsetMs = clock.nowMs() - clock.monotonicMs();
-    let blocks = 0;
-    for (let record = await orphan.next(); record !== undefined; record = await orphan.next()) {
-      const { header, payload } = record;
-      if (payload !== undefined) {
-        await outlet.queue.adopt(blockOf(header, payload, clock.monotonicMs(), wallOffsetMs));
-        blocks++;
-      }
-      orphan.done(header.seq);
+    // Nobody else may take it meanwhile.
+    this.#orphans = this.#orphans.filter((other) => other !== orphan);
+    try {
+      const directory = path.join(this.#queues, from);
+      const taken = await this.#empty(directory, outlet);
+      const kept = await removeQueue(directory);
+      this.#ports.log.info('a queue without a destination was taken over', {
+        queue: from,
+        destination: outlet.name,
+        ...taken,
+        ...(kept && { kept: directory }),
+      });
+      return taken;
+    } catch (error) {
+      this.#orphans = [...this.#orphans, orphan];
+      throw error;
     }
-    await outlet.queue.sync();
-    await orphan.close();
-    await rm(directory, { recursive: true });
-    this.#orphans = this.#orphans.filter(({ name }) => name !== from);
-    log.info('a queue without a destination was taken over', {
-      queue: from,
-      destination: outlet.name,
-      blocks,
-    });
-    return { blocks };
+  }
+
+  /** Takes everything out of a queue; one that is interrupted goes on where it was. */
+  async #empty(directory: string, outlet: Outlet): Promise<{ blocks: number; damaged: number }> {
+    const file = await BlockFile.open(directory, this.#ports);
+    const { queue } = outlet;
+    const taken = { blocks: 0, damaged: 0 };
+    let unsafe: number[] = [];
+    let unsafeBytes = 0;
+    const makeSafe = async () => {
+      await queue.sync();
+      for (const seq of unsafe) file.log.done(seq);
+      unsafe = [];
+      unsafeBytes = 0;
+      await file.log.checkpoint();
+    };
+    try {
+      for (let record = await file.log.next(); record !== undefined; record = await file.log.next()) {
+        const { header, payload } = record;
+        if (payload === undefined) {
+          queue.ledger.recover(header.counts);
+          queue.ledger.end('damaged', header.counts);
+          taken.damaged++;
+        } else {
+          await queue.adopt(file.blockOf(header, payload));
+          taken.blocks++;
+        }
+        unsafe.push(header.seq);
+        unsafeBytes += header.payloadLength;
+        if (unsafeBytes >= SAFE_EVERY_BYTES) await makeSafe();
+      }
+      await makeSafe();
+    } finally {
+      await file.log.close();
+    }
+    return taken;
   }
 
   /** What waits in one destination's queue goes to another one too, or instead; what is under way may arrive at both. */
@@ -207,4 +235,14 @@ function textOf(input: Input, name: string): string {
   const value = input[name];
   if (typeof value === 'string' && value !== '') return value;
   throw new SluiceError('bad_input', `${name} is missing`);
+}
+
+/** Removes a queue's files but for what was damaged in it; tells whether there is such. */
+async function removeQueue(directory: string): Promise<boolean> {
+  const names = await readdir(directory);
+  const kept = names.filter((name) => name.endsWith('.bad'));
+  for (const name of names)
+    if (!kept.includes(name)) await rm(path.join(directory, name), { recursive: true });
+  if (kept.length === 0) await rmdir(directory);
+  return kept.length > 0;
 }

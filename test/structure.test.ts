@@ -146,7 +146,6 @@ const untested = new Map<string, string>([
   ['src/queue/file/inspect.ts', 'test/e2e/admin.test.ts'],
   ['src/queue/leases.ts', 'test/queue/queue.test.ts'],
   ['src/outlet-metrics.ts', 'test/outlet.test.ts'],
-  ['src/admin.ts', 'test/e2e/admin.test.ts'],
   ['src/queue/backlog.ts', 'test/queue/queue.test.ts'],
   ['src/queue/journal-metrics.ts', 'test/faults/kill.test.ts'],
 ]);

@@ -272,7 +272,8 @@ export const queue = verbCommand(
       'adopt',
       'ORPHAN DESTINATION',
       'Send a queue without a destination to one.',
-      ({ blocks }) => `${blocks} blocks were taken over`,
+      ({ blocks, damaged }) =>
+        `${blocks} blocks were taken over${damaged === 0 ? '' : `, ${damaged} were damaged`}`,
     ),
     copy: action(
       'copy',
