@@ -143,7 +143,6 @@ const untested = new Map<string, string>([
   ['src/queue/file/cursor.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/damage.ts', 'test/queue/file/log.test.ts'],
   ['src/queue/file/recovery.ts', 'test/queue/file/log.test.ts'],
-  ['src/queue/file/inspect.ts', 'test/e2e/admin.test.ts'],
   ['src/queue/leases.ts', 'test/queue/queue.test.ts'],
   ['src/outlet-metrics.ts', 'test/outlet.test.ts'],
   ['src/queue/backlog.ts', 'test/queue/queue.test.ts'],

@@ -429,7 +429,10 @@ export class SegmentLog {
     }
     if (this.#reader !== undefined && done.includes(this.#reader.segment)) await this.#closeReader();
     for (const segment of done) {
-      await this.#ports.fs.unlink(segment.path);
+      await this.#ports.fs.unlink(segment.path).catch((error) => {
+        // Somebody else has deleted it.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      });
       this.#segments = this.#segments.filter((other) => other !== segment);
     }
     await this.#ports.fs.syncDirectory(this.#options.directory);

@@ -280,3 +280,13 @@ test('a segment that cannot be written anew stays as it is, and is tried again',
     assert.deepEqual((await readAll((await openLog(fs)).log)).ids, [1, 2, 3], failing);
   }
 });
+
+test('a segment that somebody has deleted holds up no checkpoint', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  for (const id of range(1, 80)) log.done(await log.append([record(id)]));
+  await fs.unlink(fs.files()[0]!);
+  await log.checkpoint();
+  assert.equal(log.segments, 0);
+  assert.deepEqual(fs.files(), ['/q/cursor']);
+});
