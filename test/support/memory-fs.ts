@@ -26,6 +26,8 @@ export class MemoryFs implements Fs {
   #changes: NameChange[] = [];
   /** Called before every operation that can fail; may throw. */
   onOperation: (operation: string, file: string) => void = () => {};
+  /** A place that cannot be read, as bytes from and to; reads that touch it fail. */
+  unreadable: { readonly file: string; readonly from: number; readonly to: number } | undefined;
   /** Bytes that the disk has room for. */
   capacity = Number.POSITIVE_INFINITY;
   /** Grows at every crash: handles of an earlier life are dead. */
@@ -174,6 +176,9 @@ export class MemoryFs implements Fs {
       },
       read: async (target, position) => {
         check('read');
+        const { file: bad, from, to } = this.unreadable ?? { file: '', from: 0, to: 0 };
+        if (bad === file && position < to && position + target.byteLength > from)
+          throw Object.assign(new Error('EIO: read'), { code: 'EIO' });
         const bytes = inode.bytes.subarray(position, position + target.byteLength);
         target.set(bytes);
         return bytes.byteLength;
