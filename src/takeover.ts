@@ -10,6 +10,7 @@ import type { Outlet } from './outlet.ts';
 import { flockHolder } from './queue/file/flock.ts';
 import type { Fs } from './queue/file/fs.ts';
 import { findVmagentQueue, VmagentQueueReader } from './queue/file/vmagent-queue.ts';
+import { writeWhole } from './queue/file/whole-file.ts';
 import type { Clock } from './util/clock.ts';
 import { messageOf, SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
@@ -18,6 +19,7 @@ import type { Logger } from './util/logger.ts';
 const AHEAD = 4;
 const NOTE_EVERY_MS = 1_000;
 const NOTE = 'sluice-offset';
+const TEXT_BYTES_MAX = 64 * 1024;
 
 export interface TakeOverPorts {
   readonly fs: Fs;
@@ -74,6 +76,8 @@ class TakeOver {
   readonly #sent: Sent[] = [];
   #notedMs = Number.NEGATIVE_INFINITY;
   #blocks = 0;
+  /** As vmagent left it. */
+  #metainfo = '';
 
   constructor(directory: string, target: TakeOverTarget, ports: TakeOverPorts) {
     this.#directory = directory;
@@ -85,6 +89,7 @@ class TakeOver {
     const { fs, log } = this.#ports;
     const { takenOver } = this.#target;
     const from = { queue: this.#directory, destination: this.#target.name };
+    this.#metainfo = await this.#textOf('metainfo.json');
     const reader = await VmagentQueueReader.open(fs, this.#directory, log, { from: await this.#noted() });
     const start = reader.offset;
     takenOver.pendingBytes = reader.pendingBytes;
@@ -154,33 +159,32 @@ class TakeOver {
     return true;
   }
 
-  async #note(offset: number): Promise<void> {
-    const { fs } = this.#ports;
-    const name = path.join(this.#directory, NOTE);
-    await fs.unlink(`${name}.tmp`).catch(() => {});
-    const file = await fs.create(`${name}.tmp`);
-    try {
-      await file.write([Buffer.from(String(offset))], 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await fs.rename(`${name}.tmp`, name);
+  #note(offset: number): Promise<void> {
+    const text = `${offset}\n${this.#metainfo}`;
+    return writeWhole(this.#ports.fs, path.join(this.#directory, NOTE), [Buffer.from(text)]);
   }
 
-  /** What an earlier run has noted; 0 without. */
+  /**
+   * What an earlier run has noted; 0 without. A vmagent that has run since has changed its metainfo.json, perhaps begun at 0
+   * again: then the note means nothing any more.
+   */
   async #noted(): Promise<number> {
+    const [offset = '', ...metainfo] = (await this.#textOf(NOTE)).split('\n');
+    return /^\d{1,16}$/.test(offset) && metainfo.join('\n') === this.#metainfo ? Number(offset) : 0;
+  }
+
+  /** Empty when it cannot be read. */
+  async #textOf(name: string): Promise<string> {
     try {
-      const file = await this.#ports.fs.open(path.join(this.#directory, NOTE));
+      const file = await this.#ports.fs.open(path.join(this.#directory, name));
       try {
-        const bytes = Buffer.alloc(20);
-        const text = bytes.toString('latin1', 0, await file.read(bytes, 0));
-        return /^\d{1,16}$/.test(text) ? Number(text) : 0;
+        const bytes = Buffer.alloc(TEXT_BYTES_MAX);
+        return bytes.toString('utf8', 0, await file.read(bytes, 0));
       } finally {
         await file.close();
       }
     } catch {
-      return 0;
+      return '';
     }
   }
 }

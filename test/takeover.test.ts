@@ -139,6 +139,25 @@ for (const how of ['stop', 'kill'] as const) {
   });
 }
 
+test('a vmagent that has run meanwhile, and begun its queue anew, loses nothing', async () => {
+  const fs = new MemoryFs();
+  await vmagentQueue(fs, range(1, OLD).map(messageOf));
+  const clock = new FakeClock();
+  const first = await start(fs, clock);
+  for (let count = 0; count < 20; count++) await first.takeOne();
+  first.queue.close();
+  await first.queue.spill();
+  await first.done;
+  // It drained its queue, went back to offset 0 as it does then, and was cut off from the destination once more.
+  await vmagentQueue(fs, range(201, 205).map(messageOf));
+  const second = await start(fs, clock);
+  const order: number[] = [];
+  await settled();
+  while (order.length < 5 && second.queue.pendingBlocks > 0) order.push(await second.takeOne());
+  assert.deepEqual(order, range(201, 205));
+  await second.done;
+});
+
 test('what cannot be decoded is counted and left out', async () => {
   const fs = new MemoryFs();
   const garbage = zstdCompressSync(Buffer.from('no message'));
