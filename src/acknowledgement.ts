@@ -114,7 +114,11 @@ export class Acknowledgement {
     journal.release(Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY)));
   }
 
+  /** Never rejects: what is safe elsewhere and still in the journal is sent again, and the rest is what it is for. */
   async close(): Promise<void> {
-    await this.#journal?.close();
+    await this.#journal?.close().catch((error) => {
+      const fields = { error: messageOf(error) };
+      this.#ports.log.error('cannot close the journal; the next start may send again what it holds', fields);
+    });
   }
 }

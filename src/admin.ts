@@ -1,20 +1,16 @@
 /** What an administrator can do to a running relay, by the names of the admin socket's actions. */
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf as readMessage } from './destination/split.ts';
 import type { Explain } from './explainer.ts';
-import type { Block, Codec } from './model/block.ts';
+import type { Block } from './model/block.ts';
 import { ALL_SLOTS } from './model/block.ts';
 import type { Outlet } from './outlet.ts';
 import { BlockFile } from './queue/block-file.ts';
 import { type Letter, readLetters } from './queue/dead-letters.ts';
-import { flockHolder } from './queue/file/flock.ts';
 import type { Fs } from './queue/file/fs.ts';
-import { VmagentProgress } from './queue/file/vmagent-progress.ts';
-import { findVmagentQueue, VmagentQueueReader } from './queue/file/vmagent-queue.ts';
 import type { AdminActions } from './service/admin-server.ts';
 import type { Clock } from './util/clock.ts';
-import { messageOf, SluiceError } from './util/error.ts';
+import { SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import { nearestName } from './util/names.ts';
 
@@ -207,87 +203,6 @@ export class Admin {
     const to = this.#outletOf(input);
     if (from === to) throw new SluiceError('bad_input', 'both are the same destination');
     return { blocks: await from.queue.copyTo(to.queue, isMove) };
-  }
-
-  /**
-   * The backlog that a vmagent left for the same URL goes first; its directory is renamed when all of it is in the queue.
-   * Throws a SluiceError when the vmagent is running.
-   */
-  async takeOverVmagent(outlet: Outlet, url: string): Promise<void> {
-    const { fs, log, dataDirectory } = this.#ports;
-    const directory = await findVmagentQueue(fs, dataDirectory, url);
-    if (directory === undefined) return;
-    const holder = await flockHolder(path.join(directory, 'flock.lock'));
-    if (holder !== undefined) {
-      throw new SluiceError(
-        'vmagent_runs',
-        `cannot take over ${directory}: process ${holder}, probably a vmagent, is running on it; stop it first, or give another directory with -remoteWrite.tmpDataPath`,
-      );
-    }
-    try {
-      await this.#takeOver(directory, outlet);
-    } catch (error) {
-      const fields = { queue: directory, destination: outlet.name, error: messageOf(error) };
-      log.error("vmagent's queue could not be taken over as a whole; the next start tries again", fields);
-    }
-  }
-
-  async #takeOver(directory: string, outlet: Outlet): Promise<void> {
-    const { fs, log } = this.#ports;
-    const reader = await VmagentQueueReader.open(fs, directory, log);
-    const progress = new VmagentProgress(fs, directory);
-    const from = { queue: directory, destination: outlet.name };
-    let blocks = 0;
-    try {
-      const resumedAt = await progress.read(reader.recorded);
-      if (resumedAt !== undefined) reader.resume(resumedAt);
-      if (reader.pendingBytes > 0)
-        log.info('taking over what vmagent could not send', {
-          ...from,
-          bytes: reader.pendingBytes,
-          resumedAt,
-        });
-      let safeOffset = reader.offset;
-      for (let bytes = await reader.next(); bytes !== undefined; bytes = await reader.next()) {
-        if (await this.#takeBlock(bytes, outlet, from)) blocks++;
-        if (reader.offset - safeOffset < SAFE_EVERY_BYTES) continue;
-        await outlet.queue.sync();
-        await progress.write(reader.recorded, reader.offset);
-        safeOffset = reader.offset;
-      }
-    } finally {
-      await reader.close();
-    }
-    outlet.takenOver.lostBytes += reader.lostBytes;
-    await outlet.queue.sync();
-    await progress.remove();
-    await fs.rename(directory, `${directory}.taken-over`);
-    log.info("vmagent's queue was taken over; its files are kept under another name until you delete them", {
-      ...from,
-      blocks,
-      ...outlet.takenOver,
-      kept: `${directory}.taken-over`,
-    });
-  }
-
-  /** Whether a block of vmagent can be read; one that cannot is counted. */
-  async #takeBlock(bytes: Uint8Array, outlet: Outlet, from: object): Promise<boolean> {
-    const codec: Codec = bytes[0] === 0x28 && bytes[1] === 0xb5 ? 'zstd' : 'snappy';
-    const message = await readMessage({ codec, bytes, rawLength: 0 }).catch((error) => {
-      const fields = { ...from, error: messageOf(error) };
-      this.#ports.log.error('a block of vmagent cannot be read and is left out', fields);
-    });
-    if (message === undefined) {
-      outlet.takenOver.unreadableBlocks++;
-      outlet.takenOver.lostBytes += bytes.byteLength;
-      return false;
-    }
-    const { raw, counts } = message;
-    const rawLength = raw.byteLength;
-    const bornMs = this.#ports.clock.monotonicMs();
-    const slots = ALL_SLOTS;
-    await outlet.queue.adopt({ seq: 0, codec, bytes, rawLength, counts, slots, bornMs, firstBody: 0 });
-    return true;
   }
 
   /** Sends dead letters again, to their destination or to another one; they leave the dead letters. */

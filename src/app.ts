@@ -6,7 +6,6 @@ import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
 import { prepareDataDirectory } from './data-directory.ts';
-import { ConnectionStats } from './deliver/connection-stats.ts';
 import { Distribution } from './distribution.ts';
 import { DropExamples } from './drop-examples.ts';
 import type { Dropped, EngineConfig } from './engine/messages.ts';
@@ -20,9 +19,9 @@ import { compileKernel } from './kernel/kernel.ts';
 import type { Block } from './model/block.ts';
 import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
-import { Outlet } from './outlet.ts';
+import type { Outlet } from './outlet.ts';
+import { createOutlets } from './outlets.ts';
 import { protocolOptions } from './protocol/index.ts';
-import type { WhenFull } from './queue/config.ts';
 import { type Fs, nodeFs } from './queue/file/fs.ts';
 import { meteredFs } from './queue/file/metered-fs.ts';
 import { Reserve } from './queue/file/reserve.ts';
@@ -32,6 +31,7 @@ import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
 import { Shaping } from './shaping.ts';
+import { takeOverVmagent } from './takeover.ts';
 import { TopTalkers } from './talkers.ts';
 import { flagValues, registerAppMetrics } from './telemetry/app.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -54,10 +54,6 @@ export interface AppPorts {
 
 /** How often backlogs are looked at. */
 const ADAPT_EVERY_MS = 500;
-/** The part of the allowed memory that queues may fill when files cannot be used; the program and the rest share the other. */
-const QUEUE_SHARE = 0.4;
-/** What waits for a destination in memory before its file is used: seconds of a large installation. */
-const QUEUE_MEMORY_BYTES_MAX = 32 * 1024 * 1024;
 /** The part of the allowed memory for what is decided about series. */
 const PLAN_SHARE = 0.25;
 
@@ -85,6 +81,8 @@ export class App implements Intake {
   readonly #talkers: TopTalkers;
   #reloading: Promise<void> = Promise.resolve();
   readonly #examples = new DropExamples();
+  /** Queues of a vmagent that are being sent. */
+  readonly #takeOvers: Promise<void>[] = [];
   #cancelAdapt = () => {};
 
   /** Throws a SluiceError when the settings make no sense together. */
@@ -106,7 +104,12 @@ export class App implements Intake {
       meter: metrics,
     });
     this.#fs = this.#reserve.fs;
-    this.#outlets = this.#createOutlets();
+    this.#outlets = createOutlets(config, this.#memory, {
+      ...ports,
+      fs: this.#fs,
+      onNeeds: () => this.#regroup(),
+      inEngine: (index) => this.#inEngine(index),
+    });
     this.#distribution = new Distribution(config, this.#outlets, {
       clock,
       log,
@@ -170,49 +173,6 @@ export class App implements Intake {
     return this.#http.urls;
   }
 
-  #createOutlets(): Outlet[] {
-    const { values, destinations } = this.#config;
-    const { clock, log, metrics, env } = this.#ports;
-    const stats = new ConnectionStats(metrics);
-    const brokenBytesMax = Math.floor((this.#memory.allowedBytes * QUEUE_SHARE) / destinations.length);
-    const memoryBytesMax = Math.min(brokenBytesMax, QUEUE_MEMORY_BYTES_MAX);
-    return destinations.map((destination, index) => {
-      const takesMetadata = values.enableMetadata && !destination.values['remoteWrite.disableMetadata'];
-      return new Outlet(
-        destination,
-        {
-          queue: {
-            directory: path.join(this.#dataDirectory, 'queue', destination.name),
-            onDisk: !destination.values['remoteWrite.disableOnDiskQueue'],
-            memoryBytesMax,
-            brokenBytesMax,
-            diskBytesMax: destination.values['remoteWrite.maxDiskUsagePerURL'],
-            whenFull: destination.values['remoteWrite.whenFull'] as WhenFull,
-            ageMsMax: destination.values['remoteWrite.maxQueueAge'],
-            freshFirst: destination.values['remoteWrite.inmemoryQueues'] > 0,
-            synced: values['remoteWrite.ack'] === 'synced',
-          },
-          deadLetters: {
-            directory: path.join(this.#dataDirectory, 'dead-letters', destination.name),
-            bytesMax: destination.values['remoteWrite.maxDeadLetterBytes'],
-          },
-          takesMetadata,
-          compressLevel: values['remoteWrite.vmProtoCompressLevel'],
-        },
-        {
-          clock,
-          log,
-          meter: metrics,
-          fs: this.#fs,
-          stats,
-          env,
-          onNeeds: () => this.#regroup(),
-          inEngine: () => this.#inEngine(index),
-        },
-      );
-    });
-  }
-
   /** Takes up what the last run left, then listens, then sends. Throws a SluiceError when that is not possible. */
   async start(): Promise<void> {
     await this.#shaping.load();
@@ -257,7 +217,7 @@ export class App implements Intake {
     this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
     const safe = await Promise.all(this.#outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
-    await this.#quarantine.idle();
+    await Promise.all([...this.#takeOvers, this.#quarantine.idle()]);
     this.#stopWatching();
     const isSafe = isOut && safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
@@ -301,7 +261,12 @@ export class App implements Intake {
   async #takeUpQueues(): Promise<void> {
     for (const [index, outlet] of this.#outlets.entries()) {
       await outlet.open();
-      await this.#admin.takeOverVmagent(outlet, this.#config.destinations[index]!.url);
+      const { url } = this.#config.destinations[index]!;
+      const { done } = await takeOverVmagent(outlet, url, this.#dataDirectory, {
+        ...this.#ports,
+        fs: this.#fs,
+      });
+      this.#takeOvers.push(done);
     }
     await this.#admin.findOrphans();
     this.#adminServer.serve(this.#admin.actions);

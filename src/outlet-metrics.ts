@@ -117,6 +117,11 @@ function registerOwn(meter: Meter, outlet: Outlet): void {
     "Bytes of a vmagent's queue that could not be read or decoded.",
     () => outlet.takenOver.lostBytes,
   );
+  gauge(
+    'sluice_vmagent_queue_pending_bytes',
+    "Bytes of a vmagent's queue that wait; they go before everything new.",
+    () => outlet.takenOver.pendingBytes,
+  );
   gauge('sluice_queue_broken', '1 while queue files cannot be written or read.', () =>
     queue.failure === undefined ? 0 : 1,
   );

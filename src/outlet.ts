@@ -60,8 +60,8 @@ export class Outlet {
   readonly deadLetters: DeadLetters;
   readonly trend = new Trend();
   readonly attempts: Attempts;
-  /** What of a vmagent's queue could not be read. */
-  readonly takenOver = { unreadableBlocks: 0, lostBytes: 0 };
+  /** Of a vmagent's queue: what could not be read, and what was not read yet. */
+  readonly takenOver = { unreadableBlocks: 0, lostBytes: 0, pendingBytes: 0 };
   readonly #settings: OutletSettings;
   readonly #ports: OutletPorts;
   readonly #transport: Transport;

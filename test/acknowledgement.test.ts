@@ -11,10 +11,10 @@ import { recordingLogger } from './support/quiet-logger.ts';
 
 const format = { encoding: 'plain', protocol: 'promremotewrite', extraLabels: [] } as const;
 
-async function open(fs: MemoryFs) {
+async function open(fs: MemoryFs, promise: 'written' | 'synced' = 'synced') {
   const log = recordingLogger();
   const acknowledgement = new Acknowledgement(
-    { promise: 'synced', dataDirectory: '/d', journalBytesMax: 1_000_000 },
+    { promise, dataDirectory: '/d', journalBytesMax: 1_000_000 },
     { fs, clock: new FakeClock(), log, meter: new FakeMeter() },
   );
   await acknowledgement.open();
@@ -93,4 +93,17 @@ test('what is refused and cannot be kept stops the start, and stays in the journ
   const { engine, taken } = world(() => false);
   await next.replay(engine);
   assert.deepEqual(taken, ['one', 'two', 'three']);
+});
+
+test('a journal that cannot be closed holds up no stop, and is told', async () => {
+  const fs = new MemoryFs();
+  const { acknowledgement, log } = await open(fs, 'written');
+  await acknowledgement.commit!({ id: 1, format, bytes: Buffer.from('one'), counts: noCounts });
+  fs.onOperation = (operation) => {
+    if (operation === 'sync' || operation === 'write') throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  };
+  await acknowledgement.close();
+  assert.ok(
+    log.lines.some(({ level, message }) => level === 'error' && /cannot close the journal/.test(message)),
+  );
 });

@@ -1,21 +1,17 @@
 /** What the actions do to queues that are interrupted, damaged or busy; the whole of it is in `e2e/admin.test.ts`. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { zstdCompressSync } from 'node:zlib';
+import { test } from 'node:test';
 import { Admin } from '../src/admin.ts';
 import type { Block } from '../src/model/block.ts';
 import type { Outlet } from '../src/outlet.ts';
 import { nodeFs } from '../src/queue/file/fs.ts';
-import { vmagentQueueName } from '../src/queue/file/vmagent-queue.ts';
 import { DestinationQueue } from '../src/queue/queue.ts';
 import { systemClock } from '../src/util/clock.ts';
 import { makeBlock } from './support/blocks.ts';
 import { temporaryDirectory } from './support/process.ts';
 import { recordingLogger } from './support/quiet-logger.ts';
-import { bitsOf, encodeWriteRequest } from './support/remote-write.ts';
 
 const MIB = 1024 * 1024;
 
@@ -59,7 +55,7 @@ async function start(directory: string, room = Number.POSITIVE_INFINITY) {
       await queue.adopt(block);
     },
   });
-  const outlet = { name: 'one', queue: limited, takenOver: { unreadableBlocks: 0, lostBytes: 0 } };
+  const outlet = { name: 'one', queue: limited };
   const admin = new Admin({
     outlets: [outlet as unknown as Outlet],
     dataDirectory: directory,
@@ -75,7 +71,7 @@ async function start(directory: string, room = Number.POSITIVE_INFINITY) {
     queue.close();
     await queue.spill();
   };
-  return { admin, queue, outlet: outlet as unknown as Outlet, taken, adopt, stop };
+  return { admin, queue, taken, adopt, stop };
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -131,43 +127,4 @@ test('what is damaged in an adopted queue is a column of the ledger, and its byt
   await admin.findOrphans();
   assert.deepEqual(admin.orphans, []);
   await stop();
-});
-
-const URL = 'http://example-1:8428/api/v1/write';
-
-/** A queue as vmagent leaves it, of blocks with 1, 2, … samples and some 4 MiB. */
-async function leaveVmagentQueue(
-  t: TestContext,
-  count: number,
-): Promise<{ root: string; directory: string }> {
-  const root = temporaryDirectory(t);
-  const directory = path.join(root, 'persistent-queue', `1_${await vmagentQueueName(URL)}`);
-  mkdirSync(directory, { recursive: true });
-  const parts = range(1, count).flatMap((nth) => {
-    const labels = { __name__: 'x', noise: randomBytes(4 * MIB).toString('hex') };
-    const points = range(1, nth).map((at) => ({ timestampMs: at, bits: bitsOf(nth) }));
-    const block = zstdCompressSync(encodeWriteRequest([{ labels, points }]));
-    const head = Buffer.alloc(8);
-    head.writeBigUInt64BE(BigInt(block.byteLength));
-    return [head, block];
-  });
-  const chunk = Buffer.concat(parts);
-  writeFileSync(path.join(directory, '0000000000000000'), chunk);
-  const metainfo = { Name: '1:secret-url', ReaderOffset: 0, WriterOffset: chunk.byteLength };
-  writeFileSync(path.join(directory, 'metainfo.json'), JSON.stringify(metainfo));
-  return { root, directory };
-}
-
-test("a vmagent's queue that was taken over in part goes on where everything was safe", async (t) => {
-  const { root, directory } = await leaveVmagentQueue(t, 11);
-  const first = await start(root, 10);
-  await first.admin.takeOverVmagent(first.outlet, URL);
-  assert.deepEqual(first.taken, range(1, 10));
-  assert.ok(existsSync(directory));
-  await first.stop();
-  const second = await start(root);
-  await second.admin.takeOverVmagent(second.outlet, URL);
-  assert.deepEqual(second.taken, range(9, 11));
-  assert.deepEqual(readdirSync(path.dirname(directory)), [`${path.basename(directory)}.taken-over`]);
-  await second.stop();
 });

@@ -10,7 +10,7 @@ import type { RecordHeader } from '../queue/file/format.ts';
 import { nodeFs } from '../queue/file/fs.ts';
 import { type Finding, inspectLog, segmentNames } from '../queue/file/inspect.ts';
 import { SegmentLog } from '../queue/file/log.ts';
-import { ADMIN_SOCKET } from '../service/admin-server.ts';
+import { ADMIN_SOCKET, AdminServer } from '../service/admin-server.ts';
 import { systemClock } from '../util/clock.ts';
 import { SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
@@ -40,6 +40,17 @@ async function isRunning(directory: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'not_running') return false;
     throw error;
+  }
+}
+
+/** Does something that no relay may disturb. Throws a SluiceError when one is running. */
+async function alone<T>(directory: string, act: () => Promise<T>): Promise<T> {
+  const lock = new AdminServer(directory, systemClock);
+  await lock.lock();
+  try {
+    return await act();
+  } finally {
+    await lock.close();
   }
 }
 
@@ -157,32 +168,35 @@ const repair: Verb = {
     const at = await queueDirectory(directory, needed(args, 0, 'the queue'));
     if (await isRunning(directory))
       throw new SluiceError('running', 'stop the relay first; it passes over damage by itself');
-    const log = printing(stderr);
-    const { log: old } = await SegmentLog.open(
-      { directory: at, segmentBytes: SEGMENT_BYTES },
-      { fs: nodeFs, clock: systemClock, log },
-    );
-    const end = old.nextSeq;
-    let kept = 0;
-    for (
-      let record = await old.next();
-      record !== undefined;
-      record = old.readSeq < end ? await old.next() : undefined
-    ) {
-      const { payload, header } = record;
-      if (payload !== undefined) {
-        await old.append([{ header, payload: [payload] }]);
-        kept++;
-      }
-      old.done(header.seq);
-    }
-    await old.close();
-    stdout(
-      `${kept} blocks are whole; ${old.damage.records} records were damaged, ${old.damage.bytes} bytes are set aside\n`,
-    );
-    return 0;
+    return alone(directory, () => repairAt(at, printing(stderr), stdout));
   },
 };
+
+async function repairAt(directory: string, log: Logger, stdout: (text: string) => void): Promise<number> {
+  const { log: old } = await SegmentLog.open(
+    { directory, segmentBytes: SEGMENT_BYTES },
+    { fs: nodeFs, clock: systemClock, log },
+  );
+  const end = old.nextSeq;
+  let kept = 0;
+  for (
+    let record = await old.next();
+    record !== undefined;
+    record = old.readSeq < end ? await old.next() : undefined
+  ) {
+    const { payload, header } = record;
+    if (payload !== undefined) {
+      await old.append([{ header, payload: [payload] }]);
+      kept++;
+    }
+    old.done(header.seq);
+  }
+  await old.close();
+  stdout(
+    `${kept} blocks are whole; ${old.damage.records} records were damaged, ${old.damage.bytes} bytes are set aside\n`,
+  );
+  return 0;
+}
 
 function printing(stderr: (text: string) => void): Logger {
   const print = (message: string, fields?: object) => stderr(`${message} ${JSON.stringify(fields ?? {})}\n`);
@@ -227,8 +241,8 @@ const purge: Verb = {
         stdout(`${samples} samples are deleted, and counted as purged\n`);
         return 0;
       }
-    }
-    await rm(at, { recursive: true });
+      await rm(at, { recursive: true });
+    } else await alone(directory, () => rm(at, { recursive: true }));
     stdout(`the queue ${name} is deleted\n`);
     return 0;
   },

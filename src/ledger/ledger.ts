@@ -8,7 +8,8 @@
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
  * metadata are counted apart. Main thread only.
  */
-import { addCounts, type Counts, noCounts } from '../model/body.ts';
+import { addCounts, type Counts, noCounts, subtractCounts } from '../model/body.ts';
+import type { Outcome } from '../model/delivery.ts';
 import { type DropReason, dropReasons, noDrops } from '../model/drops.ts';
 
 export const kinds = ['samples', 'histograms', 'exemplars', 'metadata'] as const;
@@ -84,6 +85,16 @@ export class DestinationLedger {
   /** A block left the queue for good. */
   end(end: End, counts: Readonly<Counts>): void {
     addCounts(this.ended[end], counts);
+  }
+
+  /** A block of these counts ended at its destination, perhaps in parts. */
+  finish(counts: Readonly<Counts>, outcome: Outcome): void {
+    const rest = { ...counts };
+    for (const part of outcome.kind === 'parts' ? outcome.parts : []) {
+      subtractCounts(rest, part.counts);
+      this.end(part.kind, part.counts);
+    }
+    this.end(outcome.kind === 'parts' ? 'delivered' : outcome.kind, rest);
   }
 
   /** What was lost with a request that was acknowledged before the engine died of it. */

@@ -3,12 +3,12 @@
  * Bounded: the oldest go when there are too many. Safe to read by another process while the relay runs.
  *
  * `<13 digits of wall time in ms>-<4 digits>.letter`, rising: one line of JSON (`LetterInfo`), then the block's compressed bytes,
- * whose CRC-32 the line tells. A file appears whole or not at all.
+ * whose CRC-32, after that of the rest of the line, the line tells. A file appears whole or not at all.
  */
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Codec } from '../model/block.ts';
-import type { Counts } from '../model/body.ts';
+import { type Counts, noCounts } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
@@ -112,7 +112,8 @@ export class DeadLetters {
     const { fs, clock } = this.#ports;
     const { directory } = this.#config;
     const at = new Date(clock.nowMs()).toISOString();
-    const info: LetterInfo = { at, ...known, bytes: block.byteLength, crc: crc32(block) };
+    const told = { at, ...known, bytes: block.byteLength };
+    const info: LetterInfo = { ...told, crc: checksum(told, block) };
     const line = Buffer.from(`${JSON.stringify(info)}\n`);
     const name = this.#nextName(clock.nowMs());
     await writeWhole(fs, path.join(directory, name), [line, block]);
@@ -179,9 +180,24 @@ async function readLetter(fs: Fs, name: string, id: string): Promise<Letter> {
     if (end < 0) throw new SluiceError('bad_letter', 'its first line has no end');
     const info: LetterInfo = JSON.parse(bytes.toString('utf8', 0, end));
     const block = bytes.subarray(end + 1);
-    if (crc32(block) !== info.crc) throw new SluiceError('bad_letter', 'its bytes are not what was written');
+    const { crc, ...told } = Object(info);
+    // Once it was of the block alone.
+    const isWhole = crc === checksum(told, block) || (crc === crc32(block) && canBeSent(info, block));
+    if (!isWhole) throw new SluiceError('bad_letter', 'its bytes are not what was written');
     return { id, info, block };
   } finally {
     await file.close();
   }
+}
+
+/** Of the line of JSON without it, and of the block. */
+function checksum(told: Omit<LetterInfo, 'crc'>, block: Uint8Array): number {
+  return crc32(block, crc32(JSON.stringify(told)));
+}
+
+/** Whether a queue can take what the line says. */
+function canBeSent({ codec, counts, rawLength }: LetterInfo, { byteLength }: Uint8Array): boolean {
+  const numbers = [rawLength, ...Object.keys(noCounts).map((kind) => counts?.[kind as keyof Counts])];
+  const areCounts = numbers.every((count) => Number.isInteger(count) && count! >= 0 && count! < 2 ** 32);
+  return (codec === 'snappy' || codec === 'zstd') && areCounts && byteLength > 0;
 }

@@ -14,8 +14,9 @@ import type { Logger } from '../util/logger.ts';
 import type { Fs } from './file/fs.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 
-/** Small, so that space comes back soon. */
-const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** Small, so that space comes back soon; what is done with in the last segment counts until the next one is begun. */
+const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
+const SEGMENTS_MIN = 4;
 const LOG_EVERY_MS = 5_000;
 
 export interface JournalConfig {
@@ -72,8 +73,9 @@ export class Journal {
   }
 
   static async open(config: JournalConfig, ports: JournalPorts): Promise<Journal> {
-    const { directory } = config;
-    const { log, contents } = await SegmentLog.open({ directory, segmentBytes: SEGMENT_BYTES }, ports);
+    const { directory, bytesMax } = config;
+    const segmentBytes = Math.min(SEGMENT_BYTES_MAX, bytesMax / SEGMENTS_MIN);
+    const { log, contents } = await SegmentLog.open({ directory, segmentBytes }, ports);
     if (contents.records > 0) {
       ports.log.info('the last run ended without a stop; its unsent requests are taken up from the journal', {
         requests: contents.records,

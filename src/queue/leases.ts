@@ -5,6 +5,8 @@ import type { Entry } from './memory.ts';
 export interface LeaseSource {
   /** The next block that may go; undefined while there is none. */
   next(kind: LeaseKind): Entry | undefined;
+  /** Whether it is among those that go in the order of the queue. */
+  isOrdered(entry: Entry): boolean;
   end(entry: Entry, outcome: Outcome): void;
 }
 
@@ -32,7 +34,7 @@ export class Leases {
     return this.#isPaused;
   }
 
-  /** Compressed bytes under way of blocks that are not fresh. */
+  /** Compressed bytes under way of blocks that go in order. */
   get orderedBytes(): number {
     return this.#orderedBytes;
   }
@@ -85,7 +87,7 @@ export class Leases {
   }
 
   #leaseOf(entry: Entry): Lease {
-    const bytes = entry.isFresh ? 0 : entry.block.bytes.byteLength;
+    const bytes = this.#source.isOrdered(entry) ? entry.block.bytes.byteLength : 0;
     this.#orderedBytes += bytes;
     let isOpen = true;
     const once = (act: () => void) => {

@@ -9,9 +9,15 @@ export class Parts {
   readonly unloaded = new Backlog();
   readonly tail = new MemoryQueue();
   readonly fresh = new MemoryQueue();
+  /** Safe elsewhere, and no business of the file. */
+  readonly #ahead: MemoryQueue;
+
+  constructor(ahead = new MemoryQueue()) {
+    this.#ahead = ahead;
+  }
 
   get #inMemory(): readonly MemoryQueue[] {
-    return [this.window, this.tail, this.fresh];
+    return [this.#ahead, this.window, this.tail, this.fresh];
   }
 
   /** Compressed bytes. */
@@ -42,7 +48,7 @@ export class Parts {
   /** The first request of which a block is in memory only. */
   get firstUnsafeBody(): number | undefined {
     let first = Number.POSITIVE_INFINITY;
-    for (const { entries } of this.#inMemory) {
+    for (const { entries } of [this.window, this.tail, this.fresh]) {
       for (const { seq, block } of entries) if (seq === undefined) first = Math.min(first, block.firstBody);
     }
     return first === Number.POSITIVE_INFINITY ? undefined : first;

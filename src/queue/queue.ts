@@ -13,9 +13,10 @@
  */
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block } from '../model/block.ts';
-import { type Counts, subtractCounts } from '../model/body.ts';
+import type { Counts } from '../model/body.ts';
 import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
+import { Ahead } from './ahead.ts';
 import { nextBatch } from './batch.ts';
 import { BlockFile } from './block-file.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -24,7 +25,7 @@ import { Drops } from './drops.ts';
 import { Failures } from './failures.ts';
 import type { LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
-import { type Entry, newEntry } from './memory.ts';
+import { type Entry, type MemoryQueue, newEntry } from './memory.ts';
 import { Parts } from './parts.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
@@ -36,7 +37,8 @@ export class DestinationQueue implements BlockSource {
   readonly ledger = new DestinationLedger();
   readonly config: QueueConfig;
   readonly #ports: QueuePorts;
-  readonly #parts = new Parts();
+  readonly ahead = new Ahead(() => this.#leases.serve());
+  readonly #parts = new Parts(this.ahead.blocks);
   readonly #window = this.#parts.window;
   readonly #unloaded = this.#parts.unloaded;
   readonly #tail = this.#parts.tail;
@@ -59,6 +61,7 @@ export class DestinationQueue implements BlockSource {
     this.config = config;
     this.#leases = new Leases({
       next: (kind) => this.#next(kind),
+      isOrdered: (entry) => !entry.isFresh && !this.ahead.has(entry),
       end: (entry, outcome) => this.#end(entry, outcome),
     });
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
@@ -80,6 +83,10 @@ export class DestinationQueue implements BlockSource {
     this.#usesFile = true;
     this.#ports.log.info('taking up unsent blocks of an earlier run', { directory, blocks, bytes });
     await this.#load();
+  }
+
+  get #oldest(): MemoryQueue {
+    return this.ahead.isHolding ? this.ahead.blocks : this.#window;
   }
 
   get #blocks(): BlockFile {
@@ -394,9 +401,8 @@ export class DestinationQueue implements BlockSource {
         const record = await this.#file.next();
         this.#failures.clear('read');
         // A fresh block was never counted here; it may have been delivered while its record was read.
-        const isApart =
-          record !== undefined &&
-          (this.#apart.has(record.header.seq) || this.#file.isDone(record.header.seq));
+        const seq = record?.header.seq ?? 0;
+        const isApart = this.#apart.has(seq) || this.#file.isDone(seq);
         this.#unloaded.take(this.#file.readSeq, isApart ? undefined : record?.header);
         if (record !== undefined && !isApart) this.#take(record);
         if (this.#isOverLimit(0) && this.config.whenFull === 'drop-oldest') this.#dropOldest(0);
@@ -424,7 +430,7 @@ export class DestinationQueue implements BlockSource {
 
   #next(kind: LeaseKind): Entry | undefined {
     for (;;) {
-      const entry = (kind === 'fresh' ? undefined : this.#window.lease()) ?? this.#fresh.lease();
+      const entry = (kind === 'fresh' ? undefined : this.#oldest.lease()) ?? this.#fresh.lease();
       if (entry === undefined || !this.#isTooOld(entry)) return entry;
       this.#dropOld(entry);
     }
@@ -445,18 +451,12 @@ export class DestinationQueue implements BlockSource {
 
   #end(entry: Entry, outcome: Outcome): void {
     this.#leave(entry);
-    const delivered = { ...entry.block.counts };
-    if (outcome.kind === 'parts') {
-      for (const { kind, counts } of outcome.parts) {
-        subtractCounts(delivered, counts);
-        this.ledger.end(kind, counts);
-      }
-    }
-    this.ledger.end(outcome.kind === 'parts' ? 'delivered' : outcome.kind, delivered);
+    this.ledger.finish(entry.block.counts, outcome);
     if (this.#unloaded.blocks > 0) void this.#load();
   }
 
   #leave(entry: Entry): void {
+    if (this.ahead.end(entry)) return;
     (entry.isFresh ? this.#fresh : this.#window).remove(entry);
     entry.ended = true;
     if (entry.seq !== undefined) {
@@ -466,11 +466,10 @@ export class DestinationQueue implements BlockSource {
     if (entry.wasRead) this.#file.recycle(entry.block.bytes);
   }
 
-  // The end.
-
   /** No more leases; senders that wait get undefined. */
   close(): void {
     this.#leases.close();
+    this.ahead.close();
   }
 
   /**
@@ -478,7 +477,7 @@ export class DestinationQueue implements BlockSource {
    * Call it after `close`, with no lease left out. Rejects when that is not possible.
    */
   async spill(): Promise<number> {
-    const blocks = this.pendingBlocks;
+    const blocks = this.pendingBlocks - this.ahead.blocks.length;
     await this.sync();
     await this.#file.close();
     return blocks;

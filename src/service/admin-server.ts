@@ -4,18 +4,17 @@
  * dies of, and is seen from other containers that share the volume.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, type FileHandle, link, open, rename, stat, unlink } from 'node:fs/promises';
+import { chmod, link, rename, stat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import { AdminAddress } from './admin-address.ts';
 
 export const ADMIN_SOCKET = 'admin.sock';
 const YIELD_MS = 100;
 const BODY_BYTES_MAX = 64 * 1024;
-/** Of a socket's path in `sockaddr_un`. */
-const PATH_BYTES_MAX = 107;
 
 /** An action by its name; it gets the JSON of the request and gives the JSON of the answer. Throws a SluiceError to refuse. */
 export type AdminActions = Readonly<
@@ -24,24 +23,25 @@ export type AdminActions = Readonly<
 
 export class AdminServer {
   readonly #directory: string;
+  readonly #address: AdminAddress;
   readonly #clock: Clock;
   #actions: AdminActions = {};
   #server: Server | undefined;
-  #handle: FileHandle | undefined;
   /** Of our socket: its name may be another one's by now. */
   #inode: number | undefined;
 
   constructor(directory: string, clock: Clock) {
     this.#directory = directory;
+    this.#address = new AdminAddress(directory);
     this.#clock = clock;
   }
 
   /** Takes the data directory. Throws a SluiceError when another relay has it. */
   async lock(): Promise<void> {
-    const socket = await this.#pathOf(ADMIN_SOCKET);
+    const socket = await this.#address.pathOf(ADMIN_SOCKET);
     if (await isAnswered(socket)) throw new SluiceError('locked', taken(this.#directory));
     // Under a name of its own, which is the one that Node removes when the server ends, whoever has the directory then.
-    const own = await this.#pathOf(`${ADMIN_SOCKET}.${randomBytes(3).toString('hex')}`);
+    const own = await this.#address.pathOf(`${ADMIN_SOCKET}.${randomBytes(3).toString('hex')}`);
     const server = createServer((request, response) => void this.#answer(request, response));
     try {
       await listen(server, own);
@@ -92,20 +92,12 @@ export class AdminServer {
   async close(): Promise<void> {
     const server = this.#server;
     if (server !== undefined) {
-      const socket = await this.#pathOf(ADMIN_SOCKET);
+      const socket = await this.#address.pathOf(ADMIN_SOCKET);
       if (await this.#isOwn(socket)) await unlink(socket).catch(() => {});
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     }
-    await this.#handle?.close();
-  }
-
-  /** A long path does not fit into a socket's address; the directory's descriptor makes it short. */
-  async #pathOf(name: string): Promise<string> {
-    const full = path.resolve(this.#directory, name);
-    if (Buffer.byteLength(full) <= PATH_BYTES_MAX) return full;
-    this.#handle ??= await open(this.#directory, 'r');
-    return `/proc/self/fd/${this.#handle.fd}/${name}`;
+    await this.#address.close();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -149,13 +141,23 @@ function listen(server: Server, socket: string): Promise<void> {
   });
 }
 
+/** Whether a relay listens there. Throws a SluiceError when there is no telling: a lock that cannot be seen is no free one. */
 function isAnswered(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const connection = connect(socket);
     connection.once('connect', () => {
       connection.destroy();
       resolve(true);
     });
-    connection.once('error', () => resolve(false));
+    connection.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return resolve(false);
+      reject(
+        new SluiceError(
+          'admin_socket',
+          `cannot tell whether another Sluice is running on the data directory: ${messageOf(error)}; run this one as the same user, or remove ${socket} if nothing runs`,
+          { cause: error },
+        ),
+      );
+    });
   });
 }

@@ -258,9 +258,10 @@ test('what a real vmagent could not send is taken over and arrives', {
   assert.ok(readdirSync(join(directory, 'persistent-queue'))[0]!.endsWith('.taken-over'));
 });
 
-test('blocks of a vmagent that nobody can decode are counted, and the others arrive', async (t) => {
+test('the backlog of a vmagent goes first while requests are taken; what nobody can decode is counted', async (t) => {
   const directory = temporaryDirectory(t);
-  const sink = await startSink(t);
+  let isUp = false;
+  const sink = await startSink(t, { respond: () => (isUp ? 204 : 503) });
   const queue = join(directory, 'persistent-queue', `1_${await vmagentQueueName(sink.url)}`);
   mkdirSync(queue, { recursive: true });
   const series = [{ labels: { __name__: 'whole' }, points: [{ timestampMs: 1, bits: bitsOf(1) }] }];
@@ -275,8 +276,10 @@ test('blocks of a vmagent that nobody can decode are counted, and the others arr
   writeFileSync(join(queue, '0'.repeat(16)), chunk);
   const metainfo = { Name: '1:secret-url', ReaderOffset: 0, WriterOffset: chunk.byteLength };
   writeFileSync(join(queue, 'metainfo.json'), JSON.stringify(metainfo));
-  const { metrics } = await startSluice(t, directory, [`-remoteWrite.url=${sink.url}`, ...FAST]);
-  await until('the whole one arrives', 20_000, () => namesIn(sink).includes('whole'));
+  const { metrics, url } = await startSluice(t, directory, [`-remoteWrite.url=${sink.url}`, ...FAST]);
+  await pushNamed(url, 'new');
+  isUp = true;
+  await until('both arrive', 20_000, () => /whole.*new/.test(namesIn(sink)));
   assert.equal(metricSum(await metrics(), 'sluice_vmagent_queue_unreadable_blocks_total'), 1);
   const lost = metricSum(await metrics(), 'sluice_vmagent_queue_lost_bytes_total');
   assert.equal(lost, blocks[0]!.byteLength);

@@ -52,3 +52,19 @@ test('what a quarantined request had lost is found and booked', () => {
   assert.deepEqual(ledger.unaccounted(of(20)), noCounts);
   assert.equal(sumOf(ledger.wayToQueue(of(20)), 'samples', ['received']), 0);
 });
+
+test('a block that ends in parts is in the column of each part, and the rest is delivered', () => {
+  const ledger = new DestinationLedger();
+  const counts = { ...noCounts, samples: 10, metadata: 2 };
+  ledger.finish(counts, { kind: 'rejected' });
+  ledger.finish(counts, {
+    kind: 'parts',
+    parts: [
+      { kind: 'dead_lettered', counts: { ...noCounts, samples: 3 } },
+      { kind: 'rejected', counts: { ...noCounts, metadata: 1 } },
+    ],
+  });
+  assert.deepEqual([ledger.ended.rejected.samples, ledger.ended.rejected.metadata], [10, 3]);
+  assert.deepEqual([ledger.ended.dead_lettered.samples, ledger.ended.delivered.samples], [3, 7]);
+  assert.equal(ledger.ended.delivered.metadata, 1);
+});

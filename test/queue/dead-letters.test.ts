@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { noCounts } from '../../src/model/body.ts';
 import { DeadLetters, readLetters } from '../../src/queue/dead-letters.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -128,4 +129,47 @@ test('what was parked survives a power cut', async () => {
     (await all(fs)).found.map(({ nth }) => nth),
     [1],
   );
+});
+
+test('a flipped bit anywhere in a letter is told', async () => {
+  const { letters, fs } = await openLetters();
+  await letters.park(letter(1, 10));
+  const [file] = fs.files();
+  const good = Buffer.from(fs.bytesOf(file!));
+  for (let bit = 0; bit < good.byteLength * 8; bit++) {
+    const copy = new MemoryFs();
+    copy.put(file!, good);
+    copy.flip(file!, bit >> 3, 1 << (bit & 7));
+    const { damaged } = await all(copy);
+    assert.deepEqual(damaged, [file], `bit ${bit & 7} of byte ${bit >> 3}`);
+  }
+});
+
+test('letters whose checksum is of the block alone are read, unless no queue could take them', async () => {
+  const { block, ...told } = letter(1);
+  const put = (fs: MemoryFs, over: object, bytes = block) => {
+    const info = {
+      at: '2026-01-01T00:00:00.000Z',
+      ...told,
+      bytes: bytes.byteLength,
+      crc: crc32(bytes),
+      ...over,
+    };
+    fs.put('/d/1790000000000-0000.letter', Buffer.concat([Buffer.from(`${JSON.stringify(info)}\n`), bytes]));
+  };
+  const fs = new MemoryFs();
+  put(fs, {});
+  assert.equal((await all(fs)).found.length, 1);
+  for (const over of [
+    { codec: 'sjappy' },
+    { counts: undefined },
+    { counts: { ...told.counts, samples: -1 } },
+    { counts: { ...told.counts, samples: '1' } },
+    { rawLength: 2 ** 32 },
+  ]) {
+    put(fs, over);
+    assert.deepEqual((await all(fs)).found, [], JSON.stringify(over));
+  }
+  put(fs, {}, Buffer.alloc(0));
+  assert.deepEqual((await all(fs)).found, [], 'empty');
 });

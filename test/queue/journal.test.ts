@@ -129,3 +129,14 @@ test('a request above 64 MiB that was acknowledged comes again', async () => {
   assert.deepEqual(await replayAll(next), [2]);
   assert.equal(next.damage.records, 0);
 });
+
+test('a small journal in good health is never full', async () => {
+  const { journal } = await openJournal(new MemoryFs(), { bytesMax: 1_024 ** 2 });
+  const bytes = Buffer.alloc(64 * 1024);
+  for (let id = 1; id <= 100; id++) {
+    assert.equal(journal.full, false, `request ${id}`);
+    await journal.append({ ...entry(id), bytes });
+    journal.release(id); // all but the last
+    await settled();
+  }
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newEntry } from '../../src/queue/memory.ts';
+import { MemoryQueue, newEntry } from '../../src/queue/memory.ts';
 import { Parts } from '../../src/queue/parts.ts';
 import { makeBlock } from '../support/blocks.ts';
 
@@ -24,6 +24,15 @@ test('the parts together are what waits', () => {
     parts.unleased.map(({ block }) => block.seq),
     [6],
   );
+});
+
+test('what goes ahead waits, too, and is safe elsewhere', () => {
+  const ahead = new MemoryQueue();
+  const parts = new Parts(ahead);
+  ahead.push(entry(7));
+  assert.deepEqual([parts.bytes, parts.blocks, parts.memoryBlocks, parts.counts.samples], [10, 1, 1, 7]);
+  assert.equal(parts.firstUnsafeBody, undefined);
+  assert.deepEqual(parts.unleased, []);
 });
 
 test('the first unsafe request is found among any number of blocks', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { mkdir, readdir, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { callAdmin } from '../../src/cli/admin-client.ts';
@@ -103,4 +104,30 @@ test('a directory that cannot have a socket is told', async (t) => {
     new AdminServer(directory, systemClock).lock(),
     /cannot open the admin socket in .*nowhere/,
   );
+});
+
+test('a socket that cannot be asked is not taken for that of a dead one', async (t) => {
+  const directory = temporaryDirectory(t);
+  const socket = join(directory, ADMIN_SOCKET);
+  await symlink(socket, socket);
+  await assert.rejects(new AdminServer(directory, systemClock).lock(), /cannot tell whether .*ELOOP/);
+  assert.equal(await readlink(socket), socket);
+});
+
+test('commands reach a relay whose directory has a long path', async (t) => {
+  const directory = join(temporaryDirectory(t), 'x'.repeat(120));
+  await mkdir(directory);
+  const socket = join(directory, ADMIN_SOCKET);
+  await assert.rejects(callAdmin(socket, 'status'), { code: 'not_running' });
+  await assert.rejects(callAdmin(join(directory, 'nowhere', ADMIN_SOCKET), 'status'), {
+    code: 'not_running',
+  });
+  const server = new AdminServer(directory, systemClock);
+  await server.lock();
+  server.serve({ status: async () => 'fine' });
+  const before = readdirSync('/proc/self/fd').length;
+  assert.equal(await callAdmin(socket, 'status'), 'fine');
+  assert.equal(await callAdmin(socket, 'status'), 'fine');
+  await server.close();
+  assert.ok(readdirSync('/proc/self/fd').length <= before);
 });

@@ -26,6 +26,8 @@ export class MemoryFs implements Fs {
   #changes: NameChange[] = [];
   /** Called before every operation that can fail; may throw. */
   onOperation: (operation: string, file: string) => void = () => {};
+  /** A place that cannot be read, as bytes from and to; reads that touch it fail. */
+  unreadable: { readonly file: string; readonly from: number; readonly to: number } | undefined;
   /** Bytes that the disk has room for. */
   capacity = Number.POSITIVE_INFINITY;
   /** Grows at every crash: handles of an earlier life are dead. */
@@ -102,9 +104,8 @@ export class MemoryFs implements Fs {
 
   async list(directory: string): Promise<string[]> {
     this.onOperation('list', directory);
-    return [...this.#names.keys()]
-      .filter((name) => path.dirname(name) === directory)
-      .map((name) => path.basename(name));
+    const inside = [...this.#names.keys()].filter((name) => name.startsWith(`${directory}/`));
+    return [...new Set(inside.map((name) => name.slice(directory.length + 1).split('/')[0]!))];
   }
 
   async create(file: string): Promise<FsFile> {
@@ -130,6 +131,9 @@ export class MemoryFs implements Fs {
 
   async rename(from: string, to: string): Promise<void> {
     this.onOperation('rename', to);
+    const inside = [...this.#names.keys()].filter((name) => name.startsWith(`${from}/`));
+    for (const name of inside) await this.rename(name, `${to}${name.slice(from.length)}`);
+    if (inside.length > 0) return;
     const inode = this.#inode(from);
     this.#change(to, (names) => {
       // A crash that lost the creation of `from` may still keep the new name.
@@ -172,6 +176,9 @@ export class MemoryFs implements Fs {
       },
       read: async (target, position) => {
         check('read');
+        const { file: bad, from, to } = this.unreadable ?? { file: '', from: 0, to: 0 };
+        if (bad === file && position < to && position + target.byteLength > from)
+          throw Object.assign(new Error('EIO: read'), { code: 'EIO' });
         const bytes = inode.bytes.subarray(position, position + target.byteLength);
         target.set(bytes);
         return bytes.byteLength;

@@ -35,8 +35,10 @@ export async function* inspectLog(fs: Fs, directory: string): AsyncGenerator<Fin
   let expected = (await new CursorFile(fs, directory).read(silent)) ?? 0;
   for (const name of segmentNames(await fs.list(directory))) {
     const file = path.join(directory, name);
-    const size = await fs.size(file);
-    const opened = await SegmentReader.open(fs, file);
+    const found = await openIfThere(fs, file);
+    // All of it is done with by now.
+    if (found === undefined) continue;
+    const { size, opened } = found;
     if (opened.status !== 'ok') {
       yield { kind: 'damaged-bytes', file, offset: 0, bytes: size };
       continue;
@@ -64,5 +66,14 @@ export async function* inspectLog(fs: Fs, directory: string): AsyncGenerator<Fin
     } finally {
       await reader.close();
     }
+  }
+}
+
+async function openIfThere(fs: Fs, file: string) {
+  try {
+    return { size: await fs.size(file), opened: await SegmentReader.open(fs, file) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -5,6 +5,7 @@ import { messageOf, SluiceError } from '../../util/error.ts';
 import type { Logger } from '../../util/logger.ts';
 import { CursorFile } from './cursor.ts';
 import { Damage } from './damage.ts';
+import { DoneRecords } from './done.ts';
 import {
   encodeRecordFrame,
   isPayloadLength,
@@ -13,9 +14,10 @@ import {
   recordLength,
   SEGMENT_HEADER_BYTES,
 } from './format.ts';
-import type { Fs, FsFile } from './fs.ts';
+import type { Fs } from './fs.ts';
 import { type LogContents, recoverSegments } from './recovery.ts';
 import {
+  type CreatedSegment,
   createSegment,
   POOLED_BYTES_MAX,
   renewSegment,
@@ -23,6 +25,8 @@ import {
   SegmentReader,
   type SegmentRecord,
 } from './segment.ts';
+import { Segments } from './segments.ts';
+import { StuckPlace } from './stuck.ts';
 
 export interface LogOptions {
   readonly directory: string;
@@ -60,10 +64,8 @@ export class SegmentLog {
   readonly #options: LogOptions;
   readonly #ports: LogPorts;
   /** In order; the last one is written to while `#active` is there. */
-  #segments: Segment[] = [];
-  #active:
-    | { readonly file: FsFile; readonly segment: Segment; readonly seedAt: (offset: number) => number }
-    | undefined;
+  #segments = new Segments();
+  #active: (CreatedSegment & { readonly segment: Segment }) | undefined;
   #nextSeq = 1;
   #appends: Append[] = [];
   /** Everything that changes files runs one after another. */
@@ -71,10 +73,7 @@ export class SegmentLog {
   #pumping = false;
   #isDirty = false;
 
-  /** Everything before it is done with. */
-  #doneSeq = 1;
-  /** Done with, beyond `#doneSeq`. */
-  readonly #doneApart = new Set<number>();
+  readonly #done = new DoneRecords();
   readonly #cursor: CursorFile;
   #cursorSeq = 0;
 
@@ -87,6 +86,7 @@ export class SegmentLog {
    */
   readonly #buffers = new BufferPool(POOLED_BYTES_MAX);
   readonly #damage: Damage;
+  readonly #stuck: StuckPlace;
   readonly #written = { records: 0, bytes: 0, ms: 0 };
   readonly #read = { records: 0, bytes: 0, ms: 0 };
 
@@ -95,6 +95,7 @@ export class SegmentLog {
     this.#ports = ports;
     this.#cursor = new CursorFile(ports.fs, options.directory);
     this.#damage = new Damage(ports.fs, ports.log);
+    this.#stuck = new StuckPlace(ports.clock);
   }
 
   /** Takes up what is there. Throws a SluiceError when the directory cannot be used. */
@@ -119,9 +120,9 @@ export class SegmentLog {
   async #takeUp(): Promise<LogContents> {
     const cursor = await this.#cursor.read(this.#ports.log);
     const found = await recoverSegments(this.#options.directory, cursor, this.#ports.fs, this.#damage);
-    this.#segments = [...found.segments];
+    this.#segments = new Segments(found.segments);
     this.#nextSeq = found.nextSeq;
-    this.#doneSeq = found.start;
+    this.#done.start(found.start);
     this.#cursorSeq = found.start;
     this.#readSeq = found.start;
     return found.contents;
@@ -139,11 +140,11 @@ export class SegmentLog {
 
   /** Bytes of all segments, with what is done with in the first one. */
   get fileBytes(): number {
-    return this.#segments.reduce((sum, { size }) => sum + size, 0);
+    return this.#segments.bytes;
   }
 
   get segments(): number {
-    return this.#segments.length;
+    return this.#segments.all.length;
   }
 
   /** Records that could not be read, and bytes that were no records. */
@@ -231,7 +232,7 @@ export class SegmentLog {
     const created = await createSegment(fs, this.#options.directory, firstSeq, clock.nowMs());
     const size = SEGMENT_HEADER_BYTES;
     const segment: Segment = { firstSeq, path: created.path, size, syncedSize: size };
-    this.#segments = [...this.#segments.filter(({ path: other }) => other !== created.path), segment];
+    this.#segments.add(segment);
     this.#active = { ...created, segment };
     return this.#active;
   }
@@ -245,9 +246,8 @@ export class SegmentLog {
       active.segment.syncedSize = active.segment.size + more;
       this.#isDirty = false;
     } catch (error) {
-      this.#active = undefined;
       this.#isDirty = false;
-      await active.file.close().catch(() => {});
+      await this.#giveUpActive();
       throw error;
     }
   }
@@ -266,9 +266,15 @@ export class SegmentLog {
     try {
       await active.file.truncate(active.segment.size);
     } catch {
-      this.#active = undefined;
-      await active.file.close().catch(() => {});
+      await this.#giveUpActive();
     }
+  }
+
+  /** What comes goes to a new segment. */
+  async #giveUpActive(): Promise<void> {
+    const active = this.#active;
+    this.#active = undefined;
+    await active?.file.close().catch(() => {});
   }
 
   /** Makes everything that was appended safe from a power cut. Rejects when that is not known. */
@@ -276,8 +282,12 @@ export class SegmentLog {
     return this.#exclusive(async () => {
       await this.#syncActive();
       // What a sync that failed has left: nothing is known of the disk, but the kernel may still have all of it.
-      for (const segment of this.#segments) {
-        if (segment.syncedSize >= segment.size || this.#endOf(segment) <= this.#doneSeq) continue;
+      for (const segment of this.#segments.all) {
+        if (
+          segment.syncedSize >= segment.size ||
+          this.#segments.endOf(segment, this.#nextSeq) <= this.#done.before
+        )
+          continue;
         if (this.#reader?.segment === segment) await this.#closeReader();
         await renewSegment(this.#ports.fs, segment, (seq) => !this.isDone(seq));
       }
@@ -289,9 +299,37 @@ export class SegmentLog {
   /** The next record that was not read, in order; undefined at the end. What is damaged is counted and passed over. */
   async next(): Promise<LogRecord | undefined> {
     const startMs = this.#ports.clock.monotonicMs();
-    const record = await this.#exclusive(() => this.#next());
+    const record = await this.#exclusive(() => this.#nextOrPast());
     this.#read.ms += this.#ports.clock.monotonicMs() - startMs;
     return record;
+  }
+
+  /** A place that can never be read is damage; until that is known it is tried again, and nothing has moved. */
+  async #nextOrPast(): Promise<LogRecord | undefined> {
+    try {
+      const record = await this.#next();
+      this.#stuck.clear();
+      return record;
+    } catch (error) {
+      const place = `${this.#readSeq} ${this.#readOffset} ${this.#reader === undefined}`;
+      if (!(await this.#stuck.isLost(place, () => this.#cursor.write(this.#done.before)))) throw error;
+      return this.#pastUnreadable();
+    }
+  }
+
+  async #pastUnreadable(): Promise<LogRecord | undefined> {
+    const { segment, reader } = this.#reader ?? {};
+    if (segment === undefined || reader === undefined) {
+      const unreadable = this.#segments.with(this.#readSeq);
+      if (unreadable !== undefined) await this.#setAside(unreadable);
+      return undefined;
+    }
+    const record = await reader.recordAt(this.#readOffset, segment.size).catch(() => undefined);
+    if (record !== undefined) return this.#took(segment, reader, record, undefined);
+    const next = await reader.recordBehind(this.#readOffset, segment.size);
+    await this.#damage.keep(reader, segment.path, this.#readOffset, next?.offset ?? segment.size);
+    this.#readOffset = next?.offset ?? segment.size;
+    return this.#next();
   }
 
   async #next(): Promise<LogRecord | undefined> {
@@ -304,7 +342,7 @@ export class SegmentLog {
       const { segment, reader } = current;
       const record =
         (await reader.recordAt(this.#readOffset, segment.size)) ?? (await this.#pastDamage(segment, reader));
-      if (record === undefined || record.header.seq >= this.#endOf(segment)) {
+      if (record === undefined || record.header.seq >= this.#segments.endOf(segment, this.#nextSeq)) {
         await this.#leaveSegment(segment);
         continue;
       }
@@ -317,25 +355,33 @@ export class SegmentLog {
       }
       this.#readOffset = record.offset;
       // If the disk fails here, nothing has moved: the record is read again later.
-      const payload = await reader.payloadOf(record, this.#buffers);
-      this.#readOffset = record.end;
-      this.#skipTo(seq);
-      this.#readSeq = seq + 1;
-      this.#read.records++;
-      this.#read.bytes += record.end - record.offset;
-      if (payload === undefined) {
-        this.#damage.records++;
-        await this.#damage.keep(reader, segment.path, record.offset, record.end);
-      }
-      return { header: record.header, payload };
+      return this.#took(segment, reader, record, await reader.payloadOf(record, this.#buffers));
     }
     return undefined;
+  }
+
+  async #took(
+    segment: Segment,
+    reader: SegmentReader,
+    { header, offset, end }: SegmentRecord,
+    payload: Uint8Array | undefined,
+  ): Promise<LogRecord> {
+    this.#readOffset = end;
+    this.#skipTo(header.seq);
+    this.#readSeq = header.seq + 1;
+    this.#read.records++;
+    this.#read.bytes += end - offset;
+    if (payload === undefined) {
+      this.#damage.records++;
+      await this.#damage.keep(reader, segment.path, offset, end);
+    }
+    return { header, payload };
   }
 
   /** The segment of the record to be read next. */
   async #openReader(): Promise<{ segment: Segment; reader: SegmentReader } | undefined> {
     if (this.#reader !== undefined) return this.#reader;
-    const segment = this.#segments.findLast(({ firstSeq }) => firstSeq <= this.#readSeq) ?? this.#segments[0];
+    const segment = this.#segments.with(this.#readSeq);
     if (segment === undefined) return undefined;
     const opened = await SegmentReader.open(this.#ports.fs, segment.path);
     if (opened.status !== 'ok') {
@@ -354,15 +400,9 @@ export class SegmentLog {
     return record;
   }
 
-  /** The first number that is not in this segment. */
-  #endOf(segment: Segment): number {
-    return this.#segments[this.#segments.indexOf(segment) + 1]?.firstSeq ?? this.#nextSeq;
-  }
-
   async #leaveSegment(segment: Segment): Promise<void> {
-    const end = this.#endOf(segment);
     await this.#closeReader();
-    this.#skipTo(end);
+    this.#skipTo(this.#segments.endOf(segment, this.#nextSeq));
   }
 
   async #closeReader(): Promise<void> {
@@ -374,7 +414,7 @@ export class SegmentLog {
   #skipTo(seq: number): void {
     for (; this.#readSeq < seq; this.#readSeq++) {
       this.#damage.records++;
-      this.#markDone(this.#readSeq);
+      this.#done.add(this.#readSeq);
     }
   }
 
@@ -397,17 +437,11 @@ export class SegmentLog {
   /** The record is done with; once everything before it is too, its place is given back at the next checkpoint. */
   done(seq: number): void {
     assert(seq < this.#nextSeq, `record ${seq} was appended`);
-    this.#markDone(seq);
+    this.#done.add(seq);
   }
 
   isDone(seq: number): boolean {
-    return seq < this.#doneSeq || this.#doneApart.has(seq);
-  }
-
-  #markDone(seq: number): void {
-    if (seq < this.#doneSeq) return;
-    this.#doneApart.add(seq);
-    while (this.#doneApart.delete(this.#doneSeq)) this.#doneSeq++;
+    return this.#done.has(seq);
   }
 
   /** Keeps how far things are, and removes the segments that are done with. Rejects when the disk does not take it. */
@@ -416,21 +450,20 @@ export class SegmentLog {
   }
 
   async #checkpoint(): Promise<void> {
-    const seq = this.#doneSeq;
+    const seq = this.#done.before;
     if (seq !== this.#cursorSeq) await this.#cursor.write(seq);
     this.#cursorSeq = seq;
-    const isDone = (segment: Segment) => this.#endOf(segment) <= seq;
-    const done = this.#segments.filter(isDone);
+    const isDone = (segment: Segment) => this.#segments.endOf(segment, this.#nextSeq) <= seq;
+    const done = this.#segments.all.filter(isDone);
     if (done.length === 0) return;
-    if (this.#active !== undefined && done.includes(this.#active.segment)) {
-      const { file } = this.#active;
-      this.#active = undefined;
-      await file.close();
-    }
+    if (this.#active !== undefined && done.includes(this.#active.segment)) await this.#giveUpActive();
     if (this.#reader !== undefined && done.includes(this.#reader.segment)) await this.#closeReader();
     for (const segment of done) {
-      await this.#ports.fs.unlink(segment.path);
-      this.#segments = this.#segments.filter((other) => other !== segment);
+      await this.#ports.fs.unlink(segment.path).catch((error) => {
+        // Somebody else has deleted it.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      });
+      this.#segments.remove(segment);
     }
     await this.#ports.fs.syncDirectory(this.#options.directory);
   }
@@ -449,7 +482,8 @@ export class SegmentLog {
   }
 
   async #setAside(segment: Segment): Promise<void> {
-    this.#segments = this.#segments.filter((other) => other !== segment);
+    this.#segments.remove(segment);
+    if (this.#active?.segment === segment) await this.#giveUpActive();
     await this.#damage.setAside(segment.path, segment.size);
   }
 

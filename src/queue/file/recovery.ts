@@ -47,6 +47,8 @@ export async function recoverSegments(
       continue;
     }
     segments.push(segment);
+    // A power cut after a sync that failed may have left nothing of the segment before.
+    nextSeq = Math.max(nextSeq, segment.firstSeq);
     const next = found[index + 1];
     let end = SEGMENT_HEADER_BYTES;
     for (;;) {

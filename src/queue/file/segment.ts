@@ -26,6 +26,8 @@ import type { Fs, FsFile } from './fs.ts';
 const READ_AHEAD_BYTES = 16 * 1024;
 /** How much is looked through at a time for the next record behind damage. */
 const SEARCH_BYTES = 256 * 1024;
+/** What a disk loses at a time. */
+const SECTOR_BYTES = 4096;
 const COPY_BYTES = 1024 * 1024;
 /** As much as pools keep. */
 export const POOLED_BYTES_MAX = 16 * 1024 * 1024;
@@ -39,6 +41,13 @@ export interface Segment {
   size: number;
   /** How much of it is known to be safe from a power cut; what earlier runs wrote is not asked for. */
   syncedSize: number;
+}
+
+export interface CreatedSegment {
+  readonly path: string;
+  readonly file: FsFile;
+  /** The seed for a record at a place. */
+  readonly seedAt: (offset: number) => number;
 }
 
 export interface SegmentRecord {
@@ -118,6 +127,20 @@ export class SegmentReader {
     return undefined;
   }
 
+  /** The first record behind a place that the disk does not read. Larger and larger steps: it may be one sector, or all. */
+  async recordBehind(offset: number, size: number): Promise<SegmentRecord | undefined> {
+    let at = offset;
+    for (let step = SECTOR_BYTES; at + step < size; step *= 2) {
+      at = Math.floor((at + step) / SECTOR_BYTES) * SECTOR_BYTES;
+      const found = await this.recordAfter(at - 1, size).then(
+        (record) => ({ record }),
+        () => undefined,
+      );
+      if (found !== undefined) return found.record;
+    }
+    return undefined;
+  }
+
   /** The bytes of a range, to be kept for a person to look at. */
   async range(from: number, to: number): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafeSlow(to - from);
@@ -136,9 +159,19 @@ export class SegmentReader {
     const wanted = Math.max(0, Math.min(Math.max(length, READ_AHEAD_BYTES), size - offset));
     if (wanted > this.#buffer.byteLength) this.#buffer = Buffer.allocUnsafeSlow(wanted);
     this.#ahead = this.#buffer.subarray(0, 0); // a read that fails leaves nothing to trust
-    this.#ahead = this.#buffer.subarray(0, await this.#file.read(this.#buffer.subarray(0, wanted), offset));
+    this.#ahead = this.#buffer.subarray(0, await this.#readAhead(wanted, length, offset));
     this.#aheadAt = offset;
     return this.#ahead.subarray(0, length);
+  }
+
+  /** A place behind what is needed that the disk does not read must not keep this from being read. */
+  async #readAhead(wanted: number, needed: number, offset: number): Promise<number> {
+    try {
+      return await this.#file.read(this.#buffer.subarray(0, wanted), offset);
+    } catch (error) {
+      if (wanted <= needed) throw error;
+      return this.#file.read(this.#buffer.subarray(0, needed), offset);
+    }
   }
 }
 
@@ -151,7 +184,7 @@ export async function createSegment(
   directory: string,
   firstSeq: number,
   nowMs: number,
-): Promise<{ readonly path: string; readonly file: FsFile; readonly seedAt: (offset: number) => number }> {
+): Promise<CreatedSegment> {
   const target = path.join(directory, `${firstSeq.toString(16).padStart(16, '0')}.seg`);
   const temporary = `${target}.tmp`;
   const salt = randomBytes(8).readBigUInt64LE();

@@ -1,5 +1,5 @@
 /**
- * Reads the persistent queue that a vmagent left, so that who replaces vmagent loses no backlog. Nothing in the directory
+ * Reads the persistent queue that a vmagent left, so that who replaces vmagent loses no backlog. Nothing of vmagent's
  * is changed. vmagent must be stopped first: it holds an flock on `flock.lock` (`flock.ts`).
  *
  * `persistent-queue/<n>_<16 HEX of xxhash64(URL without query and fragment)>/` holds `metainfo.json` with the global
@@ -9,13 +9,12 @@
  *
  * There is no checksum. What shows damage: offsets and lengths that cannot be right, and a block that ends elsewhere than
  * its record. The chunk is then searched for the next record that looks like one; vmagent would drop the rest of it.
- * Source: VictoriaMetrics, lib/persistentqueue.
+ * Source: VictoriaMetrics, lib/persistentqueue; RFC 8878 (zstd); google/snappy, format_description.txt.
  */
 import path from 'node:path';
 import xxhash from 'xxhash-wasm';
 import { messageOf } from '../../util/error.ts';
 import type { Logger } from '../../util/logger.ts';
-import { blockEnd, isZstd, startsLikeBlock } from './block-shape.ts';
 import type { Fs, FsFile } from './fs.ts';
 
 const LENGTH_BYTES = 8;
@@ -23,6 +22,9 @@ const LENGTH_BYTES = 8;
 export const CHUNK_BYTES = (32 * 1024 * 1024 + LENGTH_BYTES) * 16;
 /** How much is looked through at a time for the next record behind damage. */
 const SEARCH_BYTES = 1024 * 1024;
+const ZSTD_MAGIC = 0x28b52ffd;
+/** More than vmagent puts in one block. */
+const DECODED_BYTES_MAX = 64 * 1024 * 1024;
 /** A record's length and the part of its payload that tells a block: zstd's magic or snappy's varint. */
 const HEAD_BYTES = LENGTH_BYTES + 5;
 /** What every plausible length starts with: it is below 2^32. */
@@ -92,7 +94,7 @@ interface Chunk {
 }
 
 /** Global offsets in metainfo.json. */
-export interface Offsets {
+interface Offsets {
   readonly reader: number;
   readonly writer: number;
 }
@@ -115,8 +117,6 @@ interface OpenStretch {
 export class VmagentQueueReader implements VmagentQueue {
   readonly directory: string;
   readonly pendingBytes: number;
-  /** What metainfo.json says; undefined when it says nothing that can be. */
-  readonly recorded: Offsets | undefined;
   readonly #fs: Fs;
   readonly #log: Logger;
   readonly #chunkBytes: number;
@@ -126,7 +126,7 @@ export class VmagentQueueReader implements VmagentQueue {
   readonly #lastStart: number;
   /** Unknown (infinite) without a usable metainfo.json. */
   readonly #writerOffset: number;
-  #stretches: Stretch[];
+  readonly #stretches: Stretch[];
   #open: OpenStretch | undefined;
   #isClosed = false;
   #offset: number;
@@ -142,46 +142,37 @@ export class VmagentQueueReader implements VmagentQueue {
     this.#fs = fs;
     this.#log = log;
     this.directory = directory;
-    this.recorded = offsets;
     this.#chunkBytes = chunkBytes;
     this.#payloadBytesMax = Math.floor(chunkBytes / 16) - LENGTH_BYTES;
     this.#lastStart = chunkBytes - this.#payloadBytesMax - LENGTH_BYTES;
     this.#writerOffset = offsets?.writer ?? Number.POSITIVE_INFINITY;
     this.#offset = offsets?.reader ?? chunks[0]?.start ?? 0;
     this.#stretches = stretchesOf(chunks, offsets);
-    this.pendingBytes =
-      offsets === undefined
-        ? chunks.reduce((sum, { size }) => sum + size, 0)
-        : offsets.writer - offsets.reader;
+    const ends = chunks.map(({ start, size }) => start + size);
+    const end = Number.isFinite(this.#writerOffset) ? this.#writerOffset : Math.max(0, ...ends);
+    this.pendingBytes = Math.max(0, end - this.#offset);
   }
 
   /**
    * Without a usable metainfo.json everything is read from the start of the first chunk: duplicates are better than loss.
-   * `chunkBytes` is for tests; the largest payload follows from it. Rejects with Node's error when a chunk cannot be
-   * opened.
+   * What is before global offset `from` was read by an earlier run. `chunkBytes` is for tests; the largest payload
+   * follows from it. Rejects with Node's error when a chunk cannot be opened.
    */
   static async open(
     fs: Fs,
     directory: string,
     log: Logger,
-    chunkBytes = CHUNK_BYTES,
+    { from = 0, chunkBytes = CHUNK_BYTES }: { readonly from?: number; readonly chunkBytes?: number } = {},
   ): Promise<VmagentQueueReader> {
     const chunks = await findChunks(fs, directory, log, chunkBytes);
-    const offsets = await readOffsets(fs, path.join(directory, 'metainfo.json'), chunks, chunkBytes, log);
+    const known = await readOffsets(fs, path.join(directory, 'metainfo.json'), chunks, chunkBytes, log);
+    const offsets = from === 0 ? known : resumed(known, from);
     const reader = new VmagentQueueReader({ fs, log }, directory, chunkBytes, chunks, offsets);
     for (const { chunk, from, to, isRecorded } of reader.#stretches) {
       const fields = { file: chunk.file, offset: from, bytes: to - from };
       if (!isRecorded) log.warn('vmagent wrote more than it recorded; what is whole is read too', fields);
     }
     return reader;
-  }
-
-  /** Goes on at what `offset` was in an earlier run. Call it before `next`. */
-  resume(offset: number): void {
-    this.#offset = offset;
-    this.#stretches = this.#stretches
-      .map((stretch) => ({ ...stretch, from: Math.max(stretch.from, offset - stretch.chunk.start) }))
-      .filter(({ from, to }) => from < to);
   }
 
   /** Global offset behind the last payload, or behind what was lost after it. */
@@ -386,6 +377,12 @@ async function readOffsets(
   }
 }
 
+/** Goes on at `from`; the end stays unknown if it was. */
+function resumed(known: Offsets | undefined, from: number): Offsets {
+  const writer = known?.writer ?? Number.POSITIVE_INFINITY;
+  return { reader: Math.min(Math.max(known?.reader ?? 0, from), writer), writer };
+}
+
 async function textOf(fs: Fs, name: string): Promise<string> {
   const file = await fs.open(name);
   try {
@@ -420,4 +417,83 @@ async function headAt(file: FsFile, at: number, to: number): Promise<Buffer> {
 async function bytesAt(file: FsFile, at: number, length: number): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafeSlow(length);
   return (await file.read(bytes, at)) === length ? bytes : undefined;
+}
+
+function isZstd(bytes: Buffer): boolean {
+  return bytes.byteLength >= 4 && bytes.readUInt32BE(0) === ZSTD_MAGIC;
+}
+
+function startsLikeBlock(bytes: Buffer): boolean {
+  return (
+    isZstd(bytes) || (snappyPreamble(bytes)?.decodedBytes ?? Number.POSITIVE_INFINITY) <= DECODED_BYTES_MAX
+  );
+}
+
+/**
+ * Where the block that starts with `bytes` ends, by its structure alone: nothing is decompressed. Infinite if that is
+ * behind the bytes, undefined if it is no block.
+ */
+function blockEnd(bytes: Buffer): number | undefined {
+  const end = isZstd(bytes) ? zstdFrameEnd(bytes) : snappyBlockEnd(bytes);
+  return end !== undefined && end > bytes.byteLength ? Number.POSITIVE_INFINITY : end;
+}
+
+/** RFC 8878, section 3.1.1: magic, descriptor, other fields of the header, blocks, and a checksum if there is one. */
+function zstdFrameEnd(bytes: Buffer): number | undefined {
+  const descriptor = bytes[4];
+  if (descriptor === undefined) return Number.POSITIVE_INFINITY;
+  if ((descriptor & 0x08) !== 0) return undefined; // reserved
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const contentSizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
+  const checksumBytes = (descriptor & 0x04) !== 0 ? 4 : 0;
+  let at = 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes + contentSizeBytes;
+  for (let isLast = false; !isLast; ) {
+    if (at + 3 > bytes.byteLength) return Number.POSITIVE_INFINITY;
+    const header = bytes.readUIntLE(at, 3);
+    const type = (header >> 1) & 3;
+    if (type === 3) return undefined;
+    // Type 1 is one byte repeated.
+    at += 3 + (type === 1 ? 1 : header >> 3);
+    isLast = (header & 1) !== 0;
+  }
+  return at + checksumBytes;
+}
+
+/** The length of the message in a snappy block, a varint, and where it ends. vmagent sends no empty message. */
+function snappyPreamble(bytes: Buffer): { readonly decodedBytes: number; readonly end: number } | undefined {
+  let decodedBytes = 0;
+  for (let index = 0; index < Math.min(5, bytes.byteLength); index++) {
+    const byte = bytes[index]!;
+    decodedBytes += (byte & 0x7f) * 2 ** (7 * index);
+    if (byte < 0x80) return decodedBytes === 0 ? undefined : { decodedBytes, end: index + 1 };
+  }
+  return undefined;
+}
+
+/** Walks through literals and copies until the declared length has come together. */
+function snappyBlockEnd(bytes: Buffer): number | undefined {
+  const preamble = snappyPreamble(bytes);
+  if (preamble === undefined) return undefined;
+  let at = preamble.end;
+  let decoded = 0;
+  while (decoded < preamble.decodedBytes) {
+    const tag = bytes[at];
+    if (tag === undefined) return Number.POSITIVE_INFINITY;
+    const kind = tag & 3;
+    const extraBytes = kind === 0 ? Math.max(0, (tag >> 2) - 59) : [0, 1, 2, 4][kind]!;
+    if (at + 1 + extraBytes > bytes.byteLength) return Number.POSITIVE_INFINITY;
+    const extra = extraBytes === 0 ? 0 : bytes.readUIntLE(at + 1, extraBytes);
+    at += 1 + extraBytes;
+    if (kind === 0) {
+      const literalBytes = (extraBytes === 0 ? tag >> 2 : extra) + 1;
+      at += literalBytes;
+      decoded += literalBytes;
+    } else {
+      const distance = kind === 1 ? ((tag >> 5) << 8) | extra : extra;
+      if (distance === 0 || distance > decoded) return undefined;
+      decoded += kind === 1 ? 4 + ((tag >> 2) & 7) : (tag >> 2) + 1;
+    }
+  }
+  return decoded === preamble.decodedBytes ? at : undefined;
 }

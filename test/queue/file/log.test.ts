@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeSegmentHeader, recordLength, SEGMENT_VERSION } from '../../../src/queue/file/format.ts';
+import {
+  encodeSegmentHeader,
+  recordLength,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION,
+} from '../../../src/queue/file/format.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryFs } from '../../support/memory-fs.ts';
 import { openLog, readAll, record } from './support.ts';
 
@@ -279,4 +285,101 @@ test('a segment that cannot be written anew stays as it is, and is tried again',
     fs.crash(() => 0.9);
     assert.deepEqual((await readAll((await openLog(fs)).log)).ids, [1, 2, 3], failing);
   }
+});
+
+test('a segment that somebody has deleted holds up no checkpoint', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  for (const id of range(1, 80)) log.done(await log.append([record(id)]));
+  await fs.unlink(fs.files()[0]!);
+  await log.checkpoint();
+  assert.equal(log.segments, 0);
+  assert.deepEqual(fs.files(), ['/q/cursor']);
+});
+
+/** A log of which some bytes, counted from the end of a record, can never be read. */
+async function withBadSector(id: number, from: number, to: number) {
+  const fs = new MemoryFs();
+  const clock = new FakeClock();
+  const { log } = await openLog(fs, clock);
+  for (let nth = 1; nth <= 60; nth++) await log.append([record(nth, 300)]);
+  await log.close();
+  const { log: again } = await openLog(fs, clock);
+  const file = fs.files().filter((name) => name.endsWith('.seg'))[1]!;
+  const payload = Buffer.concat(record(id, 300).payload);
+  const at = fs.bytesOf(file).indexOf(payload);
+  assert.ok(at > 0);
+  fs.unreadable = { file, from: at + from, to: at + to };
+  return { fs, clock, log: again };
+}
+
+async function readOn(log: Awaited<ReturnType<typeof withBadSector>>['log'], clock: FakeClock) {
+  const ids: number[] = [];
+  const damaged: number[] = [];
+  for (let failures = 0; failures < 100; ) {
+    try {
+      const found = await log.next();
+      if (found === undefined && log.readSeq >= log.nextSeq) break;
+      if (found !== undefined) (found.payload ? ids : damaged).push(found.header.counts.samples);
+    } catch {
+      failures++;
+      clock.advance(500);
+    }
+  }
+  return { ids, damaged };
+}
+
+test('a payload that can never be read costs its record, once the disk works otherwise for ten seconds', async () => {
+  const { log, clock } = await withBadSector(9, 100, 200);
+  const { ids, damaged } = await readOn(log, clock);
+  assert.deepEqual(damaged, [9]);
+  assert.deepEqual(
+    ids,
+    range(1, 60).filter((id) => id !== 9),
+  );
+  assert.equal(log.damage.records, 1);
+  assert.equal(clock.monotonicMs(), 10_000);
+});
+
+test('a header that can never be read costs what cannot be found without it', async () => {
+  const { log, clock } = await withBadSector(9, -50, -40);
+  const { ids, damaged } = await readOn(log, clock);
+  assert.deepEqual(damaged, []);
+  assert.ok(!ids.includes(9) && ids.includes(8) && ids.at(-1) === 60);
+  assert.equal(ids.length + log.damage.records, 60);
+});
+
+test('a file that can never be read costs what was in it', async () => {
+  const { fs, log, clock } = await withBadSector(9, 0, 1);
+  fs.unreadable = { ...fs.unreadable!, from: 0, to: 10_000 };
+  const { ids } = await readOn(log, clock);
+  assert.ok(ids.includes(1) && !ids.includes(9) && ids.at(-1) === 60);
+  assert.ok(fs.files().some((name) => name.endsWith('.seg.bad')));
+});
+
+test('while the disk is gone nothing is given up, however long that lasts', async () => {
+  const { fs, log, clock } = await withBadSector(9, 100, 200);
+  fs.onOperation = (operation) => {
+    if (operation === 'write' || operation === 'read') throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  };
+  for (let k = 0; k < 100; k++) {
+    await assert.rejects(log.next(), /EIO/);
+    clock.advance(1_000);
+  }
+  fs.onOperation = () => {};
+  fs.unreadable = undefined;
+  assert.deepEqual((await readAll(log)).ids, range(1, 60));
+});
+
+test('numbers go on behind a segment of which a power cut left nothing', async () => {
+  const fs = new MemoryFs();
+  const { log } = await openLog(fs);
+  await log.append([record(1)]);
+  failNextSync(fs);
+  await assert.rejects(log.sync(), /fsync/);
+  await log.append([record(2)]);
+  for (const file of fs.files()) fs.put(file, fs.bytesOf(file).subarray(0, SEGMENT_HEADER_BYTES));
+  const { log: again } = await openLog(fs);
+  assert.equal(await again.append(records(3, 4)), 2);
+  assert.deepEqual((await readAll((await openLog(fs)).log)).ids, [3, 4]);
 });

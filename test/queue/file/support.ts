@@ -9,8 +9,8 @@ import { recordingLogger } from '../../support/quiet-logger.ts';
 const SEGMENT_BYTES = 2_000;
 const DIRECTORY = '/q';
 
-export async function openLog(fs: MemoryFs) {
-  const ports = { fs, clock: new FakeClock(), log: recordingLogger() };
+export async function openLog(fs: MemoryFs, clock = new FakeClock()) {
+  const ports = { fs, clock, log: recordingLogger() };
   return SegmentLog.open({ directory: DIRECTORY, segmentBytes: SEGMENT_BYTES }, ports);
 }
 

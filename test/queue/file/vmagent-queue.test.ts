@@ -99,7 +99,7 @@ async function payloadsOf(reader: VmagentQueueReader): Promise<Uint8Array[]> {
 
 async function readAll(fs: MemoryFs, chunkBytes = CHUNK) {
   const log = recordingLogger();
-  const reader = await VmagentQueueReader.open(fs, DIRECTORY, log, chunkBytes);
+  const reader = await VmagentQueueReader.open(fs, DIRECTORY, log, { chunkBytes });
   const payloads = await payloadsOf(reader);
   const warnings = log.lines.filter(({ level }) => level === 'warn');
   return { payloads, lostBytes: reader.lostBytes, offset: reader.offset, warnings };
@@ -111,7 +111,6 @@ async function readIds(fs: MemoryFs) {
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
-const sizeOf = (places: readonly Place[]) => places.reduce((sum, { bytes }) => sum + bytes, 0);
 /** `block 1 …` to `block n …`, some of each codec. */
 const blocksTo = (count: number) =>
   range(1, count).map((id) => blockOf(id, id % 3 === 0 ? 'snappy' : 'zstd'));
@@ -155,7 +154,7 @@ test('everything from the reader on is read, across chunks', async () => {
   await fc.assert(
     fc.asyncProperty(anyBlocks, fc.nat(130), async (blocks, read) => {
       const { fs, places, writerOffset } = writeQueue(blocks, read);
-      const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
+      const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), { chunkBytes: CHUNK });
       assert.equal(reader.directory, DIRECTORY);
       assert.equal(reader.pendingBytes, writerOffset - (places[read]?.offset ?? writerOffset));
       for (const [index, block] of blocks.entries()) {
@@ -205,11 +204,11 @@ test('without a usable metainfo.json everything is read from the start', async (
     '{"ReaderOffset":2000000,"WriterOffset":2000300}',
   ];
   for (const text of texts) {
-    const { fs, places } = writeQueue(blocksTo(150), 20);
+    const { fs, writerOffset } = writeQueue(blocksTo(150), 20);
     if (text === undefined) await fs.unlink(METAINFO);
     else fs.put(METAINFO, Buffer.from(text));
-    const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
-    assert.equal(reader.pendingBytes, sizeOf(places));
+    const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), { chunkBytes: CHUNK });
+    assert.equal(reader.pendingBytes, writerOffset);
     await reader.close();
     const { ids, lostBytes, warnings } = await readIds(fs);
     assert.deepEqual([ids, lostBytes, warnings.length], [range(1, 150), 0, 1], text);
@@ -426,7 +425,7 @@ test('the next record is found wherever it is in a search window', async () => {
 
 test('a read that fails is told, and tried again by the next call', async () => {
   const { fs } = writeQueue(blocksTo(40));
-  const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
+  const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), { chunkBytes: CHUNK });
   const ids: number[] = [];
   let operations = 0;
   let failures = 0;
@@ -449,7 +448,7 @@ test('a read that fails is told, and tried again by the next call', async () => 
 
 test('after close nothing is read and nothing counted as lost', async () => {
   const { fs } = writeQueue(blocksTo(40));
-  const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
+  const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), { chunkBytes: CHUNK });
   await reader.next();
   await reader.close();
   assert.equal(await reader.next(), undefined);
@@ -481,7 +480,7 @@ test('other files are ignored, and nothing in the directory changes', async (t) 
   mkdirSync(path.join(directory, 'sub'));
   const before = contentsOf(directory);
   const log = recordingLogger();
-  const reader = await VmagentQueueReader.open(nodeFs, directory, log, CHUNK);
+  const reader = await VmagentQueueReader.open(nodeFs, directory, log, { chunkBytes: CHUNK });
   assert.deepEqual((await payloadsOf(reader)).map(idOf), range(1, 80));
   assert.equal(reader.lostBytes, 0);
   assert.equal(log.lines.filter(({ level }) => level === 'warn').length, 3);
@@ -527,16 +526,18 @@ test('a queue that the real vmagent left is read', { skip: missingPrograms('vmag
   assert.deepEqual([reader.offset, reader.lostBytes, log.lines], [WriterOffset, 0, []]);
 });
 
-test('a reader goes on where another one had come to, at every record', async () => {
-  const blocks = blocksTo(60);
-  for (let taken = 0; taken <= blocks.length; taken += 7) {
-    const { fs } = writeQueue(blocks, 3);
-    const first = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
-    for (let k = 0; k < taken; k++) await first.next();
-    await first.close();
-    const second = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), CHUNK);
-    second.resume(first.offset);
-    assert.deepEqual((await payloadsOf(second)).map(idOf), range(4 + taken, 60));
-    assert.equal(second.lostBytes, 0);
+test('reading goes on where an earlier run had come to', async () => {
+  const blocks = range(1, 40).map((id) => blockOf(id));
+  for (const hasMetainfo of [true, false]) {
+    const { fs, places, writerOffset } = writeQueue(blocks);
+    if (!hasMetainfo) fs.put(METAINFO, Buffer.from('{}'));
+    const from = places[25]!.offset;
+    const reader = await VmagentQueueReader.open(fs, DIRECTORY, recordingLogger(), {
+      from,
+      chunkBytes: CHUNK,
+    });
+    assert.equal(reader.pendingBytes, writerOffset - from);
+    assert.deepEqual((await payloadsOf(reader)).map(idOf), range(26, 40));
+    assert.equal(reader.lostBytes, 0);
   }
 });
