@@ -25,7 +25,7 @@ export class InsertMetrics {
 
   constructor(meter: Meter, protocol: Protocol) {
     this.#meter = meter;
-    this.#protocol = protocol.name;
+    this.#protocol = protocol.family ?? protocol.name;
     const type = { type: protocol.name };
     const counter = (name: string, help: string) => meter.counter(name, help, type);
     this.readCalls = counter('vm_protoparser_read_calls_total', 'Bodies that were begun to be read.');

@@ -1,5 +1,7 @@
 /** The registry of ingest protocols: one line each. */
 import { csv } from './csv.ts';
+import { datadogV1 } from './datadog-v1.ts';
+import { datadogV2 } from './datadog-v2.ts';
 import { graphite } from './graphite.ts';
 import { influx } from './influx.ts';
 import { jsonLines } from './json-lines.ts';
@@ -19,6 +21,8 @@ export const protocols = {
   graphite,
   opentsdb,
   opentsdbhttp: opentsdbHttp,
+  datadogv1: datadogV1,
+  datadogv2: datadogV2,
   newrelic: newRelic,
 } satisfies Record<string, Protocol>;
 

@@ -88,6 +88,8 @@ export function refuseHttp(): Reception {
 export interface Protocol {
   /** Registry key, the `type` and `protocol` label of metrics, and `Body.protocol`. */
   readonly name: string;
+  /** The `protocol` label of requests, where several protocols share it. Absent: `name`. */
+  readonly family?: string;
   /** One sentence for the documentation. */
   readonly summary: string;
   readonly routes: readonly Route[];

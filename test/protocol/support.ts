@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { OptionSpec, OptionTable } from '../../src/config/option.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import type { Label } from '../../src/model/body.ts';
+import { protocols } from '../../src/protocol/index.ts';
 import type { Protocol, Reception } from '../../src/protocol/protocol.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
 import { SeriesSink, SinkFull } from '../../src/protocol/series-sink.ts';
@@ -33,6 +34,10 @@ export interface Given {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
+const allDefaults = () => {
+  return Object.assign({}, ...Object.values<Protocol>(protocols).map(({ options }) => defaultsOf(options)));
+};
+
 export function defaultsOf(table: OptionTable): Record<string, unknown> {
   return Object.fromEntries(Object.entries<OptionSpec>(table).map(([name, spec]) => [name, spec.default]));
 }
@@ -45,7 +50,7 @@ function read(message: Uint8Array): Pick<Parsed, 'rows' | 'metadata'> {
 
 export function parse(protocol: Protocol, body: string | Uint8Array, given: Given = {}): Parsed {
   const sink = new SeriesSink(64 * 1024 * 1024);
-  const options = { ...defaultsOf(protocol.options), ...given.options };
+  const options = { ...allDefaults(), ...given.options };
   const request = { parameters: given.parameters ?? {}, receivedMs: NOW_MS, options };
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const failure = protocol.parse!(bytes, request, sink);
@@ -94,7 +99,7 @@ export function receive(
     query: new URLSearchParams(query),
     header: (name: string) => headers[name] ?? '',
   };
-  return protocol.receive(head, { ...defaultsOf(protocol.options), ...options });
+  return protocol.receive(head, { ...allDefaults(), ...options });
 }
 
 const kernel = new Kernel(compileKernel());
@@ -128,7 +133,7 @@ export function fuzz(
     const request = {
       parameters,
       receivedMs: NOW_MS,
-      options: { ...defaultsOf(protocol.options), ...options },
+      options: { ...allDefaults(), ...options },
     };
     const messages = sinks.map((each) => {
       each.reset(FUZZ_BYTES_MAX);

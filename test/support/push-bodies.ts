@@ -1,6 +1,7 @@
 /** Bodies in every protocol, good ones and bad ones, and the rows of a write request as text, for end-to-end tests. */
 import { connect } from 'node:net';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import protobuf from 'protobufjs';
 import { compress } from 'snappyjs';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
 import { decompressBody } from './remote-write.ts';
@@ -103,6 +104,26 @@ const NEW_RELIC = `[{"EntityID":1,"Events":[
   {"case":"newrelic","timestamp":"text","x":1}, {"case":"newrelic","timestamp":-1,"x y":1}, {"case":"newrelic"}, {}
 ]},{}]`;
 
+const DATADOG_1 = `{"Series":[
+  {"METRIC":"sys.load!1","host":"h","device":"d","points":[[1700000000,1.5],[1700000000.5,2],[0,3],[-5,4],[5]],
+   "tags":["a:b:c","nov","host:x","k:"," s : t "],"interval":10,"type":"gauge"},
+  {"metric":"many.consecutive.met!!!!ric!!.!!name","points":[[1.9999,2]]}, {"metric":"é.ü x","points":[[1,2,3]],"host":null}
+]}`;
+const DATADOG_2 = `{"series":[
+  {"metric":"m","type":3,"points":[{"timestamp":1700000000,"value":1.5},{"timestamp":0,"value":2},{"value":4},{"timestamp":5}],
+   "resources":[{"type":"host","name":"h"},{"type":"r","name":""}],"tags":["host:x","a:b","z"],"source_type_name":"src"}
+]}`;
+
+/** The same as protobuf, made by hand. */
+function datadogPayload(): Uint8Array {
+  const writer = protobuf.Writer.create().uint32(0x0a).fork();
+  writer.uint32(0x0a).fork().uint32(0x0a).string('host').uint32(0x12).string('h').ldelim();
+  writer.uint32(0x12).string('proto.m').uint32(0x1a).string('a:b').uint32(0x28).int32(3);
+  writer.uint32(0x22).fork().uint32(0x09).double(1.5).uint32(0x10).int64(1_700_000_000).ldelim();
+  writer.uint32(0x22).fork().uint32(0x09).double(2.5).ldelim();
+  return writer.uint32(0x3a).string('src').ldelim().finish();
+}
+
 const influx = { protocol: 'influx', path: '/write' };
 
 export const pushBodies: readonly PushBody[] = [
@@ -189,6 +210,30 @@ export const pushBodies: readonly PushBody[] = [
   { protocol: 'newrelic', path: '/newrelic/infra/v2/metrics/events/bulk', body: '[1]', status: 400 },
   { protocol: 'newrelic', path: '/newrelic', body: 'x', status: 202 },
   { protocol: 'newrelic', path: '/newrelic/inventory/deltas', body: '[]', status: 202 },
+  { protocol: 'datadogv1', path: '/datadog/api/v1/series', body: DATADOG_1, status: 202 },
+  { protocol: 'datadogv1', path: '/datadog/api/v1/series/', body: '{}', status: 202 },
+  {
+    protocol: 'datadogv1',
+    path: '/datadog/api/v1/series',
+    body: '{"series":[{"metric":"m","points":[["1",2]]}]}',
+    status: 400,
+  },
+  { protocol: 'datadogv1', path: '/datadog/api/v1/validate', body: '', status: 200 },
+  { protocol: 'datadogv1', path: '/datadog/api/v1/check_run', body: '[]', status: 202 },
+  { protocol: 'datadogv2', path: '/datadog/api/v2/series', body: DATADOG_2, status: 202 },
+  {
+    protocol: 'datadogv2',
+    path: '/datadog/api/v2/series',
+    body: '{"series":[{"metric":"m","points":[{"timestamp":1.5}]}]}',
+    status: 400,
+  },
+  {
+    protocol: 'datadogv2',
+    path: '/datadog/api/v2/series',
+    headers: { 'Content-Type': 'application/x-protobuf' },
+    body: datadogPayload(),
+    status: 202,
+  },
   { protocol: 'vmimport', path: '/api/v1/import', body: JSON_LINES, status: 204 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: CSV_FORMAT, body: CSV, status: 204 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: 'format=1:metric', body: CSV, status: 400 },
