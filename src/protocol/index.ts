@@ -5,6 +5,7 @@ import { datadogV2 } from './datadog-v2.ts';
 import { graphite } from './graphite.ts';
 import { influx } from './influx.ts';
 import { jsonLines } from './json-lines.ts';
+import { native } from './native.ts';
 import { newRelic } from './new-relic.ts';
 import { opentsdb } from './opentsdb.ts';
 import { opentsdbHttp } from './opentsdb-http.ts';
@@ -18,6 +19,7 @@ export const protocols = {
   influx,
   vmimport: jsonLines,
   csvimport: csv,
+  native,
   graphite,
   opentsdb,
   opentsdbhttp: opentsdbHttp,

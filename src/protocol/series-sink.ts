@@ -34,9 +34,11 @@ const EXAMPLES_MAX = 5;
 const EXAMPLE_BYTES_MAX = 120;
 
 const METRIC_NAME = Buffer.from('__name__');
-/** The NaN of text protocols in Go, whose payload is 1, little-endian halves. */
+/** The NaN of text protocols in Go, whose payload is 1, and Prometheus' marker of an ended series; in halves. */
 const NAN_HIGH = 0x7ff80000;
 const NAN_LOW = 1;
+const STALE_HIGH = 0x7ff00000;
+const STALE_LOW = 2;
 
 /** Thrown by the sink, past the parser, to whoever gave the sink to it. */
 export class SinkFull extends Error {}
@@ -135,17 +137,34 @@ export class SeriesSink {
 
   /** @param timestampMs whole milliseconds. */
   sample(value: number, timestampMs: number): void {
+    const at = this.#beginSample();
+    if (Number.isNaN(value)) this.#bits(at, NAN_HIGH, NAN_LOW);
+    else this.#view.setFloat64(at, value, true);
+    this.#endSample(at, timestampMs);
+  }
+
+  /** The NaN that says that a series has ended; JavaScript's own numbers do not keep its bits. */
+  staleMarker(timestampMs: number): void {
+    const at = this.#beginSample();
+    this.#bits(at, STALE_HIGH, STALE_LOW);
+    this.#endSample(at, timestampMs);
+  }
+
+  /** Returns where the eight bytes of the value belong. */
+  #beginSample(): number {
     this.#reserve(SAMPLE_MAX);
     const buffer = this.#buffer;
     const head = this.#length;
     buffer[head] = SAMPLE_TAG;
     buffer[head + 2] = SAMPLE_VALUE_TAG;
-    if (!Number.isNaN(value)) this.#view.setFloat64(head + 3, value, true);
-    else this.#putNaN(head + 3);
-    buffer[head + 11] = SAMPLE_TIMESTAMP_TAG;
-    this.#length = head + 12;
+    return head + 3;
+  }
+
+  #endSample(at: number, timestampMs: number): void {
+    this.#buffer[at + 8] = SAMPLE_TIMESTAMP_TAG;
+    this.#length = at + 9;
     this.#int64(timestampMs);
-    buffer[head + 1] = this.#length - head - 2;
+    this.#buffer[at - 2] = this.#length - at + 1;
     this.samples++;
   }
 
@@ -250,9 +269,9 @@ export class SeriesSink {
     this.#length = at;
   }
 
-  #putNaN(at: number): void {
-    this.#view.setUint32(at, NAN_LOW, true);
-    this.#view.setUint32(at + 4, NAN_HIGH, true);
+  #bits(at: number, high: number, low: number): void {
+    this.#view.setUint32(at, low, true);
+    this.#view.setUint32(at + 4, high, true);
   }
 }
 

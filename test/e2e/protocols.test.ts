@@ -1,12 +1,17 @@
 /** Every protocol into the real daemon: what the destination got is what was meant, what vmagent makes of it, and in the ledger. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { jsonLines } from '../../src/protocol/json-lines.ts';
+import { native } from '../../src/protocol/native.ts';
+import type { Protocol } from '../../src/protocol/protocol.ts';
+import { parse } from '../protocol/support.ts';
 import { assertLedgerBalances, metricSum, parseMetrics, type Sample } from '../support/metrics.ts';
 import { freePort, startProgram, temporaryDirectory } from '../support/process.ts';
 import { missingPrograms, program } from '../support/programs.ts';
 import { lineBodies, pushBodies, pushBody, rowsByCase, sendLines } from '../support/push-bodies.ts';
 import { startSink } from '../support/sink.ts';
 import { startSluice } from '../support/sluice.ts';
+import { VictoriaMetrics } from '../support/victoria-metrics.ts';
 import { until } from '../support/wait.ts';
 
 const FLAGS = ['-remoteWrite.flushInterval=1s'];
@@ -18,7 +23,8 @@ async function linePorts(): Promise<{ ports: number[]; flags: string[] }> {
   return { ports, flags: lineBodies.map(({ option }, index) => `-${option}=127.0.0.1:${ports[index]}`) };
 }
 
-const familyOf = (protocol: string) => protocol.replace(/^datadogv\d$/, 'datadog');
+const familyOf = (protocol: string) =>
+  protocol.replace(/^datadogv\d$/, 'datadog').replace(/^native$/, 'nativeimport');
 
 const insertedOf = (page: readonly Sample[], protocol: string) =>
   metricSum(page, 'vmagent_rows_inserted_total', { type: protocol }) ?? 0;
@@ -64,7 +70,7 @@ test('every protocol arrives, is counted, and is in the ledger', async (t) => {
     const of = (name: string) => metricSum(page, name, { type: protocol }) ?? 0;
     assert.ok(of('vmagent_rows_inserted_total') > 0, protocol);
     // The others refuse a request as a whole.
-    assert.ok(of('vm_rows_invalid_total') > 0 || /^(newrelic|datadog)/.test(protocol), protocol);
+    assert.ok(of('vm_rows_invalid_total') > 0 || /^(newrelic|datadog|native)/.test(protocol), protocol);
     assert.ok(of('vm_protoparser_rows_read_total') > 0, protocol);
     inserted += of('vmagent_rows_inserted_total');
     const family = familyOf(protocol);
@@ -128,4 +134,47 @@ test('the same bodies give the same rows as from vmagent', {
     assert.notEqual(mine!.get(option), undefined, option);
     assert.deepEqual(mine!.get(option), other!.get(option), option);
   }
+});
+
+test('what VictoriaMetrics exports is read', { skip: missingPrograms('victoria-metrics') }, async (t) => {
+  const storage = await VictoriaMetrics.start(t, temporaryDirectory(t));
+  const lines = Array.from({ length: 50 }, (_, series) => {
+    const points = Array.from({ length: 1 + series * 20 }, (_, row) => row);
+    return JSON.stringify({
+      metric: { __name__: `m${series % 7}`, series: String(series), 'é"\u0001': 'x' },
+      // Counters, gauges with decimals, constants, and numbers of all sizes.
+      values: points.map(
+        (row) =>
+          [row * 3, Math.round(Math.sin(row) * 1e4) / 1e4, 5, (row - 3) * 10 ** (series % 30)][series % 4],
+      ),
+      timestamps: points.map(
+        (row) => 1_700_000_000_000 + row * (series % 3 === 0 ? 15_000 : 15_000 + (row % 5)),
+      ),
+    });
+  });
+  await fetch(`${storage.url}/api/v1/import`, { method: 'POST', body: lines.join('\n') });
+  await fetch(`${storage.url}/internal/force_flush`);
+  const query = new URLSearchParams({ 'match[]': '{__name__!=""}', start: '0', end: '4102444800' });
+  const [binary, text] = await Promise.all(
+    ['export/native', 'export'].map(async (path) => {
+      const response = await fetch(`${storage.url}/api/v1/${path}?${query}`);
+      return new Uint8Array(await response.arrayBuffer());
+    }),
+  );
+  const rowsFrom = (protocol: Protocol, bytes: Uint8Array) => {
+    const { failure, rows } = parse(protocol, bytes);
+    assert.equal(failure, undefined);
+    return rows
+      .flatMap(({ labels, samples }) => {
+        const key = labels
+          .map(({ name, value }) => `${name}=${value}`)
+          .sort()
+          .join();
+        return samples.map(({ value, timestamp }) => `${key} ${value}@${timestamp}`);
+      })
+      .sort();
+  };
+  const rows = rowsFrom(native, binary!);
+  assert.equal(rows.length, 50 + 20 * (49 * 25));
+  assert.deepEqual(rows, rowsFrom(jsonLines, text!));
 });

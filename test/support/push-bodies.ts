@@ -4,6 +4,7 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import { compress } from 'snappyjs';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
+import { nativeBody } from '../protocol/native-support.ts';
 import { decompressBody } from './remote-write.ts';
 import type { ReceivedRequest } from './sink.ts';
 
@@ -124,6 +125,33 @@ function datadogPayload(): Uint8Array {
   return writer.uint32(0x3a).string('src').ldelim().finish();
 }
 
+const NATIVE = nativeBody([
+  {
+    name: ['up', 'job', 'node'],
+    timestamps: [1_000n, 2_000n],
+    values: [15n, -25n],
+    scale: -1,
+    timestampKind: 2,
+    valueKind: 6,
+  },
+  {
+    name: ['', 'a', 'b\u0000\u0001é'],
+    timestamps: [1n, 2n, 4n],
+    values: [1n, 1n, 1n],
+    scale: 2,
+    timestampKind: 1,
+    valueKind: 3,
+  },
+  {
+    name: ['n', 'x', ''],
+    timestamps: [1n, 2n, 4n],
+    values: [1n, 5n, 2n ** 63n - 1n],
+    scale: 0,
+    timestampKind: 5,
+    valueKind: 4,
+  },
+]);
+
 const influx = { protocol: 'influx', path: '/write' };
 
 export const pushBodies: readonly PushBody[] = [
@@ -235,6 +263,9 @@ export const pushBodies: readonly PushBody[] = [
     status: 202,
   },
   { protocol: 'vmimport', path: '/api/v1/import', body: JSON_LINES, status: 204 },
+  { protocol: 'native', path: '/api/v1/import/native', body: NATIVE, status: 204 },
+  { protocol: 'native', path: '/api/v1/import/native', body: NATIVE.subarray(0, 16), status: 204 },
+  { protocol: 'native', path: '/api/v1/import/native', body: NATIVE.subarray(0, 40), status: 400 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: CSV_FORMAT, body: CSV, status: 204 },
   { protocol: 'csvimport', path: '/api/v1/import/csv', query: 'format=1:metric', body: CSV, status: 400 },
 ];
