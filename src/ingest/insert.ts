@@ -8,7 +8,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
-import type { Answer, OptionValues, Protocol, Reception, Route } from '../protocol/protocol.ts';
+import type { Answer, OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -51,6 +51,29 @@ interface Plan {
   readonly accepted: Answer;
 }
 
+class Head implements RequestHead {
+  readonly route: Route;
+  readonly query: URLSearchParams;
+  readonly #request: IncomingMessage;
+  readonly #prefix: string;
+
+  constructor(route: Route, request: IncomingMessage, query: URLSearchParams, prefix: string) {
+    this.route = route;
+    this.query = query;
+    this.#request = request;
+    this.#prefix = prefix;
+  }
+
+  get path(): string {
+    const [path = ''] = (this.#request.url ?? '').split('?', 1);
+    return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
+  }
+
+  header(name: string): string {
+    return String(this.#request.headers[name] ?? '');
+  }
+}
+
 /** One path of a protocol. */
 export class InsertRoute {
   readonly protocol: Protocol;
@@ -82,7 +105,8 @@ export class InsertRoute {
       return;
     }
     const query = queryOf(request.url ?? '');
-    const reception = this.#receive(request, query.parameters);
+    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix);
+    const reception = this.protocol.receive(head, this.ports.protocolOptions);
     if (reception.kind === 'answer') {
       if (reception.isCounted) this.path.requests.inc();
       replies.send(request, response, reception.answer);
@@ -103,20 +127,6 @@ export class InsertRoute {
       if (request.headers.expect !== undefined) response.writeContinue();
       new Insert(this, request, response, this.#planOf(reception, query.extraLabels)).start(expected);
     }
-  }
-
-  #receive(request: IncomingMessage, query: URLSearchParams): Reception {
-    const { protocolOptions, pathPrefix } = this.ports;
-    const head = {
-      route: this.route,
-      path: (request.url ?? '')
-        .split('?', 1)[0]!
-        .replace(/\/{2,}/g, '/')
-        .slice(pathPrefix.length),
-      query,
-      header: (name: string) => String(request.headers[name] ?? ''),
-    };
-    return this.protocol.receive(head, protocolOptions);
   }
 
   #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {

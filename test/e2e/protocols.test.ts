@@ -178,3 +178,28 @@ test('what VictoriaMetrics exports is read', { skip: missingPrograms('victoria-m
   assert.equal(rows.length, 50 + 20 * (49 * 25));
   assert.deepEqual(rows, rowsFrom(jsonLines, text!));
 });
+
+test('after a kill, rows without a timestamp have that of their first arrival', async (t) => {
+  const directory = temporaryDirectory(t);
+  const port = await freePort();
+  const flags = [
+    `-remoteWrite.url=http://127.0.0.1:${port}/api/v1/write`,
+    '-remoteWrite.ack=written',
+    ...FLAGS,
+  ];
+  const first = await startSluice(t, directory, flags);
+  const firstMs = Date.now();
+  const response = await fetch(`${first.url}/write?precision=ms`, { method: 'POST', body: 'm a=1,b=2\n' });
+  assert.equal(response.status, 204);
+  const lastMs = Date.now();
+  await first.program.kill('SIGKILL');
+  const sink = await startSink(t, { port });
+  await startSluice(t, directory, flags);
+  await until('the rows arrive', 20_000, () => sink.samples.samples > 0);
+  const timestamps = [...sink.samples].map(({ timestampMs }) => timestampMs);
+  assert.equal(new Set(timestamps).size, 1);
+  assert.ok(
+    timestamps[0]! >= firstMs && timestamps[0]! <= lastMs,
+    `${firstMs} ≤ ${timestamps[0]} ≤ ${lastMs}`,
+  );
+});

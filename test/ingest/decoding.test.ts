@@ -84,3 +84,12 @@ test('any bytes give a size or none, and never throw', () => {
     }),
   );
 });
+
+test('gzip and deflate declare nothing, the others what they are', () => {
+  const bytes = new Uint8Array(1_000);
+  assert.equal(declaredSize(bytes, 'plain'), 1_000);
+  assert.equal(declaredSize(bytes, 'gzip'), undefined);
+  assert.equal(declaredSize(bytes, 'deflate'), undefined);
+  assert.equal(declaredSize(compress(bytes), 'snappy'), 1_000);
+  assert.equal(declaredSize(zstdCompressSync(bytes, { pledgedSrcSize: 1_000 }), 'zstd'), 1_000);
+});

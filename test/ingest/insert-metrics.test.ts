@@ -42,3 +42,23 @@ test('samples and histograms are rows; metadata and exemplars are not', () => {
   assert.equal(meter.value('vmagent_rows_per_insert_sum', TYPE), 8);
   assert.equal(meter.value('vmagent_rows_per_insert_count', TYPE), 2);
 });
+
+test('what a parser notes is counted', () => {
+  const meter = new RecordingMeter();
+  const metrics = new InsertMetrics(meter, protocols.influx);
+  const counts = { series: 4, samples: 4, histograms: 0, exemplars: 0, metadata: 0 };
+  metrics.accepted(counts, { rowsRead: 2, rowsInvalid: 1, examples: [] });
+  metrics.accepted(counts);
+  const type = { type: 'influx' };
+  assert.equal(meter.value('vm_protoparser_rows_read_total', type), 6);
+  assert.equal(meter.value('vm_rows_invalid_total', type), 1);
+  assert.equal(meter.value('vmagent_rows_inserted_total', type), 8);
+  assert.equal(meter.value('vm_rows_invalid_total', TYPE), undefined);
+});
+
+test('requests of a family are counted together', () => {
+  const meter = new RecordingMeter();
+  new InsertMetrics(meter, protocols.datadogv1).path('/a').requests.inc();
+  new InsertMetrics(meter, protocols.datadogv2).path('/a').requests.inc();
+  assert.equal(meter.value('vmagent_http_requests_total', { path: '/a', protocol: 'datadog' }), 2);
+});

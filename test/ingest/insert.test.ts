@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { compress } from 'snappyjs';
+import { noCounts } from '../../src/model/body.ts';
 import { exchange, fetchText, open, readToEnd, request, settled, startServer, verdictOf } from './harness.ts';
 
 const WRITE_PATHS = ['/api/v1/write', '/api/v1/push', '/prometheus/api/v1/write', '/prometheus/api/v1/push'];
@@ -201,4 +202,50 @@ test('a client that goes away while it waits leaves the queue', async (t) => {
   first.resolve();
   assert.equal((await slow).status, 204);
   assert.equal(intake.bodies.length, 1, 'nothing of the one that left was judged');
+});
+
+test('a body for a parser goes on with its head: labels of the path first, parameters, and the time', async (t) => {
+  const { url, intake, meter, log } = await startServer(t);
+  const notes = { rowsRead: 3, rowsInvalid: 2, examples: ['line 1: why: "x"'] };
+  intake.judge = () => ({ ok: true, counts: { ...noCounts, samples: 1 }, notes });
+  const before = Date.now();
+  const path = '/api/v1/import/prometheus/metrics/job/a?extra_label=b=c&timestamp=5';
+  const answer = await fetchText(`${url}${path}`, {
+    method: 'POST',
+    body: 'm 1',
+    headers: { 'Content-Encoding': 'gzip' },
+  });
+  assert.equal(answer.status, 200);
+  const [{ protocol, encoding, extraLabels, arrival }] = intake.bodies as [(typeof intake.bodies)[number]];
+  assert.deepEqual([protocol, encoding, arrival?.parameters], ['prometheus', 'gzip', { timestamp: '5' }]);
+  assert.deepEqual(extraLabels, [
+    { name: 'job', value: 'a' },
+    { name: 'b', value: 'c' },
+  ]);
+  assert.ok(arrival!.receivedMs >= before && arrival!.receivedMs <= Date.now());
+  const type = { type: 'prometheus' };
+  assert.equal(meter.value('vm_rows_invalid_total', type), 2);
+  assert.equal(meter.value('vm_protoparser_rows_read_total', type), 3);
+  assert.equal(meter.value('vmagent_rows_inserted_total', type), 1);
+  assert.match(log.lines.at(-1)!.message, /left out rows/);
+});
+
+test('answers without a body are counted where vmagent counts them', async (t) => {
+  const { url, intake, meter } = await startServer(t);
+  const answer = await fetchText(`${url}/influx/query?q=SHOW+DATABASES`);
+  assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json']);
+  assert.match(answer.body, /_internal/);
+  assert.equal(meter.value('vmagent_http_requests_total', { path: '/influx/query', protocol: 'influx' }), 1);
+  assert.equal(intake.bodies.length, 0);
+});
+
+test('a protocol may have a limit of its own', async (t) => {
+  const { port } = await startServer(t, { maxInsertRequestSize: 10 });
+  const large = `POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: ${65 * 1024 * 1024}\r\n\r\n`;
+  assert.match(await exchange(t, port, large), /^HTTP\/1\.1 413 [\s\S]*raise -influx\.maxRequestSize/);
+  const small =
+    'POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\nm a=1 12345';
+  assert.match(await exchange(t, port, small), /^HTTP\/1\.1 204/);
+  const imported = 'POST /api/v1/import HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n';
+  assert.match(await exchange(t, port, imported), /^HTTP\/1\.1 413 [\s\S]*raise -maxInsertRequestSize/);
 });

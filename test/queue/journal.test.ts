@@ -140,3 +140,13 @@ test('a small journal in good health is never full', async () => {
     await settled();
   }
 });
+
+test('what a parser needs of a request is kept with it', async () => {
+  const { journal, fs } = await openJournal();
+  const arrival = { parameters: { precision: 'µ' }, receivedMs: 1_790_000_000_123 };
+  await journal.append({ ...entry(1), format: { ...format, encoding: 'gzip', protocol: 'influx', arrival } });
+  fs.kill();
+  const { journal: next } = await openJournal(fs);
+  const found = await next.nextReplay();
+  assert.deepEqual(found?.format, { ...format, encoding: 'gzip', protocol: 'influx', arrival });
+});
