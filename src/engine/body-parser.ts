@@ -12,7 +12,8 @@ import type { BodyFormat } from './messages.ts';
  */
 const GROWTH_MAX = 8;
 const MESSAGE_BYTES_MIN = 1024 * 1024;
-const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+/** A little less than a power of two, which is what linear memory is taken by. */
+const MESSAGE_BYTES_MAX = 256 * 1024 * 1024 - 64 * 1024;
 
 export interface BodyParserConfig {
   /** For protocols without a limit of their own, in bytes. */

@@ -2,29 +2,27 @@
  * Objects of JSON with fields of known types, as Go reads them into structs: names in any case, the last one counts, what is
  * missing or null is empty, and any other type is an error.
  */
+import { JsonObject, type JsonValue, NO_JSON, parseJson } from './json-value.ts';
+
 export class FieldError extends Error {}
 
-/** Throws a FieldError when the text is not JSON or not an object. */
+/** Throws a FieldError when the bytes are no object. */
 export function parseFields(bytes: Uint8Array): Fields {
-  let root: unknown;
-  try {
-    root = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
-  } catch {
-    throw new FieldError('it is not JSON');
-  }
+  const root = parseJson(bytes);
+  if (root === undefined) throw new FieldError(NO_JSON);
   return new Fields(root, 'the body');
 }
 
 /** Every method throws a FieldError that says where. */
 export class Fields {
   readonly #where: string;
-  readonly #values = new Map<string, unknown>();
+  readonly #values = new Map<string, JsonValue>();
 
-  constructor(value: unknown, where: string) {
+  constructor(value: JsonValue, where: string) {
     this.#where = where;
     if (value === null) return;
-    if (typeof value !== 'object' || Array.isArray(value)) throw new FieldError(`${where} is not an object`);
-    for (const [name, field] of Object.entries(value)) this.#values.set(name.toLowerCase(), field);
+    if (!(value instanceof JsonObject)) throw new FieldError(`${where} is not an object`);
+    for (const [name, field] of value.members) this.#values.set(name.toLowerCase(), field);
   }
 
   text(name: string): string {
@@ -49,7 +47,7 @@ export class Fields {
     return this.list(name).map((item, index) => new Fields(item, `${this.#where}.${name}[${index}]`));
   }
 
-  list(name: string): readonly unknown[] {
+  list(name: string): readonly JsonValue[] {
     return listOf(this.#values.get(name), `${this.#where}.${name}`);
   }
 
@@ -62,20 +60,20 @@ export class Fields {
   }
 }
 
-function textOf(value: unknown, where: string): string {
+function textOf(value: JsonValue | undefined, where: string): string {
   if (value === undefined || value === null) return '';
   if (typeof value !== 'string') throw new FieldError(`${where} is not a text`);
   return value;
 }
 
-function finiteOf(value: unknown, where: string): number {
+function finiteOf(value: JsonValue | undefined, where: string): number {
   if (value === undefined || value === null) return 0;
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new FieldError(`${where} is not a number`);
   return value;
 }
 
-function listOf(value: unknown, where: string): readonly unknown[] {
+function listOf(value: JsonValue | undefined, where: string): readonly JsonValue[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new FieldError(`${where} is not a list`);
-  return value;
+  return value as readonly JsonValue[];
 }

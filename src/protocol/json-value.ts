@@ -8,6 +8,9 @@ import { Scratch } from './scratch.ts';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
+/** How `parseJson` failed, for messages. */
+export const NO_JSON = 'it is not JSON, or more than 4,000,000 values';
+
 export class JsonObject {
   readonly members: readonly (readonly [string, JsonValue])[];
 
@@ -29,6 +32,8 @@ const CLOSE_OBJECT = 0x7d;
 const LETTER_Y = 0x79;
 /** Deeper nesting is an error. */
 const DEPTH_MAX = 300;
+/** A value takes up to 100 bytes of memory, and three of the body. Real bodies have 10 bytes or more for each. */
+const VALUES_MAX = 4_000_000;
 
 const words: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
   ['null', null],
@@ -37,7 +42,7 @@ const words: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
 ]);
 const WORD_LENGTH_MAX = 5;
 
-/** The value that the bytes are; undefined when they are none. */
+/** The value that the bytes are; undefined when they are none, or more than `VALUES_MAX` values. */
 export function parseJson(bytes: Uint8Array): JsonValue | undefined {
   const reader = new JsonReader(bytes);
   const value = reader.read(0);
@@ -58,6 +63,7 @@ class JsonReader {
   readonly #bytes: Uint8Array;
   readonly #numbers = new NumberReader();
   readonly #scratch = new Scratch();
+  #values = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -71,6 +77,7 @@ class JsonReader {
 
   read(depth: number): JsonValue | undefined {
     const json = this.#json;
+    if (++this.#values > VALUES_MAX) return undefined;
     const first = json.peek();
     if (first === QUOTE) return json.takeString() ? this.#text() : undefined;
     if (first === OPEN_ARRAY || first === OPEN_OBJECT) {

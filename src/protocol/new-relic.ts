@@ -9,7 +9,7 @@
  */
 import { options } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
-import { JsonObject, type JsonValue, parseJson } from './json-value.ts';
+import { JsonObject, type JsonValue, NO_JSON, parseJson } from './json-value.ts';
 import type { Answer, ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -35,7 +35,7 @@ const INVENTORY = json(202, '{"payload":{"version": 1, "state": {}, "reset": "fa
 
 /** All events of a body, or why there are none. */
 function eventsOf(root: JsonValue | undefined): readonly JsonObject[] | string {
-  if (root === undefined) return 'it is not JSON';
+  if (root === undefined) return NO_JSON;
   if (!Array.isArray(root)) return 'it is not an array';
   const events: JsonObject[] = [];
   for (const post of root as readonly JsonValue[]) {

@@ -9,7 +9,7 @@
  */
 import { options, type Values } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
-import { JsonObject, type JsonValue, numberOf, parseJson } from './json-value.ts';
+import { JsonObject, type JsonValue, NO_JSON, numberOf, parseJson } from './json-value.ts';
 import type { ParseFailure, ParseRequest, Protocol } from './protocol.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -86,7 +86,7 @@ function parse(
   sink: SeriesSink,
 ): ParseFailure {
   const root = parseJson(bytes);
-  if (root === undefined) return 'cannot parse the body: it is not JSON';
+  if (root === undefined) return `cannot parse the body: ${NO_JSON}`;
   const trimMs = request.options.opentsdbhttpTrimTimestamp;
   const items = Array.isArray(root) ? (root as readonly JsonValue[]) : [root];
   for (const [index, item] of items.entries()) {

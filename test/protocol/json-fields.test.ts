@@ -30,7 +30,7 @@ test('other types are errors that say where', () => {
     ['{"a":[1]}', (fields) => fields.tuples('a'), /^the body\.a\[0\] is not a list$/],
     ['{"a":[["1"]]}', (fields) => fields.tuples('a'), /is not a number/],
     ['[]', () => undefined, /^the body is not an object$/],
-    ['{}x', () => undefined, /^it is not JSON$/],
+    ['{}x', () => undefined, /^it is not JSON/],
   ];
   for (const [text, read, expected] of cases) {
     assert.throws(

@@ -63,3 +63,8 @@ test('numbers may be texts', () => {
   ];
   for (const [value, expected] of cases) assert.deepEqual(numberOf(value), expected);
 });
+
+test('millions of tiny values are not made', () => {
+  assert.notEqual(parse(`[${'1,'.repeat(10_000)}1]`), undefined);
+  assert.equal(parse(`[${'1,'.repeat(4_000_001)}1]`), undefined);
+});
