@@ -26,6 +26,7 @@ import {
   writeSeries,
 } from './datadog.ts';
 import { FieldError, type Fields, parseFields } from './json-fields.ts';
+import { readFields, readMessage } from './protobuf-fields.ts';
 import type { ParseFailure, ParseRequest, Protocol, RequestHead } from './protocol.ts';
 import { type SeriesSink, SinkFull } from './series-sink.ts';
 
@@ -52,19 +53,6 @@ function draftOf(series: Fields): Draft {
     tags: series.texts('tags'),
     points: series.objects('points').map((one) => [one.integer('timestamp'), one.number('value')]),
   };
-}
-
-/** Calls `read` for every field of the message that ends at `end`; it returns false for a field that it does not know. */
-function readFields(reader: protobuf.Reader, end: number, read: (field: number) => boolean): void {
-  while (reader.pos < end) {
-    const tag = reader.uint32();
-    if (!read(tag >>> 3)) reader.skipType(tag & 7);
-  }
-}
-
-function readMessage(reader: protobuf.Reader, read: (field: number) => boolean): void {
-  const length = reader.uint32();
-  readFields(reader, reader.pos + length, read);
 }
 
 function readSeries(reader: protobuf.Reader): Draft {

@@ -55,7 +55,8 @@ export function writeSeries(
   sink.begin();
   sink.text('__name__', how.sanitize ? sanitized(metric) : metric);
   for (const [name, value] of labels) if (name !== '') sink.text(name, value);
-  for (const tag of tags) writeTag(tag, sink);
+  // The host of the series is a label of its own.
+  for (const tag of tags) writeTag(tag, 'exported_host', sink);
   const nowMs = how.receivedMs - (how.receivedMs % SECOND_MS);
   for (const [timestampS, value] of points) {
     const isNow = timestampS <= 0 && !how.isExact;
@@ -64,12 +65,11 @@ export function writeSeries(
   sink.end();
 }
 
-function writeTag(tag: string, sink: SeriesSink): void {
+/** @param hostName what the tag `host` is called. */
+export function writeTag(tag: string, hostName: string, sink: SeriesSink): void {
   const colon = tag.indexOf(':');
   const name = colon < 0 ? tag : tag.slice(0, colon);
-  // The host of the series is a label of its own.
-  if (name !== '')
-    sink.text(name === 'host' ? 'exported_host' : name, colon < 0 ? NO_VALUE : tag.slice(colon + 1));
+  if (name !== '') sink.text(name === 'host' ? hostName : name, colon < 0 ? NO_VALUE : tag.slice(colon + 1));
 }
 
 /** https://docs.datadoghq.com/metrics/custom_metrics/#naming-custom-metrics */

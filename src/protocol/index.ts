@@ -1,5 +1,6 @@
 /** The registry of ingest protocols: one line each. */
 import { csv } from './csv.ts';
+import { datadogSketches } from './datadog-sketches.ts';
 import { datadogV1 } from './datadog-v1.ts';
 import { datadogV2 } from './datadog-v2.ts';
 import { graphite } from './graphite.ts';
@@ -25,6 +26,7 @@ export const protocols = {
   opentsdbhttp: opentsdbHttp,
   datadogv1: datadogV1,
   datadogv2: datadogV2,
+  datadogsketches: datadogSketches,
   newrelic: newRelic,
 } satisfies Record<string, Protocol>;
 

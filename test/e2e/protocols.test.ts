@@ -24,7 +24,7 @@ async function linePorts(): Promise<{ ports: number[]; flags: string[] }> {
 }
 
 const familyOf = (protocol: string) =>
-  protocol.replace(/^datadogv\d$/, 'datadog').replace(/^native$/, 'nativeimport');
+  protocol.replace(/^datadog.*$/, 'datadog').replace(/^native$/, 'nativeimport');
 
 const insertedOf = (page: readonly Sample[], protocol: string) =>
   metricSum(page, 'vmagent_rows_inserted_total', { type: protocol }) ?? 0;

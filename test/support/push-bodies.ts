@@ -125,6 +125,38 @@ function datadogPayload(): Uint8Array {
   return writer.uint32(0x3a).string('src').ldelim().finish();
 }
 
+/** Two sketches of one metric. */
+function sketchPayload(): Uint8Array {
+  const writer = protobuf.Writer.create().uint32(0x0a).fork();
+  writer
+    .uint32(0x0a)
+    .string('sk!.x')
+    .uint32(0x12)
+    .string('h')
+    .uint32(0x22)
+    .string('host:y')
+    .uint32(0x22)
+    .string('z');
+  for (const [keys, counts] of [
+    [
+      [1338, 1400, 1450],
+      [3, 4, 3],
+    ],
+    [
+      [-1400, -1338, 0, 1338],
+      [2, 2, 2, 4],
+    ],
+  ] as const) {
+    writer.uint32(0x3a).fork().uint32(0x08).int64(1_700_000_000).uint32(0x10).int64(10);
+    writer.uint32(0x19).double(1).uint32(0x21).double(9).uint32(0x31).double(50).uint32(0x3a).fork();
+    for (const key of keys) writer.sint32(key);
+    writer.ldelim().uint32(0x42).fork();
+    for (const count of counts) writer.uint32(count);
+    writer.ldelim().ldelim();
+  }
+  return writer.ldelim().finish();
+}
+
 const NATIVE = nativeBody([
   {
     name: ['up', 'job', 'node'],
@@ -246,6 +278,8 @@ export const pushBodies: readonly PushBody[] = [
     body: '{"series":[{"metric":"m","points":[["1",2]]}]}',
     status: 400,
   },
+  { protocol: 'datadogsketches', path: '/datadog/api/beta/sketches', body: sketchPayload(), status: 202 },
+  { protocol: 'datadogsketches', path: '/datadog/api/beta/sketches', body: 'garbage', status: 400 },
   { protocol: 'datadogv1', path: '/datadog/api/v1/validate', body: '', status: 200 },
   { protocol: 'datadogv1', path: '/datadog/api/v1/check_run', body: '[]', status: 202 },
   { protocol: 'datadogv2', path: '/datadog/api/v2/series', body: DATADOG_2, status: 202 },
