@@ -71,7 +71,7 @@ class CsvParser {
     });
   }
 
-  /** Notes the cells of all columns; cells in between are stepped over. */
+  /** Notes the cells of all columns; the others are stepped over. */
   #readCells(start: number, end: number): boolean {
     this.#cells.length = 0;
     let at = start;
@@ -87,6 +87,13 @@ class CsvParser {
       }
       position++;
     }
+    const noted = this.#cells.length;
+    while (at <= end) {
+      const next = this.#cell(at, end);
+      if (next < 0) return this.#fail('a quote is not closed at the end of its cell');
+      at = next + 1;
+    }
+    this.#cells.length = noted;
     return true;
   }
 

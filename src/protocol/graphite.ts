@@ -8,7 +8,7 @@
  */
 import { options, type Values } from '../config/option.ts';
 import { eachLine } from './lines.ts';
-import { NumberReader } from './number.ts';
+import { isTimestamp, NumberReader } from './number.ts';
 import { type ParseFailure, type ParseRequest, type Protocol, refuseHttp } from './protocol.ts';
 import { Scratch } from './scratch.ts';
 import type { SeriesSink } from './series-sink.ts';
@@ -84,7 +84,7 @@ class PlaintextParser {
     const numbers = this.#numbers;
     let timestampMs = this.#nowMs;
     if (hasTimestamp) {
-      if (!numbers.read(bytes, last, lastEnd) || !Number.isFinite(numbers.value)) {
+      if (!numbers.read(bytes, last, lastEnd) || !isTimestamp(numbers.value * SECOND_MS)) {
         return this.#fail('the timestamp is not a number');
       }
       const seconds = Math.trunc(numbers.value);

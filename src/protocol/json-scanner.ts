@@ -18,6 +18,9 @@ const CLOSE_OBJECT = 0x7d;
 /** Deeper nesting is an error. */
 const DEPTH_MAX = 300;
 
+/** For two escapes that look like a pair and are none. */
+const REPLACEMENT = 0xfffd;
+
 /** What `\b` and its like stand for. */
 const controls: Readonly<Record<number, number>> = { 98: 8, 102: 12, 110: 10, 114: 13, 116: 9 };
 
@@ -100,7 +103,7 @@ export class JsonScanner {
   skipValue(depth = 0): boolean {
     const first = this.peek();
     if (first === QUOTE) return this.takeString();
-    if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return this.takeToken();
+    if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return this.takeToken() && this.#isLiteral();
     if (depth === DEPTH_MAX) return false;
     this.at++;
     const close = first === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
@@ -113,6 +116,23 @@ export class JsonScanner {
     }
   }
 
+  /** Whether the last token may be a number or is a word of JSON; what number it is, is not asked. */
+  #isLiteral(): boolean {
+    if (literals.some((word) => this.is(word))) return true;
+    for (let at = this.start; at < this.stop; at++) {
+      if (!isOfNumber(this.bytes[at]!)) return this.#isSpecial();
+    }
+    return true;
+  }
+
+  /** `Inf` and `NaN` in any case, with a sign or without. */
+  #isSpecial(): boolean {
+    const text = Buffer.from(this.bytes.subarray(this.start, Math.min(this.stop, this.start + 5))).toString(
+      'latin1',
+    );
+    return /^[+-]?(inf|nan)$/i.test(text);
+  }
+
   /** Whether the last string or token is this text. */
   is(text: Uint8Array): boolean {
     if (this.stop - this.start !== text.byteLength) return false;
@@ -122,6 +142,12 @@ export class JsonScanner {
     return true;
   }
 }
+
+const literals = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+
+/** Digits, signs, a point, and the letter of an exponent. */
+const isOfNumber = (byte: number) =>
+  (byte >= 0x30 && byte <= 0x39) || byte === 0x2b || byte === 0x2d || byte === 0x2e || (byte | 0x20) === 0x65;
 
 const isBlank = (byte: number) => byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 
@@ -164,13 +190,15 @@ export function unescapeJson(
   return out;
 }
 
-/** The character of `\uXXXX`, or of two that are a surrogate pair; a length of 0 for anything else. */
+/** The character of `\uXXXX`, or of two that belong together; a length of 0 for half of such a pair. */
 function codePointAt(bytes: Uint8Array, at: number, end: number): { codePoint: number; length: number } {
   const high = hexAt(bytes, at, end);
   if (high < 0) return { codePoint: 0, length: 0 };
   if (high < 0xd800 || high > 0xdfff) return { codePoint: high, length: 6 };
   const low = hexAt(bytes, at + 6, end);
-  if (high > 0xdbff || low < 0xdc00 || low > 0xdfff) return { codePoint: 0, length: 0 };
+  if (low < 0) return { codePoint: 0, length: 0 };
+  const isPair = high < 0xdc00 && low >= 0xdc00 && low <= 0xdfff;
+  if (!isPair) return { codePoint: REPLACEMENT, length: 12 };
   return { codePoint: 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), length: 12 };
 }
 

@@ -23,6 +23,7 @@ const EXPONENT_MAX = 100_000_000;
 
 const INT64_MAX = '9223372036854775807';
 const INT64_MIN = '9223372036854775808';
+const INT64_LIMIT = 2 ** 63;
 const UINT64_MAX = '18446744073709551615';
 
 /** One for each parser: what was read is in `value`. */
@@ -129,6 +130,11 @@ export class NumberReader {
     else return false;
     return true;
   }
+}
+
+/** Whether a number of milliseconds is a timestamp: finite, and within int64. */
+export function isTimestamp(milliseconds: number): boolean {
+  return Math.abs(milliseconds) < INT64_LIMIT;
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {

@@ -10,6 +10,7 @@
 import { options, type Values } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
 import { JsonObject, type JsonValue, NO_JSON, numberOf, parseJson } from './json-value.ts';
+import { isTimestamp } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol } from './protocol.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -59,7 +60,7 @@ function putOf(item: JsonValue, nowMs: number): Put {
   if (value === undefined) return '"value" is not a number';
   const given = item.get('timestamp');
   const timestamp = given === undefined ? 0 : numberOf(given);
-  if (timestamp === undefined || !Number.isFinite(timestamp)) return '"timestamp" is not a number';
+  if (timestamp === undefined || !isTimestamp(timestamp)) return '"timestamp" is not a number';
   const tags = tagsOf(item.get('tags'));
   if (tags === undefined) return '"tags" is not an object of texts';
   return { metric, tags, value, timestampMs: millisecondsOf(Math.trunc(timestamp), nowMs) };

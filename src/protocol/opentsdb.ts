@@ -8,7 +8,7 @@
  */
 import { options, type Values } from '../config/option.ts';
 import { eachLine } from './lines.ts';
-import { NumberReader } from './number.ts';
+import { isTimestamp, NumberReader } from './number.ts';
 import { opentsdbHttp } from './opentsdb-http.ts';
 import { type ParseFailure, type ParseRequest, type Protocol, refuseHttp } from './protocol.ts';
 import type { SeriesSink } from './series-sink.ts';
@@ -74,7 +74,7 @@ class TelnetParser {
     const value = this.#wordAfter(timeEnd, end);
     const valueEnd = this.#wordEnd(value, end);
     if (value === end) return this.#fail('metric, timestamp and value are not all there');
-    if (!numbers.read(bytes, time, timeEnd) || !Number.isFinite(numbers.value)) {
+    if (!numbers.read(bytes, time, timeEnd) || !isTimestamp(numbers.value)) {
       return this.#fail('the timestamp is not a number');
     }
     const timestampMs = this.#millisecondsOf(Math.trunc(numbers.value));

@@ -13,7 +13,7 @@
 import { options } from '../config/option.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
 import { eachLine } from './lines.ts';
-import { NumberReader } from './number.ts';
+import { isTimestamp, NumberReader } from './number.ts';
 import { MetadataReader } from './prometheus-metadata.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { pathLabels } from './pushgateway.ts';
@@ -99,7 +99,7 @@ class TextParser {
         return this.#fail('the timestamp is not a number');
       }
       const given = millisecondsOf(this.#numbers.value);
-      if (!Number.isFinite(given)) return this.#fail('the timestamp is not finite');
+      if (!isTimestamp(given)) return this.#fail('the timestamp is out of range');
       if (given !== 0) timestampMs = given;
     }
     this.#write(number, timestampMs);

@@ -75,7 +75,7 @@ test('a first line that does not fit is a header', () => {
 });
 
 test('rows that make no sense are left out and counted', () => {
-  const bad = ['12foobar,x', '1', '1,"open', '1,"x"y', "1,'a", '1,"a""', '+5,x', ' 1,x', '  '];
+  const bad = ['12foobar,x', '1', '1,"open', '1,"x"y', "1,'a", '1,"a""', '1,x,"open', '+5,x', ' 1,x', '  '];
   const {
     rows: found,
     invalid,

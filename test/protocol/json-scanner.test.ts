@@ -47,6 +47,10 @@ test('what is not JSON is not stepped over', () => {
     '"',
     '"\\"',
     ',',
+    'nul',
+    '1a',
+    'Enull',
+    'Infinity',
     open,
   ]) {
     const json = scannerOf(text);
@@ -74,7 +78,8 @@ test('escapes that mean nothing stay as they are', () => {
     ['\\u12', '\\u12'],
     ['\\u12g4', '\\u12g4'],
     ['\\ud83d', '\\ud83d'],
-    ['\\ude00\\ud83d', '\\ude00\\ud83d'],
+    ['\\ude00\\ud83d', '\ufffd'],
+    ['\\ud83d\\u5e00e', '\ufffde'],
     ['\\ud83d\\ude00', '😀'],
     ['\\/', '/'],
     ['raw\ttab', 'raw\ttab'],

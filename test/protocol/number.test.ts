@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { NumberReader } from '../../src/protocol/number.ts';
+import { isTimestamp, NumberReader } from '../../src/protocol/number.ts';
 
 const reader = new NumberReader();
 
@@ -132,4 +132,15 @@ test('any text is read as the model reads it', () => {
       if (isUint64 && value > 0n) assert.equal(reader.digits, String(value).length);
     }),
   );
+});
+
+test('timestamps are finite and within 64 bits', () => {
+  assert.deepEqual([0, -1, 2 ** 62, -(2 ** 62)].map(isTimestamp), [true, true, true, true]);
+  assert.deepEqual([2 ** 63, -(2 ** 63), Infinity, -Infinity, Number.NaN].map(isTimestamp), [
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -73,6 +73,7 @@ test('lines that make no sense are left out and counted, the others are taken', 
     'a # 1',
     'a 1 nan',
     'a 1 1e999',
+    'a 1 1e30',
     'a +5',
   ];
   const {
