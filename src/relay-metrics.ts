@@ -93,6 +93,12 @@ function registerEngine(meter: Meter, { engine }: RelaySource): void {
     {},
     () => engine()?.stats?.shaping.decided ?? 0,
   );
+  meter.counterOf(
+    'sluice_future_samples_total',
+    'Samples later than -maxFutureOffset allows; 0 while that is not set.',
+    {},
+    () => engine()?.stats?.shaping.futureSamples ?? 0,
+  );
   for (const lane of ['verbatim', 'join', 'column'] as const) {
     meter.counterOf(
       'sluice_engine_bodies_total',

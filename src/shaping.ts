@@ -140,6 +140,9 @@ export function shapeOf({ values, destinations }: ShapingConfig, files: RuleFile
     },
     maxHourlySeries: values['remoteWrite.maxHourlySeries'],
     maxDailySeries: values['remoteWrite.maxDailySeries'],
+    ...(values.maxFutureOffset > 0 && {
+      future: { afterMs: values.maxFutureOffset, drop: values.dropFutureSamples },
+    }),
     forms,
   };
   return { config, formOf };

@@ -151,6 +151,8 @@ export interface ShapingStats {
   readonly planBytes: number;
   /** How often the way of a series was decided: at its first sight, and again after a reload. */
   readonly decided: number;
+  /** Samples that came too early for their time. */
+  readonly futureSamples: number;
   /** Series of the running hour and day, where they are limited. */
   readonly hourlySeries: number;
   readonly dailySeries: number;

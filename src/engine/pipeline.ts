@@ -50,7 +50,7 @@ const SERIES_MAX = 1_000_000;
 const SAMPLES_MAX = 4_000_000;
 const METADATA_MAX = 1_000_000;
 
-const NO_SHAPING = { planBytes: 0, decided: 0, hourlySeries: 0, dailySeries: 0 };
+const NO_SHAPING = { planBytes: 0, decided: 0, futureSamples: 0, hourlySeries: 0, dailySeries: 0 };
 
 /** What is wrong with a body, for the client. */
 interface Flaw {
@@ -133,8 +133,8 @@ export class Pipeline {
     }
   }
 
-  /** `wire` is only read during the call. */
-  accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
+  /** `wire` is only read during the call. `nowMs` is monotonic. */
+  accept(body: BodyRef, wire: Uint8Array, nowMs: number, wallMs = nowMs): Judged {
     this.#nextBody = body.id + 1;
     this.#forgetIdle(nowMs);
     const parsed = this.#parser.parse(body, wire);
@@ -163,7 +163,7 @@ export class Pipeline {
       suffixLength: suffix.length,
       suffixLabels: body.extraLabels.length,
     };
-    this.#route(this.#settled(parcel), body, nowMs);
+    this.#route(this.#settled(parcel), body, nowMs, wallMs);
     return { id: body.id, counts: found.counts, notes: parsed?.notes };
   }
 
@@ -176,7 +176,7 @@ export class Pipeline {
     return { ...parcel, rawPtr };
   }
 
-  #route(parcel: Parcel, body: BodyRef, nowMs: number): void {
+  #route(parcel: Parcel, body: BodyRef, nowMs: number, wallMs: number): void {
     let scanned = false;
     const columns = () => {
       if (!scanned) {
@@ -188,6 +188,8 @@ export class Pipeline {
       return this.#columns;
     };
     if (this.#shaper !== undefined) {
+      const samples = this.#shaper.dropFuture(columns(), wallMs);
+      if (samples > 0 && !body.isJudged) this.#drop(undefined, 'too_far_in_future', { ...noCounts, samples });
       this.#shaper.shape(columns(), body.extraLabels, body.id, nowMs);
       if (!body.isJudged) this.#countDrops(this.#columns, this.#shaper);
     }

@@ -19,6 +19,8 @@ export interface ShapeConfig {
   readonly labelLimits: LabelLimits;
   readonly maxHourlySeries: number;
   readonly maxDailySeries: number;
+  /** Samples that are later than now by more than this, in milliseconds, are counted; absent: not looked at. */
+  readonly future?: { readonly afterMs: number; readonly drop: boolean };
   readonly forms: readonly FormConfig[];
   /** Absent: every destination gets every series. */
   readonly placement?: PlacementSpec;
@@ -36,6 +38,7 @@ export function isShaping(shape: ShapeConfig): boolean {
       (limit) => limit !== 0,
     ) ||
     shape.placement !== undefined ||
+    shape.future !== undefined ||
     shape.forms.some((form) => form.rules.length > 0 || form.labels.length > 0 || isRounding(form.rounding))
   );
 }

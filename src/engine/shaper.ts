@@ -48,6 +48,7 @@ export class Shaper {
   readonly #decision: Decision = { verdict: 0, owners: [], forms: [] };
   #examples: DropExample[] = [];
   #decided = 0;
+  #future = 0;
 
   constructor(
     kernel: Kernel,
@@ -79,12 +80,22 @@ export class Shaper {
 
   get stats(): ShapingStats {
     const { hourlySeries, dailySeries } = this.#decider.limits;
-    return { planBytes: this.#plans.byteLength, decided: this.#decided, hourlySeries, dailySeries };
+    const planBytes = this.#plans.byteLength;
+    return { planBytes, decided: this.#decided, futureSamples: this.#future, hourlySeries, dailySeries };
   }
 
   /** What a group of destinations gets of a series. */
   encodingOf({ form = 0, shard }: Pick<GroupConfig, 'form' | 'shard'>): Encoding {
     return { view: this.#plans.view(form, shard), round: this.#decider.forms[form]!.round };
+  }
+
+  /** Counts samples of the future, and drops them if that is configured; returns how many were dropped. */
+  dropFuture(columns: Columns, wallMs: number): number {
+    const { future } = this.#config;
+    if (future === undefined) return 0;
+    const found = columns.futureSamples(Math.floor(wallMs + future.afterMs), future.drop);
+    this.#future += found;
+    return future.drop ? found : 0;
   }
 
   /** Gives every scanned series its plan. `added` are the labels that the client's request adds to every series. */

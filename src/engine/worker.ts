@@ -109,7 +109,7 @@ class EngineThread {
       assert(slab !== undefined, `slab ${body.slab} was announced`);
       this.#current[0] = body.id;
       const wire = slab.subarray(body.offset, body.offset + body.length);
-      const judged = this.#running.accept(body, wire, systemClock.monotonicMs());
+      const judged = this.#running.accept(body, wire, systemClock.monotonicMs(), systemClock.nowMs());
       this.#current[0] = 0;
       if ('error' in judged) refused.push(judged);
       else {

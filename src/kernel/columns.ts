@@ -219,6 +219,18 @@ export class Columns {
     this.#kernel.memory.u32()[this.#plans.ptr / 4 + series] = plan;
   }
 
+  /** How many samples are later than `maxMs`; with `drop` they are taken out of their series. */
+  futureSamples(maxMs: number, drop: boolean): number {
+    return this.#kernel.exports.futureSamples(
+      this.#rows.ptr,
+      this.#seriesCount,
+      this.#timestamps.ptr,
+      this.#values.ptr,
+      BigInt(maxMs),
+      drop ? 1 : 0,
+    );
+  }
+
   /** The value column with every number rounded; the bits of what is not a number, or does not change, stay. */
   roundedValuesPtr(round: Round): number {
     if (this.#roundedBy === round) return this.#rounded.ptr;

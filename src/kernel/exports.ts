@@ -61,6 +61,14 @@ export interface KernelExports {
     formAt: number,
     out: number,
   ): void;
+  futureSamples(
+    rows: number,
+    count: number,
+    timestamps: number,
+    values: number,
+    maxMs: bigint,
+    drop: number,
+  ): number;
   describeLabels(row: number, out: number, before: number, outBefore: number): void;
   fingerprintSeries(
     rows: number,

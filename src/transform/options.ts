@@ -61,6 +61,20 @@ export const transformOptions = options({
     summary:
       'How many samples a second are taken, before relabeling; clients that send more wait for their answers. 0: no limit.',
   },
+  maxFutureOffset: {
+    kind: 'duration',
+    default: 0,
+    min: 0,
+    ours: true,
+    summary:
+      'Samples that are later than now by more than this are counted (sluice_future_samples_total). 0: not looked at.',
+  },
+  dropFutureSamples: {
+    kind: 'bool',
+    default: false,
+    ours: true,
+    summary: 'Drop the samples that -maxFutureOffset counts.',
+  },
   maxLabelsPerTimeseries: {
     kind: 'int',
     default: 0,

@@ -184,3 +184,30 @@ test('rounding is for its own form alone', () => {
   assert.deepEqual(values(contents[0]!), [...points.map((point) => point.bits), stale.bits]);
   assert.deepEqual(values(contents[1]!), [bits(2), bits(-3), bits(3), stale.bits]);
 });
+
+test('samples of the future are counted, and dropped only if that is configured', () => {
+  const series = [
+    { labels: [{ name: 'a', value: '1' }], points: [5, 2_000, 1_100, 1_101].map(at), exemplars: 0 },
+    { labels: [{ name: 'a', value: '2' }], points: [9_999].map(at), exemplars: 1 },
+  ];
+  for (const drop of [false, true]) {
+    const config = configOf(shapeOf('', { future: { afterMs: 100, drop } }));
+    const pipeline = new Pipeline(new Kernel(module), config);
+    send(pipeline, series, { nowMs: 1_000 });
+    send(pipeline, series, { nowMs: 1_000, isJudged: true });
+    const { dropped } = pipeline.takeDropped();
+    assert.equal(pipeline.stats.shaping.futureSamples, 6);
+    if (drop) {
+      assert.deepEqual(arrived(pipeline), { 'a=1': 4 });
+      assert.deepEqual(
+        dropped.map(({ reason, counts }) => [reason, counts.samples, counts.exemplars]),
+        [['too_far_in_future', 3, 0]],
+      );
+    } else {
+      assert.deepEqual(arrived(pipeline), { 'a=1': 8, 'a=2': 2 });
+      assert.deepEqual(dropped, []);
+    }
+  }
+});
+
+const at = (timestamp: number) => ({ bits: 1n, timestamp });
