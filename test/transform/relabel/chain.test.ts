@@ -340,7 +340,7 @@ test('random rules do to random series what the interpreter does', () => {
         }
       },
     ),
-    { numRuns: 8_000 },
+    { numRuns: Number(process.env.FUZZ_RUNS ?? 3_000) },
   );
   assert.ok(kept > 5_000, `only ${kept} series were kept`);
 });
