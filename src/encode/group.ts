@@ -19,6 +19,8 @@ export interface GroupOptions {
   /** What it gets by the plans of the series; absent when it gets everything as it came. */
   readonly view?: PlanView | undefined;
   readonly round?: Round | undefined;
+  /** Series whose labels do not change go on byte for byte. */
+  readonly spans?: boolean | undefined;
 }
 
 /** Everything of the bodies before `body` is out, and of `body` all series before `series`, and its samples before `sample`. */
@@ -181,6 +183,7 @@ export class GroupEncoder {
       slots: builder.slots,
       view: this.options.view,
       round: this.options.round,
+      spans: this.options.spans,
       suffixPtr: parcel.suffixPtr,
       suffixLength: parcel.suffixLength,
       suffixLabels: parcel.suffixLabels,

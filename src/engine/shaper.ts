@@ -24,6 +24,7 @@ export interface DropExample {
 interface Encoding {
   readonly view: PlanView;
   readonly round: Round | undefined;
+  readonly spans: boolean;
 }
 
 export interface ShaperOptions {
@@ -86,7 +87,10 @@ export class Shaper {
 
   /** What a group of destinations gets of a series. */
   encodingOf({ form = 0, shard }: Pick<GroupConfig, 'form' | 'shard'>): Encoding {
-    return { view: this.#plans.view(form, shard), round: this.#decider.forms[form]!.round };
+    const { round } = this.#decider.forms[form]!;
+    // Samples that change or go are written from the columns.
+    const spans = round === undefined && this.#config.future?.drop !== true;
+    return { view: this.#plans.view(form, shard), round, spans };
   }
 
   /** Counts samples of the future, and drops them if that is configured; returns how many were dropped. */

@@ -34,6 +34,7 @@ export interface KernelExports {
     ownerAt: number,
     ownerBit: number,
     formAt: number,
+    spans: number,
     suffixPtr: number,
     suffixLength: number,
     suffixLabels: number,

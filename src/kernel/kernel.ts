@@ -69,6 +69,8 @@ export interface EncodeOptions {
   /** What this destination gets by the plans of the columns; without it plans are not looked at. */
   readonly view?: PlanView | undefined;
   readonly round?: Round | undefined;
+  /** Series whose labels do not change go on byte for byte, instead of in their canonical form. */
+  readonly spans?: boolean | undefined;
   /** Encoded label fields that follow the labels of every series. */
   readonly suffixPtr: number;
   readonly suffixLength: number;
@@ -217,6 +219,7 @@ export class Kernel {
       ownerAt,
       ownerBit,
       formAt,
+      options.spans === true ? 1 : 0,
       options.suffixPtr,
       options.suffixLength,
       options.suffixLabels,

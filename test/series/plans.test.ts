@@ -95,12 +95,19 @@ function scan({ kernel, table, columns }: ReturnType<typeof setUp>, request: Tes
 }
 
 /** What the kernel writes for a destination, as protobufjs reads it. */
-function written(kernel: Kernel, columns: Columns, view: PlanView, capacity: number): Content {
+function written(
+  kernel: Kernel,
+  columns: Columns,
+  view: PlanView,
+  capacity: number,
+  spans: boolean,
+): Content {
   const dst = kernel.memory.alloc(capacity);
   const encoded = kernel.encodeSeries(columns, {
     first: 0,
     slots: ALL_SLOTS,
     view,
+    spans,
     suffixPtr: 0,
     suffixLength: 0,
     suffixLabels: 0,
@@ -189,10 +196,12 @@ test('every destination gets what was decided, and what it does not get is count
             labels instanceof Labels ? labels.pairs() : one.labels.map(({ name, value }) => [name, value]);
           expected.push({ ...one, labels: pairs.map(([name, value]) => ({ name: name!, value: value! })) });
         }
-        assert.deepEqual(
-          written(kernel, columns, view, length + 1_000_000),
-          contentOf([{ series: expected, metadata: [] }]),
-        );
+        for (const spans of [false, true]) {
+          assert.deepEqual(
+            written(kernel, columns, view, length + 1_000_000, spans),
+            contentOf([{ series: expected, metadata: [] }]),
+          );
+        }
         assert.deepEqual(kernel.judgePlans(columns, view), counts);
         // Known series need no second decision; those without a ref do.
         scan(set, request);

@@ -13,6 +13,8 @@ import {
   ROW_REST_PTR,
   ROW_SAMPLE_COUNT,
   ROW_SAMPLE_START,
+  ROW_SPAN_LENGTH,
+  ROW_SPAN_PTR,
 } from './row';
 
 const ALL_SLOTS: u32 = 0xffffffff;
@@ -60,6 +62,7 @@ export function encodeSeries(
   ownerAt: usize,
   ownerBit: u32,
   formAt: usize,
+  spans: bool,
   suffixPtr: usize,
   suffixLength: usize,
   suffixLabels: u32,
@@ -97,6 +100,30 @@ export function encodeSeries(
     skip = min(skip, own);
     const start = (load<u32>(row, ROW_SAMPLE_START) as usize) + skip;
     const patch: usize = plan === 0 ? 0 : patchOf(plan, formAt);
+    const span = load<u32>(row, ROW_SPAN_PTR) as usize;
+    if (
+      spans &&
+      patch === 0 &&
+      suffixLength === 0 &&
+      skip === 0 &&
+      load<u32>(row, ROW_LABELS_PTR) === (span as u32)
+    ) {
+      // Its labels are canonical where they stand, so nothing of it was written anew: it goes on as it came.
+      const bytes = load<u32>(row, ROW_SPAN_LENGTH) as usize;
+      if (1 + varintLength(bytes as u64) + bytes <= dEnd - d) {
+        store<u8>(d, 0x0a);
+        d = putVarint(d + 1, bytes as u64);
+        copy(d, span, bytes);
+        d += bytes;
+        series++;
+        samples += own as u32;
+        labels += load<u32>(row, ROW_LABEL_COUNT);
+        histograms += ownHistograms;
+        exemplars += ownExemplars;
+        i++;
+        continue;
+      }
+    }
     const labelBytes = load<u32>(row, ROW_LABELS_LENGTH) as usize;
     const withoutSamples =
       patch === 0 ? (labelBytes as u64) + (suffixLength as u64) : (patchBytes(patch) as u64);
