@@ -1,0 +1,14 @@
+/** Renames labels in place, every match in a name; two labels may get one name. */
+import type { Action } from '../action.ts';
+import { searchTransform } from '../transform.ts';
+
+export const labelmapAll: Action = {
+  compile: ({ regex, replacement }) => {
+    const transform = searchTransform(regex, replacement);
+    return (labels) => {
+      for (let index = 0; index < labels.length; index++)
+        labels.rename(index, transform(labels.names[index]!));
+      return true;
+    };
+  },
+};
