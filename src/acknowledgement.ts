@@ -54,7 +54,10 @@ export class Acknowledgement {
     if (journal === undefined) return;
     const verdicts: Promise<Verdict>[] = [];
     for (let entry = await journal.nextReplay(); entry !== undefined; entry = await journal.nextReplay()) {
-      const { id, verdict } = engine.replay({ ...entry.format, bytes: entry.bytes, client: 'journal' });
+      const { id, verdict } = engine.replay(
+        { ...entry.format, bytes: entry.bytes, client: 'journal' },
+        'journal',
+      );
       journal.replayed(entry.seq, id);
       verdicts.push(verdict);
       if (!engine.hasRoom) await verdict;

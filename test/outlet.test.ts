@@ -57,7 +57,14 @@ const NOWHERE = 'http://127.0.0.1:9/api/v1/write';
 
 test('it begins with one lane of the codec that its kind prefers', async (t) => {
   const { outlet } = await outletTo(t, NOWHERE);
-  assert.deepEqual(outlet.needs, { codec: 'zstd', level: 3, metadata: false, parallel: 1 });
+  assert.deepEqual(outlet.needs, {
+    codec: 'zstd',
+    level: 3,
+    metadata: false,
+    parallel: 1,
+    form: 0,
+    shard: undefined,
+  });
   assert.equal(outlet.status().state, 'nothing sent yet');
 });
 

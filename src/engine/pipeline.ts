@@ -14,16 +14,17 @@ import { SeriesTable } from '../series/table.ts';
 import { messageOf } from '../util/error.ts';
 import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
-import type {
-  BlockMessage,
-  BodyRef,
-  Dropped,
-  EngineConfig,
-  EngineStats,
-  Judged,
-  Progress,
+import {
+  type BlockMessage,
+  type BodyRef,
+  type Dropped,
+  type EngineConfig,
+  type EngineStats,
+  type Judged,
+  type Progress,
+  REROUTED,
 } from './messages.ts';
-import type { ShapeConfig } from './shape.ts';
+import { placingOnly, type ShapeConfig } from './shape.ts';
 import { type DropExample, Shaper } from './shaper.ts';
 
 /** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
@@ -42,6 +43,9 @@ const SWEEPS_KEPT = 6;
 const SERIES_MAX = 1_000_000;
 const SAMPLES_MAX = 4_000_000;
 const METADATA_MAX = 1_000_000;
+
+/** Blocks of an earlier run, which may have had larger limits. */
+const REROUTED_BYTES_MAX = 64 * 1024 * 1024;
 
 const NO_SHAPING = { planBytes: 0, decided: 0, hourlySeries: 0, dailySeries: 0 };
 
@@ -73,8 +77,12 @@ export class Pipeline {
   #scratch = { ptr: 0, capacity: 0 };
   #suffix = { ptr: 0, capacity: 0 };
   #nextBody = 1;
+  /** Whether the body at hand is. */
+  #isRerouted = false;
   /** Undefined when series go on as they come. */
   #shaper: Shaper | undefined;
+  /** For bodies that were shaped before; made when the first one comes. */
+  #placer: Shaper | undefined;
   /** What was dropped since the last answer, by group (-1: for all) and reason. */
   readonly #dropped = new Map<string, Dropped>();
   /** The group in whose open block the body at hand was decoded. */
@@ -115,6 +123,8 @@ export class Pipeline {
   #reshape(shape: ShapeConfig | undefined): void {
     const before = this.#shaper;
     before?.close();
+    this.#placer?.close();
+    this.#placer = undefined;
     this.#shaper =
       shape === undefined ? undefined : new Shaper(this.#kernel, shape, before?.limitsFor(shape));
   }
@@ -122,6 +132,7 @@ export class Pipeline {
   /** `wire` is only read during the call. */
   accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
     this.#nextBody = body.id + 1;
+    this.#isRerouted = body.protocol === REROUTED;
     this.#forgetIdle(nowMs);
     const decoded = this.#decode(wire, body.encoding);
     if ('error' in decoded) return { id: body.id, ...decoded };
@@ -146,6 +157,7 @@ export class Pipeline {
       suffixPtr: suffix.ptr,
       suffixLength: suffix.length,
       suffixLabels: body.extraLabels.length,
+      isShaped: this.#isRerouted,
     };
     this.#route(this.#settled(parcel), body, nowMs);
     return { id: body.id, counts: found.counts };
@@ -171,11 +183,19 @@ export class Pipeline {
       }
       return this.#columns;
     };
-    if (this.#shaper !== undefined) {
-      this.#shaper.shape(columns(), body.extraLabels, body.id, nowMs);
-      if (!body.isJudged) this.#countDrops(this.#columns, this.#shaper);
+    const shaper = this.#isRerouted ? this.#placing() : this.#shaper;
+    if (shaper !== undefined) {
+      shaper.shape(columns(), body.extraLabels, body.id, nowMs);
+      if (!body.isJudged) this.#countDrops(this.#columns, shaper);
     }
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
+  }
+
+  /** Refs are the same for both shapers, plans are not: each has its own. */
+  #placing(): Shaper | undefined {
+    const { shape } = this.#config;
+    if (shape !== undefined) this.#placer ??= new Shaper(this.#kernel, placingOnly(shape));
+    return this.#placer;
   }
 
   #countDrops(columns: Columns, shaper: Shaper): void {
@@ -215,10 +235,16 @@ export class Pipeline {
     this.#table.epoch++;
     const freed = this.#table.sweep(Math.max(0, this.#table.epoch - SWEEPS_KEPT));
     this.#shaper?.forget(freed);
+    this.#placer?.forget(freed);
+  }
+
+  get #bytesMax(): number {
+    const { bodyBytesMax } = this.#config;
+    return this.#isRerouted ? Math.max(bodyBytesMax, REROUTED_BYTES_MAX) : bodyBytesMax;
   }
 
   #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Flaw {
-    if (wire.byteLength > this.#config.bodyBytesMax) return this.#tooLarge('the body', wire.byteLength);
+    if (wire.byteLength > this.#bytesMax) return this.#tooLarge('the body', wire.byteLength);
     if (encoding === 'zstd-or-snappy') {
       const zstd = this.#decodeZstd(wire);
       if (!('error' in zstd) || zstd.status === 413) return zstd;
@@ -235,7 +261,7 @@ export class Pipeline {
     this.#kernel.memory.bytes().set(wire, src);
     const rawLength = this.#kernel.snappyDecodedLength(src, wire.byteLength);
     if (rawLength < 0) return malformed('cannot decode snappy body: it does not begin with a length');
-    if (rawLength > this.#config.bodyBytesMax) return this.#tooLarge('the decoded body', rawLength);
+    if (rawLength > this.#bytesMax) return this.#tooLarge('the decoded body', rawLength);
     const target = this.#target(rawLength);
     if (this.#kernel.snappyDecode(src, wire.byteLength, target, rawLength) !== rawLength) {
       return malformed(`cannot decode snappy body: ${this.#kernel.snappyError()}`);
@@ -251,11 +277,11 @@ export class Pipeline {
 
   #decodeZstd(wire: Uint8Array): Decoded | Flaw {
     let message: Buffer;
-    const chunkSize = Math.max(64, Math.min(wire.byteLength * ZSTD_RATIO_COMMON, this.#config.bodyBytesMax));
+    const chunkSize = Math.max(64, Math.min(wire.byteLength * ZSTD_RATIO_COMMON, this.#bytesMax));
     try {
       message = zstdDecompressSync(wire, {
         chunkSize,
-        maxOutputLength: this.#config.bodyBytesMax,
+        maxOutputLength: this.#bytesMax,
         params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
       });
     } catch (error) {
@@ -297,7 +323,7 @@ export class Pipeline {
     return {
       status: 413,
       reason: 'too_large',
-      error: `cannot take the request: ${what} has ${size}, the limit is ${this.#config.bodyBytesMax} bytes; send smaller requests or raise -maxInsertRequestSize`,
+      error: `cannot take the request: ${what} has ${size}, the limit is ${this.#bytesMax} bytes; send smaller requests or raise -maxInsertRequestSize`,
     };
   }
 

@@ -6,12 +6,13 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type Block, BlockMemory } from '../model/block.ts';
-import type { Body, Counts, Intake, Verdict } from '../model/body.ts';
+import type { Body, BodyOrigin, Counts, Intake, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
-import { Arena, type Slice } from './arena.ts';
+import { Arena } from './arena.ts';
+import { bodiesMessage, formatOf, type Held } from './held.ts';
 import {
   ACCEPTED_FIELDS,
   type BlockMessage,
@@ -45,27 +46,25 @@ const RESTART_DELAY_MS_MAX = 5_000;
 /** More deaths in a row than one bad body can cause. */
 const RESTARTS_AT_CLOSE_MAX = 4;
 
-/** Lives until the body's block is full, so it is kept small: thousands of them are alive under many small requests. */
-interface Held extends Slice {
-  readonly id: number;
-  readonly format: BodyFormat;
-  readonly client: string;
-  readonly receivedMs: number;
-  deaths: number;
-  /** Absent once the verdict was given. */
-  settle: ((verdict: Verdict) => void) | undefined;
-  /** From the journal of an earlier run: it is there already. */
-  readonly isReplay: boolean;
-  /** The journal is taking it: it was accepted, and its verdict follows. */
-  isCommitting: boolean;
-}
-
 /** What the journal keeps of an accepted body; `bytes` stay until the promise is settled. */
 export interface Accepted {
   readonly id: number;
   readonly format: BodyFormat;
   readonly bytes: Uint8Array;
   readonly counts: Readonly<Counts>;
+}
+
+/** An accepted body, and the configuration that all of it is treated by. */
+export interface Admitted {
+  readonly id: number;
+  readonly counts: Readonly<Counts>;
+  readonly origin: BodyOrigin;
+  readonly generation: number;
+}
+
+export interface Submitted {
+  readonly id: number;
+  readonly verdict: Promise<Verdict>;
 }
 
 /** A series that was dropped, for the status page. */
@@ -78,8 +77,8 @@ export interface PoolPorts {
   readonly log: Logger;
   /** A finished block of a group, under the configuration that was in force when it was begun. */
   readonly onBlock: (group: number, generation: number, block: Block) => void;
-  /** What an accepted body held; called once a body. */
-  readonly onAccepted: (counts: Readonly<Counts>, isReplay: boolean) => void;
+  /** Called once a body, before its verdict. */
+  readonly onAccepted: (accepted: Admitted) => void;
   /** What the configuration dropped of accepted bodies; called before their `onAccepted`. */
   readonly onDropped: (dropped: readonly Dropped[], generation: number) => void;
   readonly onDropExample: (example: ShownDrop) => void;
@@ -169,15 +168,15 @@ export class EnginePool implements Intake {
   }
 
   submit(body: Body): Promise<Verdict> {
-    return this.#submit(body, false).verdict;
+    return this.#submit(body, 'client').verdict;
   }
 
-  /** A body of an earlier run, from the journal: it is not committed again. Its number is known at once. */
-  replay(body: Body): { readonly id: number; readonly verdict: Promise<Verdict> } {
-    return this.#submit(body, true);
+  /** A body that is kept elsewhere: it is not committed. Its number is known at once; 0 when it was not taken. */
+  replay(body: Body, origin: Exclude<BodyOrigin, 'client'>): Submitted {
+    return this.#submit(body, origin);
   }
 
-  #submit(body: Body, isReplay: boolean): { readonly id: number; readonly verdict: Promise<Verdict> } {
+  #submit(body: Body, origin: BodyOrigin): Submitted {
     if (this.#closed) {
       const verdict = Promise.resolve(
         refuse('the relay is shutting down; send it again to another instance'),
@@ -186,18 +185,20 @@ export class EnginePool implements Intake {
     }
     const { slab, offset, length } = this.#arena.store(body.bytes);
     const id = this.#nextId++;
+    const format = formatOf(body, this.#lastFormat);
+    this.#lastFormat = format;
     const verdict = new Promise<Verdict>((settle) => {
       const held: Held = {
         slab,
         offset,
         length,
         id,
-        format: this.#formatOf(body),
+        format,
         client: body.client,
         receivedMs: this.#ports.clock.monotonicMs(),
         deaths: 0,
         settle,
-        isReplay,
+        origin,
         isCommitting: false,
       };
       this.#held.set(held.id, held);
@@ -207,18 +208,6 @@ export class EnginePool implements Intake {
       this.#schedule();
     });
     return { id, verdict };
-  }
-
-  /** The format of the last body when this one has the same, so that a message holds each once. */
-  #formatOf({ encoding, protocol, extraLabels }: Body): BodyFormat {
-    const last = this.#lastFormat;
-    const isSame =
-      last?.encoding === encoding &&
-      last.protocol === protocol &&
-      last.extraLabels.length === 0 &&
-      extraLabels.length === 0;
-    if (!isSame) this.#lastFormat = { encoding, protocol, extraLabels };
-    return this.#lastFormat!;
   }
 
   /** Blocks that are begun are finished under the old configuration first. Returns the new generation. */
@@ -374,9 +363,10 @@ export class EnginePool implements Intake {
     const held = this.#held.get(id);
     // Accepted before the engine was started again.
     if (held?.settle === undefined || held.isCommitting) return;
-    this.#ports.onAccepted(counts, held.isReplay);
+    const { origin } = held;
+    this.#ports.onAccepted({ id, counts, origin, generation: this.#activeGeneration });
     const { commit } = this.#ports;
-    if (commit === undefined || held.isReplay) {
+    if (commit === undefined || origin !== 'client') {
       this.#takeSettle(held)({ ok: true, counts });
       return;
     }
@@ -498,16 +488,4 @@ export class EnginePool implements Intake {
 function refuse(why: string): Verdict {
   const error = `cannot take the request: ${why}`;
   return { ok: false, status: 503, reason: 'overloaded', error, retryAfterS: 5 };
-}
-
-function bodiesMessage(bodies: readonly Held[]): ToEngine {
-  const fields: number[] = [];
-  const formats: BodyFormat[] = [];
-  for (const { id, slab, offset, length, format, settle, isCommitting } of bodies) {
-    // The last one is nearly always it.
-    let index = formats.lastIndexOf(format);
-    if (index < 0) index = formats.push(format) - 1;
-    fields.push(id, slab, offset, length, index, settle === undefined || isCommitting ? 1 : 0);
-  }
-  return { kind: 'bodies', fields, formats };
 }

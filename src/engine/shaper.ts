@@ -134,10 +134,18 @@ export class Shaper {
     const verdict = this.#judge(labels);
     decision.verdict = drops.indexOf(verdict);
     if (verdict === 'none') {
-      this.#placement?.owners(labels, this.#config.available, decision.owners);
-      for (const form of this.#forms) decision.forms.push(formOf(form.shape(labels), count));
+      if (this.#config.placesForm !== true) this.#place(labels);
+      for (const form of this.#forms) {
+        const shaped = form.shape(labels);
+        if (this.#config.placesForm === true) this.#place(shaped ?? labels);
+        decision.forms.push(formOf(shaped, count));
+      }
     } else this.#note(verdict, columns, series, added, body);
     return this.#plans.add(ref === NO_REF ? undefined : ref, decision, own);
+  }
+
+  #place(labels: Labels): void {
+    this.#placement?.owners(labels, this.#config.available, this.#decision.owners);
   }
 
   #judge(labels: Labels): Verdict {

@@ -1,14 +1,16 @@
 /**
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received + replayed + recovered = withheld + quarantined + dropped_* + other_shard + in_engine + pending
- *                          + delivered + partly_delivered + rejected + dead_lettered
+ *     received + replayed + taken_over + recovered
+ *                        = withheld + quarantined + dropped_* + other_shard + in_engine + pending
+ *                          + delivered + partly_delivered + rejected + dead_lettered + rerouted
  *                          + dropped_queue_full + damaged + purged + too_old
  *
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
  * metadata are counted apart. Main thread only.
  */
-import { addCounts, type Counts, noCounts } from '../model/body.ts';
+import { addCounts, type BodyOrigin, type Counts, noCounts, subtractCounts } from '../model/body.ts';
+import type { Outcome, Removal } from '../model/delivery.ts';
 import { type DropReason, dropReasons, noDrops } from '../model/drops.ts';
 
 export const kinds = ['samples', 'histograms', 'exemplars', 'metadata'] as const;
@@ -20,6 +22,7 @@ export const ends = [
   'partly_delivered',
   'rejected',
   'dead_lettered',
+  'rerouted',
   'dropped_queue_full',
   'damaged',
   'purged',
@@ -39,6 +42,8 @@ export class DestinationLedger {
   readonly received: Counts = { ...noCounts };
   /** Found in the journal at the start: acknowledged by an earlier run that was killed, and perhaps sent in part. */
   readonly replayed: Counts = { ...noCounts };
+  /** Taken out of the queue of a destination that is gone, and placed anew (there it is `rerouted`). */
+  readonly takenOver: Counts = { ...noCounts };
   /** Metadata for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later found to be what the engine died of; kept in the quarantine directory. */
@@ -54,15 +59,18 @@ export class DestinationLedger {
     partly_delivered: { ...noCounts },
     rejected: { ...noCounts },
     dead_lettered: { ...noCounts },
+    rerouted: { ...noCounts },
     dropped_queue_full: { ...noCounts },
     damaged: { ...noCounts },
     purged: { ...noCounts },
     too_old: { ...noCounts },
   };
 
-  /** A client's request was accepted. */
-  accept(counts: Readonly<Counts>, takesMetadata: boolean, isReplay = false): void {
-    addCounts(isReplay ? this.replayed : this.received, counts);
+  readonly #byOrigin = { client: this.received, journal: this.replayed, queue: this.takenOver };
+
+  /** A body was accepted by the engine. */
+  accept(counts: Readonly<Counts>, takesMetadata: boolean, origin: BodyOrigin = 'client'): void {
+    addCounts(this.#byOrigin[origin], counts);
     if (!takesMetadata) this.withheld.metadata += counts.metadata;
   }
 
@@ -86,6 +94,20 @@ export class DestinationLedger {
     addCounts(this.ended[end], counts);
   }
 
+  /** As `end`, of a block that held `counts`. */
+  settle(outcome: Outcome | Removal, counts: Readonly<Counts>): void {
+    if (outcome.kind !== 'parts') {
+      this.end(outcome.kind, counts);
+      return;
+    }
+    const delivered = { ...counts };
+    for (const part of outcome.parts) {
+      subtractCounts(delivered, part.counts);
+      this.end(part.kind, part.counts);
+    }
+    this.end('delivered', delivered);
+  }
+
   /** What was lost with a request that was acknowledged before the engine died of it. */
   quarantine(counts: Readonly<Counts>): void {
     addCounts(this.quarantined, counts);
@@ -95,6 +117,7 @@ export class DestinationLedger {
   unaccounted(inEngine: Readonly<Counts>): Counts {
     const rest = { ...this.received };
     addCounts(rest, this.replayed);
+    addCounts(rest, this.takenOver);
     const dropped = { ...noCounts };
     for (const reason of dropReasons) addCounts(dropped, this.dropped[reason]);
     for (const kind of countKeys) {
@@ -109,6 +132,7 @@ export class DestinationLedger {
     return [
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
+      { column: 'taken_over', counts: this.takenOver },
       { column: 'recovered', counts: this.recovered },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
@@ -126,11 +150,12 @@ export class DestinationLedger {
     }));
   }
 
-  /** The way to the queues: `received` + `replayed` is the sum of the others. */
+  /** The way to the queues: `received` + `replayed` + `taken_over` is the sum of the others. */
   wayToQueue(inEngine: Readonly<Counts>): LedgerColumn[] {
     return [
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
+      { column: 'taken_over', counts: this.takenOver },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       ...this.#drops(),

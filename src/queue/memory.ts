@@ -82,6 +82,13 @@ export class MemoryQueue {
     return undefined;
   }
 
+  /** The first block that nobody has, whatever its slots; undefined when there is none. */
+  next(): Entry | undefined {
+    const entry = this.#entries.find(({ leased }) => !leased);
+    if (entry !== undefined) entry.leased = true;
+    return entry;
+  }
+
   /** Takes entries from the head for as long as they are wanted. */
   take(isWanted: (entry: Entry) => boolean): Entry[] {
     const end = this.#entries.findIndex((entry) => !isWanted(entry));
@@ -96,4 +103,15 @@ export class MemoryQueue {
     this.#entries.splice(index, 1);
     this.#bytes -= entry.block.bytes.byteLength;
   }
+}
+
+/** The first request of which something is in memory and not in the file. */
+export function firstUnsafeBody(parts: readonly MemoryQueue[]): number | undefined {
+  let first: number | undefined;
+  for (const { entries } of parts) {
+    for (const { seq, block } of entries) {
+      if (seq === undefined && block.firstBody < (first ?? Number.POSITIVE_INFINITY)) first = block.firstBody;
+    }
+  }
+  return first;
 }

@@ -13,8 +13,8 @@
  */
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block } from '../model/block.ts';
-import { type Counts, subtractCounts } from '../model/body.ts';
-import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
+import type { Counts } from '../model/body.ts';
+import type { BlockSource, Lease, LeaseKind, Outcome, Removal } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Backlog } from './backlog.ts';
@@ -23,7 +23,7 @@ import type { QueueConfig, QueuePorts } from './config.ts';
 import { Drops } from './drops.ts';
 import { type LogRecord, SegmentLog } from './file/log.ts';
 import { Leases } from './leases.ts';
-import { type Entry, MemoryQueue, newEntry } from './memory.ts';
+import { type Entry, firstUnsafeBody, MemoryQueue, newEntry } from './memory.ts';
 import { blockOf, recordOf } from './record.ts';
 
 /** A block that has waited this long goes to the file (vmagent's rule): its destination is slow or down. */
@@ -53,7 +53,7 @@ export class DestinationQueue implements BlockSource {
   #usesFile = false;
   #writing: Promise<void> | undefined;
   #loading: Promise<void> | undefined;
-  #isCheckpointing = false;
+  #checkpointing: Promise<void> | undefined;
   #diskRoom: number | undefined;
   #checkpointMs = 0;
   #failure: string | undefined;
@@ -63,7 +63,10 @@ export class DestinationQueue implements BlockSource {
   constructor(config: QueueConfig, ports: QueuePorts) {
     this.config = config;
     this.#leases = new Leases({
-      next: (kind) => (kind === 'fresh' ? undefined : this.#window.lease()) ?? this.#fresh.lease(),
+      next: (kind) => {
+        if (kind === 'drain') return this.#window.next() ?? this.#fresh.next();
+        return (kind === 'fresh' ? undefined : this.#window.lease()) ?? this.#fresh.lease();
+      },
       end: (entry, outcome) => this.#end(entry, outcome),
     });
     this.#windowBytes = config.memoryBytesMax * WINDOW_SHARE;
@@ -164,9 +167,7 @@ export class DestinationQueue implements BlockSource {
 
   /** The first request of which something waits here in memory only: a crash would lose it. */
   get firstUnsafeBody(): number | undefined {
-    const inMemory = [this.#window, this.#tail, this.#fresh].flatMap(({ entries }) => entries);
-    const unsafe = inMemory.filter(({ seq }) => seq === undefined);
-    return unsafe.length === 0 ? undefined : Math.min(...unsafe.map(({ block }) => block.firstBody));
+    return firstUnsafeBody([this.#window, this.#tail, this.#fresh]);
   }
 
   // In.
@@ -202,6 +203,11 @@ export class DestinationQueue implements BlockSource {
     });
     await this.#writing;
     await this.#file.sync();
+  }
+
+  /** Resolves when what is in the file is safe from a power cut. */
+  syncFile(): Promise<void> {
+    return this.#file.sync();
   }
 
   async #writeRest(): Promise<void> {
@@ -297,7 +303,7 @@ export class DestinationQueue implements BlockSource {
     void this.#load();
     if (nowMs - this.#checkpointMs >= CHECKPOINT_EVERY_MS) {
       this.#checkpointMs = nowMs;
-      void this.#checkpoint();
+      this.#checkpointing ??= this.#checkpoint();
     }
   }
 
@@ -375,8 +381,6 @@ export class DestinationQueue implements BlockSource {
   }
 
   async #checkpoint(): Promise<void> {
-    if (this.#isCheckpointing) return;
-    this.#isCheckpointing = true;
     try {
       this.#diskRoom = await this.#ports.fs.room(this.config.directory);
       await this.#file.sync();
@@ -384,7 +388,7 @@ export class DestinationQueue implements BlockSource {
     } catch (error) {
       this.#noteFailure('cannot note on disk what was sent; after a crash it would be sent again', error);
     }
-    this.#isCheckpointing = false;
+    this.#checkpointing = undefined;
   }
 
   #noteFailure(message: string, error: unknown): void {
@@ -453,16 +457,14 @@ export class DestinationQueue implements BlockSource {
     return this.#leases.isPaused;
   }
 
-  #end(entry: Entry, outcome: Outcome): void {
+  /** From now on there are leases of the kind `drain` only, or none of that kind. */
+  drain(isDraining: boolean): void {
+    this.#leases.drain(isDraining);
+  }
+
+  #end(entry: Entry, outcome: Outcome | Removal): void {
     this.#leave(entry);
-    const delivered = { ...entry.block.counts };
-    if (outcome.kind === 'parts') {
-      for (const { kind, counts } of outcome.parts) {
-        subtractCounts(delivered, counts);
-        this.ledger.end(kind, counts);
-      }
-    }
-    this.ledger.end(outcome.kind === 'parts' ? 'delivered' : outcome.kind, delivered);
+    this.ledger.settle(outcome, entry.block.counts);
     if (this.#unloaded.blocks > 0) void this.#load();
   }
 
@@ -484,12 +486,13 @@ export class DestinationQueue implements BlockSource {
   }
 
   /**
-   * Writes every unfinished block to the file for the next start, whatever the configuration; returns how many wait there.
-   * Call it after `close`, with no lease left out. Rejects when that is not possible.
+   * Writes every unfinished block to the file for the next start, whatever the configuration; returns how many wait
+   * there. Call it after `close`, with no lease left out. Rejects when that is not possible.
    */
   async spill(): Promise<number> {
     const blocks = this.pendingBlocks;
     await this.sync();
+    await this.#checkpointing;
     await this.#file.close();
     return blocks;
   }

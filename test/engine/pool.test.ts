@@ -58,7 +58,7 @@ function setUp(
     log,
     module: kernelModule,
     onBlock: (_group, generation, block) => blocks.push({ generation, block }),
-    onAccepted: (counts) => addCounts(accepted, counts),
+    onAccepted: ({ counts }) => addCounts(accepted, counts),
     onDropped: () => {},
     onDropExample: () => {},
     onQuarantined: (_body, client) => quarantined.push(client),
@@ -294,13 +294,16 @@ test('a body from the journal is not committed again', async (t) => {
   const { pool, content } = setUp(t, configOf('snappy'), undefined, async () => {
     commits++;
   });
-  const { id, verdict } = pool.replay({
-    bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
-    encoding: 'snappy-or-zstd',
-    protocol: 'promremotewrite',
-    extraLabels: [],
-    client: 'journal',
-  });
+  const { id, verdict } = pool.replay(
+    {
+      bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
+      encoding: 'snappy-or-zstd',
+      protocol: 'promremotewrite',
+      extraLabels: [],
+      client: 'journal',
+    },
+    'journal',
+  );
   assert.equal(id, 1);
   assert.equal((await verdict).ok, true);
   await pool.flush();

@@ -87,6 +87,7 @@ test('a service brings its defaults', async () => {
     refreshMs: 30_000,
     timeoutMs: 5_000,
     fallbackOnEmpty: false,
+    servers: [],
   });
 });
 
