@@ -97,8 +97,11 @@ export class EnginePool implements Intake {
   readonly #held = new Map<number, Held>();
   readonly #current = new SharedArrayBuffer(8);
   #worker: Worker | undefined;
-  /** Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. */
-  readonly #configs = new Map<number, EngineConfig>();
+  /**
+   * Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. All
+   * bodies before `firstId` are out in blocks of earlier ones.
+   */
+  readonly #configs = new Map<number, { readonly config: EngineConfig; firstId: number }>();
   #generation = 1;
   #activeGeneration = 1;
   #progress: Progress[][] = [];
@@ -127,7 +130,7 @@ export class EnginePool implements Intake {
   #cancelRestart: (() => void) | undefined;
 
   constructor(config: EngineConfig, ports: PoolPorts) {
-    this.#configs.set(1, config);
+    this.#configs.set(1, { config, firstId: 0 });
     this.#ports = ports;
     this.#arena = new Arena({
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
@@ -212,7 +215,7 @@ export class EnginePool implements Intake {
 
   /** Blocks that are begun are finished under the old configuration first. Returns the new generation. */
   configure(config: EngineConfig): number {
-    this.#configs.set(++this.#generation, config);
+    this.#configs.set(++this.#generation, { config, firstId: this.#nextId });
     this.#send();
     this.#post({ kind: 'configure', generation: this.#generation, config });
     return this.#generation;
@@ -298,13 +301,17 @@ export class EnginePool implements Intake {
     for (const { index, memory } of this.#arena.slabs()) this.#post({ kind: 'slab', index, memory });
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
-    this.#post({ kind: 'configure', generation: active[0], config: active[1], progress: this.#progress });
+    const { config } = active[1];
+    this.#post({ kind: 'configure', generation: active[0], config, progress: this.#progress });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#outbox = [...this.#held.values()];
     this.#isCatchingUp = this.#outbox.length > 0;
     this.#batchesInFlight = 0;
     this.#send();
-    for (const [generation, config] of newer) this.#post({ kind: 'configure', generation, config });
+    for (const [generation, told] of newer) {
+      told.firstId = this.#nextId;
+      this.#post({ kind: 'configure', generation, config: told.config });
+    }
     for (const ticket of this.#tickets.keys()) this.#post({ kind: 'flush', ticket });
   }
 
@@ -412,10 +419,10 @@ export class EnginePool implements Intake {
   }
 
   #resetProgress(): void {
-    const groups = this.#configs.get(this.#activeGeneration)?.groups ?? [];
-    this.#progress = groups.map((group) =>
-      Array.from({ length: group.parallel }, () => ({ body: 0, series: 0, sample: 0 })),
-    );
+    const told = this.#configs.get(this.#activeGeneration);
+    assert(told !== undefined, 'the engine works under a configuration that it was told');
+    const start = { body: told.firstId, series: 0, sample: 0 };
+    this.#progress = told.config.groups.map(({ parallel }) => Array.from({ length: parallel }, () => start));
   }
 
   #onDeath(failure: unknown): void {

@@ -52,3 +52,27 @@ test('what a quarantined request had lost is found and booked', () => {
   assert.deepEqual(ledger.unaccounted(of(20)), noCounts);
   assert.equal(sumOf(ledger.wayToQueue(of(20)), 'samples', ['received']), 0);
 });
+
+test('what was placed anew is in the columns of both, and where a body comes from in its own', () => {
+  const old = new DestinationLedger();
+  old.accept(of(10), true);
+  old.route(of(10));
+  old.end('rerouted', of(4));
+  old.settle({ kind: 'damaged' }, of(1));
+  const parts = [{ kind: 'rejected', counts: of(2) }] as const;
+  old.settle({ kind: 'parts', parts }, of(5));
+  const left = ['received', 'replayed', 'taken_over', 'recovered'];
+  assert.equal(sumOf(old.columns(noCounts, noCounts), 'samples', left), 0);
+  assert.deepEqual([old.ended.delivered.samples, old.ended.rejected.samples], [3, 2]);
+  const next = new DestinationLedger();
+  next.accept(of(4, 1), false, 'queue');
+  next.accept(of(3), false, 'journal');
+  next.drop('other_shard', of(2));
+  next.route(of(5));
+  assert.deepEqual([next.received.samples, next.replayed.samples, next.takenOver.samples], [0, 3, 4]);
+  for (const kind of ['samples', 'metadata'] as const) {
+    assert.equal(sumOf(next.columns(noCounts, of(5)), kind, left), 0);
+    assert.equal(sumOf(next.wayToQueue(noCounts), kind, left), 0);
+  }
+  assert.deepEqual(next.unaccounted(noCounts), noCounts);
+});

@@ -342,3 +342,48 @@ test('a sync beside the regular writing writes every block once, and tells when 
   await queue.sync();
   assert.deepEqual(await drain(queue), range(1, 22));
 });
+
+test('drained, it gives its blocks in order and at once, and nothing to senders, whatever is paused', async () => {
+  const { queue } = await openQueue();
+  const sender = queue.lease();
+  queue.drain(true);
+  assert.equal(await sender, undefined);
+  assert.equal(await queue.lease(), undefined);
+  queue.pause(true);
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await queue.sync();
+  await settled();
+  assert.ok(queue.unloadedBytes > 0, 'a part of it is in the file only');
+  const found: number[] = [];
+  let open: Lease[] = [];
+  while (queue.pendingBlocks > 0) {
+    const lease = (await queue.lease('drain'))!;
+    found.push(lease.block.counts.samples);
+    open.push(lease);
+    if (open.length < 2 && queue.pendingBlocks > 1) continue;
+    for (const one of open) one.end({ kind: 'rerouted' });
+    open = [];
+    await settled();
+  }
+  assert.deepEqual(found, range(1, 40));
+  assert.equal(queue.ledger.ended.rerouted.samples, 820);
+  assertBalanced(queue);
+  const waiting = queue.lease('drain');
+  queue.drain(false);
+  assert.equal(await waiting, undefined);
+  assert.equal(await queue.lease('drain'), undefined);
+  queue.pause(false);
+  queue.push(block(7));
+  assert.equal((await queue.lease())!.block.counts.samples, 7);
+});
+
+test('what is put back in the middle of a drain comes first afterwards', async () => {
+  const { queue } = await openQueue();
+  for (const samples of range(1, 3)) queue.push(block(samples));
+  queue.drain(true);
+  const leases = [await queue.lease('drain'), await queue.lease('drain')];
+  leases[1]!.end({ kind: 'rerouted' });
+  leases[0]!.putBack();
+  queue.drain(false);
+  assert.deepEqual(await drain(queue), [1, 3]);
+});
