@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { srv, startDnsServer, type Zone } from '../route/dns-server.ts';
 import { assertLedgerBalances, metricSum, readLedger } from '../support/metrics.ts';
 import { temporaryDirectory } from '../support/process.ts';
+import { randomFrom } from '../support/random.ts';
 import { bitsOf, push, type Series, seriesKey } from '../support/remote-write.ts';
 import { describe, missingFrom, SampleStore } from '../support/samples.ts';
 import { type Sink, startSink } from '../support/sink.ts';
@@ -22,12 +23,18 @@ const LABELS = { relay: 'test' };
 /** An endpoint that can be down. */
 interface Door extends Sink {
   isDown: boolean;
+  /** How long each request takes. */
+  delayMs: number;
   readonly name: string;
 }
 
 async function openDoor(t: TestContext): Promise<Door> {
-  const sink = await startSink(t, { respond: () => (door.isDown ? 503 : 204) });
-  const door: Door = { ...sink, isDown: false, name: `shard-127.0.0.1-${sink.port}` };
+  const respond = async () => {
+    if (door.delayMs > 0) await delay(door.delayMs);
+    return door.isDown ? 503 : 204;
+  };
+  const sink = await startSink(t, { respond });
+  const door: Door = { ...sink, isDown: false, delayMs: 0, name: `shard-127.0.0.1-${sink.port}` };
   return door;
 }
 
@@ -318,32 +325,115 @@ test('without DNS a start knows the last endpoints; without any, requests are to
   assert.deepEqual(readdirSync(path.join(directory, 'queue')), [doors[0]!.name]);
 });
 
+test('a shard that is down gives its series to the others, as told, also when it was found by DNS', async (t) => {
+  const { doors, publish, start } = await setUp(t, 3, [
+    '-remoteWrite.shardByURL',
+    '-remoteWrite.shardByURL.whenDown=reroute',
+    '-remoteWrite.shardByURL.downAfter=500ms',
+    '-remoteWrite.shardByURL.holdTime=1s',
+    '-remoteWrite.label=relay=test',
+  ]);
+  const sluice = await start();
+  const client = new Client();
+  const [first, second, third] = doors as [Door, Door, Door];
+  first.isDown = true;
+  await client.send(sluice);
+  await endpoints(sluice, 2);
+  const rerouted = await client.send(sluice);
+  publish(first, second);
+  await gone(sluice, third);
+  assert.equal(
+    metricSum(await sluice.metrics(), 'sluice_sharding_endpoints_total'),
+    1,
+    'it is still left out',
+  );
+  const last = await client.send(sluice);
+  await until('the one that is left has all of it', 20_000, () => {
+    return [...second.samples.series.values()].filter((points) => points.has(last)).length === SERIES;
+  });
+  first.isDown = false;
+  await endpoints(sluice, 2);
+  await client.quiet(sluice);
+  assertArrived(allOf(doors), client);
+  for (let nth = 0; nth < SERIES; nth++) {
+    assert.deepEqual(ownersOf([first, second], nth, last), [1]);
+    assert.equal(ownersOf(doors, nth, rerouted).includes(0), false);
+  }
+  assertLedgerBalances(await sluice.metrics());
+});
+
+test('endpoints come and go, and are down and up, under load: nothing is lost, and the ledger balances', async (t) => {
+  const { doors, publish, start } = await setUp(t, 4, [
+    '-remoteWrite.shardByURL',
+    '-remoteWrite.label=relay=test',
+    '-remoteWrite.ack=written',
+    '-remoteWrite.maxRowsPerBlock=100',
+  ]);
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`SEED=${seed}`);
+  const random = randomFrom(seed);
+  let sluice = await start();
+  const client = new Client();
+  for (let round = 0; round < 9; round++) {
+    for (const door of doors) door.isDown = random() < 0.4;
+    const present = doors.filter(() => random() < 0.6);
+    publish(...(present.length > 0 ? present : [doors[0]!]));
+    const untilMs = performance.now() + 200 + random() * 1_200;
+    while (performance.now() < untilMs) await client.send(sluice);
+    if (round % 3 === 2) {
+      await sluice.program.kill(random() < 0.5 ? 'SIGKILL' : 'SIGTERM');
+      sluice = await start();
+    }
+  }
+  for (const door of doors) door.isDown = false;
+  publish(doors[0]!, doors[1]!);
+  await gone(sluice, doors[2]!);
+  await gone(sluice, doors[3]!);
+  await client.quiet(sluice);
+  assertArrived(allOf(doors), client);
+  assertLedgerBalances(await sluice.metrics());
+  t.diagnostic(`${client.acknowledged.samples} samples, ${allOf(doors).samples} arrived`);
+});
+
 test('SIGKILL while a backlog is rerouted: it arrives all the same', async (t) => {
   const { doors, publish, start } = await setUp(t, 3, [
     '-remoteWrite.shardByURL',
     '-remoteWrite.label=relay=test',
-    '-remoteWrite.ack=written',
     '-remoteWrite.maxRowsPerBlock=50',
-    '-remoteWrite.rateLimit=20000',
   ]);
   const client = new Client();
   let sluice = await start();
   const [lost, ...others] = doors as [Door, ...Door[]];
   lost.isDown = true;
   for (let round = 0; round < 200; round++) await client.send(sluice);
+  await until('all of it is in the file, and the others have theirs', 30_000, async () => {
+    const metrics = await sluice.metrics();
+    const lostBlocks = (name: string) =>
+      metrics.find((one) => one.name === name && JSON.stringify(one.labels).includes(`:${lost.port}`))!.value;
+    const waiting = lostBlocks('vmagent_remotewrite_pending_inmemory_blocks');
+    const { global, destinations } = readLedger(metrics);
+    return (
+      global.received === client.acknowledged.samples &&
+      lostBlocks('vm_persistentqueue_blocks_written_total') >= waiting &&
+      others.every(({ name }) => destinations[name]!.pending === 0)
+    );
+  });
+  for (const door of others) door.delayMs = 50;
   publish(...others);
   await endpoints(sluice, 2);
-  for (let kill = 0; kill < 5; kill++) {
-    await until('something was rerouted', 30_000, async () => {
-      const { destinations } = readLedger(await sluice.metrics());
-      return (destinations[lost.name]?.rerouted ?? 1) > 0;
+  for (let kill = 0; kill < 3; kill++) {
+    await until('a part of it is where it belongs', 30_000, async () => {
+      const { rerouted, pending } = readLedger(await sluice.metrics()).destinations[lost.name]!;
+      return rerouted! > 0 && pending! > 0;
     });
     await sluice.program.kill('SIGKILL');
     sluice = await start();
   }
+  for (const door of others) door.delayMs = 0;
   await gone(sluice, lost);
   await client.quiet(sluice);
   assertArrived(allOf(others), client);
   assertLedgerBalances(await sluice.metrics());
+  t.diagnostic(`${client.acknowledged.samples} samples, ${allOf(others).samples} arrived`);
   assert.deepEqual(await sluice.program.kill('SIGTERM'), { code: 0, signal: null });
 });
