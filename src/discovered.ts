@@ -11,7 +11,7 @@ import type { Outlet } from './outlet.ts';
 import type { OutletFactory } from './outlet-factory.ts';
 import type { Fs } from './queue/file/fs.ts';
 import type { Rerouting } from './rerouting.ts';
-import { Discovery, openResolver } from './route/discovery.ts';
+import { Discovery, type DnsResolver, openResolver } from './route/discovery.ts';
 import { distinctEndpoints, type Endpoint, endpointOf, endpointUrl, hostPort } from './route/endpoint.ts';
 import type { DiscoverySettings } from './route/routing.ts';
 import type { ShardingMetrics } from './route/sharding-metrics.ts';
@@ -32,6 +32,8 @@ export interface DiscoveredPorts {
   readonly outlets: OutletFactory;
   readonly rerouting: Rerouting;
   readonly engine: () => EnginePool | undefined;
+  /** By default one that asks the servers of the settings. */
+  readonly resolver?: DnsResolver;
   /** There are destinations for the first time, and they take what comes. */
   readonly onFirst: () => Promise<void>;
 }
@@ -76,7 +78,7 @@ export class Discovered {
     const fallback = settings.fallbackOnEmpty ? [endpointOf(this.#template.url)] : [];
     this.#discovery = new Discovery(
       { ...settings, fallback, lastKnown: known.current },
-      { clock, log, metrics, resolver: openResolver(servers) },
+      { clock, log, metrics, resolver: this.#ports.resolver ?? openResolver(servers) },
       ({ endpoints }) => this.#want(endpoints),
     );
     await this.#discovery.start();
@@ -111,27 +113,30 @@ export class Discovered {
   #inTurn(act: () => Promise<void>): void {
     this.#turn = this.#turn
       .then(() => (this.#isClosed ? undefined : act()))
-      .catch((error) => {
-        const fields = { service: this.#settings.service.name, error: messageOf(error) };
-        this.#ports.log.error('cannot follow a change of the destinations; it is tried again', fields);
-        this.#cancelRetry();
-        this.#cancelRetry = this.#ports.clock.after(RETRY_MS, () => this.#inTurn(() => this.#follow()));
-      });
+      .catch((error) => this.#retry(error));
+  }
+
+  #retry(error: unknown): void {
+    const fields = { service: this.#settings.service.name, error: messageOf(error) };
+    this.#ports.log.error('cannot follow a change of the destinations; it is tried again', fields);
+    this.#cancelRetry();
+    this.#cancelRetry = this.#ports.clock.after(RETRY_MS, () => this.#inTurn(() => this.#follow()));
   }
 
   /** Makes the wanted endpoints the destinations. */
   async #follow(): Promise<void> {
     const { destinations, log } = this.#ports;
-    const wanted = new Set(this.#wanted.map(hostPort));
     const before = destinations.members;
-    const added = this.#wanted.filter((endpoint) => !this.#places.has(hostPort(endpoint)));
-    const isSame =
-      before.length === wanted.size && this.#sides()[0].every((outlet) => before.includes(outlet));
-    if (added.length === 0 && isSame) return;
     // A queue is on the list before it holds something.
     await this.#write();
-    for (const endpoint of added) await this.#add(endpoint);
+    for (const endpoint of this.#wanted) {
+      if (!this.#places.has(hostPort(endpoint)))
+        await this.#add(endpoint).catch((error) => this.#retry(error));
+    }
     const [members, leaving] = this.#sides();
+    const isSame = members.length === before.length && members.every((outlet) => before.includes(outlet));
+    // What comes in must have somewhere to go.
+    if (isSame || members.length === 0) return;
     const back = members.filter((outlet) => destinations.leaving.includes(outlet));
     const gone = before.filter((outlet) => !members.includes(outlet));
     const come = members.filter((outlet) => !before.includes(outlet) && !back.includes(outlet));

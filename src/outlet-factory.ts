@@ -35,11 +35,17 @@ export class OutletFactory {
   create(destination: AppConfig['destinations'][number]): Outlet {
     const { name, values: own } = destination;
     const { values } = this.#config;
+    const share = () => this.#memoryShare;
     return new Outlet(
       destination,
       {
         queue: {
-          ...this.#memoryLimits(),
+          get brokenBytesMax() {
+            return share();
+          },
+          get memoryBytesMax() {
+            return Math.min(share(), QUEUE_MEMORY_BYTES_MAX);
+          },
           directory: this.directoryOf(name),
           onDisk: !own['remoteWrite.disableOnDiskQueue'],
           diskBytesMax: own['remoteWrite.maxDiskUsagePerURL'],
@@ -63,17 +69,9 @@ export class OutletFactory {
     return path.join(this.#config.values['remoteWrite.tmpDataPath'], 'queue', name);
   }
 
-  /** Each has its part of the memory, however many there are at the moment. */
-  #memoryLimits() {
+  /** What each may take of the memory, as many as there are at the moment. */
+  get #memoryShare(): number {
     const { memoryBytes, count } = this.#ports;
-    const share = () => Math.floor((memoryBytes * QUEUE_SHARE) / Math.max(1, count()));
-    return {
-      get brokenBytesMax() {
-        return share();
-      },
-      get memoryBytesMax() {
-        return Math.min(share(), QUEUE_MEMORY_BYTES_MAX);
-      },
-    };
+    return Math.floor((memoryBytes * QUEUE_SHARE) / Math.max(1, count()));
   }
 }

@@ -15,6 +15,8 @@ const LOOK_EVERY_MS = 100;
 const LOG_EVERY_MS = 60_000;
 /** A queue that is fuller than this gets nothing more of others: it would only drop it, or what came first. */
 const FILL_MAX = 0.8;
+/** Blocks that are under way at most, however small they are: they are looked at one by one. */
+const ITEMS_MAX = 4_096;
 
 export interface ReroutingPorts {
   readonly clock: Clock;
@@ -107,6 +109,7 @@ export class Rerouting {
 
   get #hasRoom(): boolean {
     const members = this.#ports.members();
+    if (this.#items.size >= ITEMS_MAX) return false;
     return members.length > 0 && members.every(({ queue, fill }) => !queue.full && fill <= FILL_MAX);
   }
 

@@ -138,7 +138,6 @@ const untested = new Map<string, string>([
   ['src/engine/worker.ts', 'test/engine/pool.test.ts'],
   ['src/engine/held.ts', 'test/engine/pool.test.ts'],
   ['src/distribution.ts', 'test/destinations.test.ts'],
-  ['src/discovered.ts', 'test/e2e/discovery.test.ts'],
   ['src/outlet-factory.ts', 'test/e2e/discovery.test.ts'],
   ['src/encode/group.ts', 'test/engine/pipeline.test.ts'],
   ['src/encode/parcel.ts', 'test/engine/pipeline.test.ts'],
