@@ -156,6 +156,10 @@ export class Discovered {
     await this.#ports.engine()?.flush();
     await Promise.all(gone.map((outlet) => outlet.leave()));
     for (const outlet of gone) {
+      const { samples } = outlet.queue.pendingCounts;
+      const fields = { destination: outlet.name, samples };
+      if (samples > 0)
+        this.#ports.log.info('what waits for a destination that is gone goes to the others', fields);
       void this.#ports.rerouting.drain(outlet).then((isEmpty) => {
         if (isEmpty) this.#inTurn(() => this.#retire(outlet));
       });

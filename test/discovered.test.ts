@@ -5,6 +5,7 @@ import type { Destinations } from '../src/destinations.ts';
 import { Discovered } from '../src/discovered.ts';
 import type { EnginePool } from '../src/engine/pool.ts';
 import { readKnownEndpoints, writeKnownEndpoints } from '../src/known-endpoints.ts';
+import { noCounts } from '../src/model/body.ts';
 import type { Outlet } from '../src/outlet.ts';
 import type { OutletFactory } from '../src/outlet-factory.ts';
 import type { Rerouting } from '../src/rerouting.ts';
@@ -95,7 +96,7 @@ class World {
       name,
       url,
       isLeaving: false,
-      queue: { pendingBlocks: 0 },
+      queue: { pendingBlocks: 0, pendingCounts: noCounts },
       open: async () => {
         if (this.broken.has(name)) throw new Error('no such disk');
         note('open')();

@@ -14,7 +14,7 @@ import { randomFrom } from '../support/random.ts';
 import { bitsOf, push, type Series, seriesKey } from '../support/remote-write.ts';
 import { describe, missingFrom, SampleStore } from '../support/samples.ts';
 import { type Sink, startSink } from '../support/sink.ts';
-import { type RunningSluice, startSluice } from '../support/sluice.ts';
+import { type RunningSluice, runSluice, startSluice } from '../support/sluice.ts';
 import { until } from '../support/wait.ts';
 
 const SERIES = 300;
@@ -215,7 +215,7 @@ for (const mode of ['rendezvous', 'ring']) {
 }
 
 test('an endpoint that comes back before its backlog is rerouted goes on with it', async (t) => {
-  const { doors, publish, start } = await setUp(t, 2, [
+  const { directory, doors, publish, start } = await setUp(t, 2, [
     '-remoteWrite.shardByURL',
     '-remoteWrite.label=relay=test',
   ]);
@@ -225,6 +225,15 @@ test('an endpoint that comes back before its backlog is rerouted goes on with it
   for (let round = 0; round < 10; round++) await client.send(sluice);
   publish(doors[0]!);
   await endpoints(sluice, 1);
+  const command = (...args: string[]) => runSluice(t, ['queue', ...args, `-dir=${directory}`]);
+  const [stays, leaves] = doors as [Door, Door];
+  assert.match(
+    (await command('ls')).output,
+    new RegExp(`${leaves.name} +gone; what waits goes to the others`),
+  );
+  const moved = await command('move', stays.name, leaves.name);
+  assert.equal(moved.code, 1);
+  assert.match(moved.output, /is gone, and its queue is being emptied; choose another one/);
   publish(...doors);
   await endpoints(sluice, 2);
   await client.send(sluice);
