@@ -85,7 +85,7 @@ export class Rerouting {
     const { bytes, codec } = lease.block;
     const encoding = codec === 'zstd' ? 'zstd-or-snappy' : 'snappy-or-zstd';
     const body = { bytes, encoding, protocol: REROUTED, extraLabels: [], client: from.name } as const;
-    const { id, verdict } = engine.replay(body, 'queue');
+    const { id, verdict } = engine.replay(body, 'queue', lease.block.bornMs);
     if (id > 0) this.#items.set(id, { from, lease, members: undefined });
     const judged = await verdict;
     if (judged.ok) return true;

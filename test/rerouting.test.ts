@@ -28,6 +28,7 @@ const numberOf = (bytes: Uint8Array): number => Buffer.from(bytes).readDoubleLE(
 interface Taken {
   readonly id: number;
   readonly number: number;
+  readonly receivedMs: number;
   readonly settle: (verdict: Verdict) => void;
   isAccepted: boolean;
 }
@@ -41,12 +42,12 @@ class FakeEngine {
     return this.held[0]?.id;
   }
 
-  replay({ bytes, protocol }: Body, origin: string) {
+  replay({ bytes, protocol }: Body, origin: string, receivedMs: number) {
     assert.deepEqual([protocol, origin], ['rerouted', 'queue']);
     const id = this.#next++;
     const number = numberOf(bytes);
     const verdict = new Promise<Verdict>((settle) => {
-      this.held.push({ id, number, settle, isAccepted: false });
+      this.held.push({ id, number, receivedMs, settle, isAccepted: false });
     });
     return { id, verdict };
   }
@@ -119,7 +120,7 @@ class Life {
     const [first] = this.engine.held;
     if (first?.isAccepted !== true) return;
     this.engine.held.shift();
-    this.next[first.number % 2]!.push(blockOf(first.number, first.id, this.clock.monotonicMs()));
+    this.next[first.number % 2]!.push(blockOf(first.number, first.id, first.receivedMs));
   }
 }
 

@@ -175,11 +175,11 @@ export class EnginePool implements Intake {
   }
 
   /** A body that is kept elsewhere: it is not committed. Its number is known at once; 0 when it was not taken. */
-  replay(body: Body, origin: Exclude<BodyOrigin, 'client'>): Submitted {
-    return this.#submit(body, origin);
+  replay(body: Body, origin: Exclude<BodyOrigin, 'client'>, receivedMs?: number): Submitted {
+    return this.#submit(body, origin, receivedMs);
   }
 
-  #submit(body: Body, origin: BodyOrigin): Submitted {
+  #submit(body: Body, origin: BodyOrigin, receivedMs = this.#ports.clock.monotonicMs()): Submitted {
     if (this.#closed) {
       const verdict = Promise.resolve(
         refuse('the relay is shutting down; send it again to another instance'),
@@ -198,7 +198,7 @@ export class EnginePool implements Intake {
         id,
         format,
         client: body.client,
-        receivedMs: this.#ports.clock.monotonicMs(),
+        receivedMs,
         deaths: 0,
         settle,
         origin,
