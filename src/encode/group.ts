@@ -180,7 +180,7 @@ export class GroupEncoder {
       first: series,
       slots: builder.slots,
       view: this.options.view,
-      round: this.options.round,
+      round: parcel.isShaped ? undefined : this.options.round,
       suffixPtr: parcel.suffixPtr,
       suffixLength: parcel.suffixLength,
       suffixLabels: parcel.suffixLabels,
