@@ -1,7 +1,7 @@
 /** What `-remoteWrite.ack` promises: the journal between the engine and the queues. Without a promise there is none. */
 import path from 'node:path';
 import type { Accepted, EnginePool } from './engine/pool.ts';
-import { addCounts, type Counts, noCounts, subtractCounts } from './model/body.ts';
+import type { Counts } from './model/body.ts';
 import type { Outlet } from './outlet.ts';
 import { writeWhole } from './queue/file/whole-file.ts';
 import { Journal, type JournalPorts, type ReplayedEntry } from './queue/journal.ts';
@@ -16,14 +16,18 @@ export interface AcknowledgementConfig {
   readonly journalBytesMax: number;
 }
 
+export interface AcknowledgementPorts extends JournalPorts {
+  readonly meter: Meter;
+  /** Refused at the replay, and kept in the quarantine directory: for the ledgers. */
+  readonly onRefused: (counts: Readonly<Counts>) => void;
+}
+
 export class Acknowledgement {
   readonly #config: AcknowledgementConfig;
-  readonly #ports: JournalPorts & { readonly meter: Meter };
+  readonly #ports: AcknowledgementPorts;
   #journal: Journal | undefined;
-  /** Refused at the replay, and not yet in the destinations' ledgers. */
-  readonly #refused: Counts = { ...noCounts };
 
-  constructor(config: AcknowledgementConfig, ports: JournalPorts & { readonly meter: Meter }) {
+  constructor(config: AcknowledgementConfig, ports: AcknowledgementPorts) {
     this.#config = config;
     this.#ports = ports;
   }
@@ -62,7 +66,10 @@ export class Acknowledgement {
     const judged: Promise<void>[] = [];
     let failure: unknown;
     for (let entry = await journal.nextReplay(); entry !== undefined; entry = await journal.nextReplay()) {
-      const { id, verdict } = engine.replay({ ...entry.format, bytes: entry.bytes, client: 'journal' });
+      const { id, verdict } = engine.replay(
+        { ...entry.format, bytes: entry.bytes, client: 'journal' },
+        'journal',
+      );
       journal.replayed(entry.seq, id);
       const request = entry;
       const settled = verdict.then(async (given) => {
@@ -80,7 +87,7 @@ export class Acknowledgement {
   }
 
   async #keepRefused({ seq, format, bytes, counts }: ReplayedEntry, error: string): Promise<void> {
-    const { fs, clock, log } = this.#ports;
+    const { fs, clock, log, onRefused } = this.#ports;
     const time = new Date(clock.nowMs()).toISOString().replaceAll(':', '-');
     const file = path.join(this.#config.dataDirectory, 'quarantine', `${time}-journal-${seq}.body`);
     try {
@@ -92,7 +99,7 @@ export class Acknowledgement {
         { cause },
       );
     }
-    addCounts(this.#refused, counts);
+    onRefused(counts);
     log.error('a request of the journal, acknowledged by an earlier run, is refused now; it is kept', {
       error,
       file,
@@ -105,9 +112,6 @@ export class Acknowledgement {
   release(engine: EnginePool | undefined, outlets: readonly Outlet[]): void {
     const journal = this.#journal;
     if (journal === undefined) return;
-    const refused = { ...this.#refused };
-    subtractCounts(this.#refused, refused);
-    for (const outlet of outlets) outlet.quarantine(refused);
     // A queue without a file may keep its requests here until that would stop the others.
     const counted = outlets.filter(({ queue }) => queue.config.onDisk || !journal.full);
     const firsts = [engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];

@@ -46,7 +46,8 @@ export class Admin {
   }
 
   get orphans(): readonly Orphan[] {
-    return this.#orphans;
+    const owned = new Set(this.#ports.outlets.map(({ name }) => name));
+    return this.#orphans.filter(({ name }) => !owned.has(name));
   }
 
   get actions(): AdminActions {
@@ -55,7 +56,7 @@ export class Admin {
       pause: async (input) => this.#outletOf(input).pause(true),
       resume: async (input) => this.#outletOf(input).pause(false),
       purge: async (input) => this.#outletOf(input).queue.purge(),
-      adopt: (input) => this.#adopt(textOf(input, 'from'), this.#outletOf(input)),
+      adopt: (input) => this.#adopt(textOf(input, 'from'), this.#targetOf(input)),
       copy: (input) => this.#copy(input, false),
       move: (input) => this.#copy(input, true),
       replay: (input) => this.#replay(input),
@@ -119,7 +120,7 @@ export class Admin {
         oldestAgeSeconds: Math.round(outlet.queue.oldestAgeMs / 1000),
         deadLetters: outlet.deadLetters.count,
       })),
-      orphans: this.#orphans,
+      orphans: this.orphans,
     };
   }
 
@@ -136,9 +137,16 @@ export class Admin {
     );
   }
 
+  #targetOf(input: Input): Outlet {
+    const outlet = this.#outletOf(input);
+    if (!outlet.isLeaving) return outlet;
+    const message = `the destination ${outlet.name} is gone, and its queue is being emptied; choose another one`;
+    throw new SluiceError('gone', message);
+  }
+
   /** Sends what is in an orphaned queue to a destination, and removes the queue when all of it is there. */
   async #adopt(from: string, outlet: Outlet): Promise<{ blocks: number; damaged: number }> {
-    const orphan = this.#orphans.find(({ name }) => name === from);
+    const orphan = this.orphans.find(({ name }) => name === from);
     if (orphan === undefined) {
       throw new SluiceError('no_orphan', `there is no queue ${JSON.stringify(from)} without a destination`);
     }
@@ -200,7 +208,7 @@ export class Admin {
   /** What waits in one destination's queue goes to another one too, or instead; what is under way may arrive at both. */
   async #copy(input: Input, isMove: boolean): Promise<{ blocks: number }> {
     const from = this.#outletOf({ destination: input.from });
-    const to = this.#outletOf(input);
+    const to = this.#targetOf(input);
     if (from === to) throw new SluiceError('bad_input', 'both are the same destination');
     return { blocks: await from.queue.copyTo(to.queue, isMove) };
   }
@@ -208,7 +216,7 @@ export class Admin {
   /** Sends dead letters again, to their destination or to another one; they leave the dead letters. */
   async #replay(input: Input): Promise<{ letters: number }> {
     const outlet = this.#outletOf(input);
-    const target = input.to === undefined ? outlet : this.#outletOf({ destination: input.to });
+    const target = this.#targetOf({ destination: input.to ?? outlet.name });
     const ids: string[] = [];
     for await (const { id, info, block } of this.#lettersOf(outlet, input.id)) {
       const { codec, rawLength, counts } = info;

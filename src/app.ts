@@ -6,9 +6,11 @@ import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
 import { prepareDataDirectory } from './data-directory.ts';
+import { Destinations } from './destinations.ts';
+import { Discovered } from './discovered.ts';
 import { Distribution } from './distribution.ts';
 import { DropExamples } from './drop-examples.ts';
-import type { Dropped, EngineConfig } from './engine/messages.ts';
+import type { EngineConfig, GroupConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { createExplainer, explainerSource } from './explainer.ts';
@@ -16,17 +18,17 @@ import { IngestionRate } from './ingest/ingestion-rate.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
 import { compileKernel } from './kernel/kernel.ts';
-import type { Block } from './model/block.ts';
-import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
+import type { Body, Intake, Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import type { Outlet } from './outlet.ts';
-import { createOutlets } from './outlets.ts';
+import { OutletFactory } from './outlet-factory.ts';
 import { protocolOptions } from './protocol/index.ts';
 import { type Fs, nodeFs } from './queue/file/fs.ts';
 import { meteredFs } from './queue/file/metered-fs.ts';
 import { Reserve } from './queue/file/reserve.ts';
 import { registerRelayMetrics } from './relay-metrics.ts';
-import { type Group, groupDestinations } from './route/groups.ts';
+import { Rerouting } from './rerouting.ts';
+import { discoveryOf } from './route/routing.ts';
 import { AdminServer } from './service/admin-server.ts';
 import { createEndpoints } from './service/index.ts';
 import type { Status } from './service/status.ts';
@@ -54,6 +56,11 @@ export interface AppPorts {
 
 /** How often backlogs are looked at. */
 const ADAPT_EVERY_MS = 500;
+const OVERLOAD_RETRY_AFTER_S = 5;
+const FULL =
+  'queues or journal are full and nothing may be dropped; send it again later, or see / for what keeps them';
+const NO_DESTINATION =
+  'no destination is known yet; send it again later, or check -remoteWrite.discovery.service and the DNS server';
 /** The part of the allowed memory for what is decided about series. */
 const PLAN_SHARE = 0.25;
 
@@ -62,7 +69,6 @@ export class App implements Intake {
   readonly #ports: AppPorts;
   readonly #dataDirectory: string;
   readonly #memory: MemoryLimit;
-  readonly #outlets: readonly Outlet[];
   readonly #fs: Fs;
   readonly #reserve: Reserve;
   readonly #admin: Admin;
@@ -71,12 +77,17 @@ export class App implements Intake {
   readonly #http: HttpServer;
   readonly #selfScrape: SelfScrape;
   readonly #stopWatching: () => void;
-  /** Groups by the generation of the engine's configuration; blocks of an earlier one may still arrive. */
-  readonly #groups = new Map<number, readonly Group[]>();
   #engine: EnginePool | undefined;
   readonly #acknowledgement: Acknowledgement;
   readonly #shaping: Shaping;
   readonly #distribution: Distribution;
+  readonly #destinations: Destinations;
+  readonly #outlets: OutletFactory;
+  readonly #rerouting: Rerouting;
+  /** Undefined when the destinations are those of the configuration. */
+  readonly #discovered: Discovered | undefined;
+  /** There are destinations, and what the journal had is with them. */
+  #isOpen = false;
   readonly #rate: IngestionRate;
   readonly #talkers: TopTalkers;
   #reloading: Promise<void> = Promise.resolve();
@@ -104,17 +115,11 @@ export class App implements Intake {
       meter: metrics,
     });
     this.#fs = this.#reserve.fs;
-    this.#outlets = createOutlets(config, this.#memory, {
-      ...ports,
-      fs: this.#fs,
-      onNeeds: () => this.#regroup(),
-      inEngine: (index) => this.#inEngine(index),
-    });
-    this.#distribution = new Distribution(config, this.#outlets, {
+    this.#distribution = new Distribution(config, {
       clock,
       log,
       meter: metrics,
-      onPlacement: () => this.#regroup(),
+      onPlacement: () => this.#destinations.regroup(),
     });
     this.#shaping = new Shaping(config, { clock, log, env: ports.env, meter: metrics });
     this.#acknowledgement = new Acknowledgement(
@@ -123,10 +128,35 @@ export class App implements Intake {
         dataDirectory: this.#dataDirectory,
         journalBytesMax: values['remoteWrite.ackMaxBytes'],
       },
-      { fs: this.#fs, clock, log, meter: metrics },
+      {
+        fs: this.#fs,
+        clock,
+        log,
+        meter: metrics,
+        onRefused: (counts) => this.#destinations.refuse(counts),
+      },
     );
+    const engine = () => this.#engine;
+    const members = () => this.#destinations.members;
+    this.#rerouting = new Rerouting({ clock, log, engine, members });
+    this.#destinations = this.#createDestinations();
+    const destinations = this.#destinations;
+    this.#outlets = new OutletFactory(config, {
+      clock,
+      log,
+      meter: metrics,
+      fs: this.#fs,
+      env: ports.env,
+      memoryBytes: this.#memory.allowedBytes,
+      count: () => Math.max(destinations.all.length, config.destinations.length),
+      onNeeds: () => destinations.regroup(),
+      inEngine: (outlet) => destinations.inEngine(outlet),
+    });
+    this.#discovered = this.#createDiscovered();
     this.#admin = new Admin({
-      outlets: this.#outlets,
+      get outlets() {
+        return destinations.all;
+      },
       dataDirectory: this.#dataDirectory,
       fs: this.#fs,
       clock,
@@ -173,29 +203,64 @@ export class App implements Intake {
     return this.#http.urls;
   }
 
+  #createDestinations(): Destinations {
+    const { values, destinations } = this.#config;
+    return new Destinations({
+      distribution: this.#distribution,
+      formOf: ({ name }) => {
+        const place = destinations.findIndex((destination) => destination.name === name);
+        return this.#shaping.shape.formOf[Math.max(0, place)]!;
+      },
+      configure: (groups) => this.#engine?.configure(this.#engineConfig(groups)),
+      engine: () => this.#engine,
+      mayDrop: values['remoteWrite.dropSamplesOnOverload'],
+      onPlaced: (id, members) => this.#rerouting.placed(id, members),
+    });
+  }
+
+  #createDiscovered(): Discovered | undefined {
+    const { values, destinations } = this.#config;
+    const discovery = discoveryOf(values);
+    const { metrics } = this.#distribution;
+    if (discovery === undefined || metrics === undefined) return undefined;
+    const { clock, log } = this.#ports;
+    return new Discovered(destinations[0]!, discovery, this.#dataDirectory, {
+      clock,
+      log,
+      fs: this.#fs,
+      metrics,
+      destinations: this.#destinations,
+      outlets: this.#outlets,
+      rerouting: this.#rerouting,
+      engine: () => this.#engine,
+      onFirst: () => this.#openEngine(),
+    });
+  }
+
   /** Takes up what the last run left, then listens, then sends. Throws a SluiceError when that is not possible. */
   async start(): Promise<void> {
     await this.#shaping.load();
-    this.#share();
     await prepareDataDirectory(this.#dataDirectory);
     await this.#adminServer.lock();
     try {
       await this.#reserve.open();
       await this.#takeUpQueues();
       await this.#acknowledgement.open();
-      await this.#acknowledgement.replay(this.#startEngine());
+      this.#startEngine();
+      if (this.#destinations.members.length > 0) await this.#openEngine();
       await this.#http.listen();
     } catch (error) {
       await this.#engine?.close();
       await this.#adminServer.close();
       throw error;
     }
-    for (const outlet of this.#outlets) outlet.start();
+    if (this.#discovered === undefined) for (const outlet of this.#destinations.members) outlet.start();
+    else this.#discovered.run();
     this.#selfScrape.start();
     this.#planAdapt();
     const { log } = this.#ports;
     for (const warning of this.#config.warnings) log.warn(formatProblem(warning));
-    const destinations = this.#outlets.map(({ name, shownUrl }) => `${name} (${shownUrl})`);
+    const destinations = this.#destinations.members.map(({ name, shownUrl }) => `${name} (${shownUrl})`);
     log.info('started', { version, listens: this.urls, destinations });
     const [url] = this.urls;
     log.info(`look at ${url}/ for where every sample went, and at ${url}/metrics`);
@@ -211,17 +276,23 @@ export class App implements Intake {
     this.#cancelAdapt();
     this.#rate.stop();
     await this.#selfScrape.stop();
+    await this.#discovered?.close();
     await this.#http.close();
     await this.#engine?.close();
     const isOut = (this.#engine?.heldBodies ?? 0) === 0;
     this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
-    const safe = await Promise.all(this.#outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
+    const { members, leaving } = this.#destinations;
+    const stopAll = (outlets: readonly Outlet[]) =>
+      Promise.all(outlets.map((outlet) => this.#stopOutlet(outlet, deadlineMs)));
+    const safe = await stopAll(members);
+    await this.#rerouting.close();
+    safe.push(...(await stopAll(leaving)));
     await Promise.all([...this.#takeOvers, this.#quarantine.idle()]);
     this.#stopWatching();
     const isSafe = isOut && safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
-    if (isSafe) this.#acknowledgement.release(this.#engine, this.#outlets);
+    if (isSafe) this.#acknowledgement.release(this.#engine, this.#destinations.all);
     await this.#closeFiles();
     if (isSafe) log.info('stopped; nothing is lost');
     return isSafe;
@@ -232,24 +303,13 @@ export class App implements Intake {
     this.#ports.log.info('reloading', { reason });
     this.#reloading = this.#reloading.then(async () => {
       if (!(await this.#shaping.reload())) return;
-      this.#share();
-      this.#regroup();
+      this.#destinations.regroup();
     });
     return this.#reloading;
   }
 
   #explainer() {
-    return createExplainer(explainerSource(this.#shaping, this.#distribution, this.#outlets));
-  }
-
-  /** Tells destinations what they get of the series. */
-  #share(): void {
-    for (const [index, outlet] of this.#outlets.entries()) {
-      outlet.setShare({
-        form: this.#shaping.shape.formOf[index]!,
-        shard: this.#distribution.shardOf(index),
-      });
-    }
+    return createExplainer(explainerSource(this.#shaping, this.#distribution, this.#destinations.members));
   }
 
   /** A second signal: the phases that wait for others end at once. */
@@ -259,13 +319,14 @@ export class App implements Intake {
 
   /** What earlier runs, and a vmagent before us, left for the destinations. */
   async #takeUpQueues(): Promise<void> {
-    for (const [index, outlet] of this.#outlets.entries()) {
-      await outlet.open();
-      const { url } = this.#config.destinations[index]!;
-      const { done } = await takeOverVmagent(outlet, url, this.#dataDirectory, {
-        ...this.#ports,
-        fs: this.#fs,
-      });
+    if (this.#discovered === undefined) {
+      const outlets = this.#config.destinations.map((destination) => this.#outlets.create(destination));
+      for (const outlet of outlets) await outlet.open();
+      this.#destinations.replace(outlets, []);
+    } else await this.#discovered.open();
+    const ports = { ...this.#ports, fs: this.#fs };
+    for (const outlet of this.#destinations.members) {
+      const { done } = await takeOverVmagent(outlet, outlet.url, this.#dataDirectory, ports);
       this.#takeOvers.push(done);
     }
     await this.#admin.findOrphans();
@@ -302,37 +363,36 @@ export class App implements Intake {
 
   // The engine.
 
-  #startEngine(): EnginePool {
+  #startEngine(): void {
     const { clock, log } = this.#ports;
-    const groups = this.#currentGroups();
-    this.#groups.set(1, groups);
-    this.#engine = new EnginePool(this.#engineConfig(groups), {
+    const destinations = this.#destinations;
+    this.#engine = new EnginePool(this.#engineConfig(destinations.begin()), {
       clock,
       log,
       module: compileKernel(),
-      onBlock: (group, generation, block) => this.#distribute(group, generation, block),
-      onAccepted: (counts, isReplay) => {
-        for (const outlet of this.#outlets) outlet.accept(counts, isReplay);
-      },
-      onDropped: (dropped, generation) => this.#drop(dropped, generation),
+      onBlock: (group, generation, block) => destinations.distribute(group, generation, block),
+      onAccepted: (accepted) => destinations.accept(accepted),
+      onDropped: (dropped, generation) => destinations.drop(dropped, generation),
       onDropExample: (example) => this.#examples.add(example),
       commit: this.#acknowledgement.commit,
       onQuarantined: (body, client) => {
         this.#quarantine.keep(body, client);
-        void this.#settleQuarantined();
+        void destinations.settleQuarantined();
       },
     });
-    return this.#engine;
   }
 
-  #currentGroups(): Group[] {
-    return groupDestinations(this.#distribution.unified(this.#outlets.map((outlet) => outlet.needs)));
+  /** What the journal had goes first. */
+  async #openEngine(): Promise<void> {
+    assert(this.#engine !== undefined, 'the engine is there before it is opened');
+    await this.#acknowledgement.replay(this.#engine);
+    this.#isOpen = true;
   }
 
-  #engineConfig(groups: readonly Group[]): EngineConfig {
+  #engineConfig(groups: readonly GroupConfig[]): EngineConfig {
     const { values } = this.#config;
     return {
-      groups: groups.map(({ members: _, ...needs }) => needs),
+      groups,
       shape: this.#shaping.engineShape(this.#distribution.shards),
       maxRowsPerBlock: values['remoteWrite.maxRowsPerBlock'],
       maxBlockBytes: values['remoteWrite.maxBlockSize'],
@@ -344,58 +404,6 @@ export class App implements Intake {
     };
   }
 
-  /** A destination wants its blocks in another form. */
-  #regroup(): void {
-    if (this.#engine === undefined) return;
-    const groups = this.#currentGroups();
-    this.#groups.set(this.#engine.configure(this.#engineConfig(groups)), groups);
-  }
-
-  #distribute(group: number, generation: number, block: Block): void {
-    for (const known of this.#groups.keys()) if (known < generation) this.#groups.delete(known);
-    // While every destination is full, clients are refused, and what was acknowledged before is kept.
-    const mayDrop =
-      this.#config.values['remoteWrite.dropSamplesOnOverload'] ||
-      this.#outlets.some(({ queue }) => !queue.full);
-    const members = this.#groups.get(generation)?.[group]?.members ?? [];
-    const takers = this.#distribution.takers(members);
-    for (const member of members) {
-      const outlet = this.#outlets[member]!;
-      if (takers.includes(member)) {
-        this.#distribution.placed(member, block.counts);
-        outlet.push(block, mayDrop && !outlet.queue.refuses);
-      } else outlet.drop('other_shard', block.counts);
-    }
-  }
-
-  /** Counts what rules and limits keep from destinations. */
-  #drop(dropped: readonly Dropped[], generation: number): void {
-    const groups = this.#groups.get(generation) ?? [];
-    for (const { group, reason, counts } of dropped) {
-      const members = group === undefined ? this.#outlets.keys() : groups[group]!.members;
-      for (const member of members) this.#outlets[member]!.drop(reason, counts);
-    }
-  }
-
-  /** What waits for a destination in unfinished blocks. */
-  #inEngine(destination: number): Readonly<Counts> {
-    if (this.#engine === undefined) return noCounts;
-    const { generation, stats } = this.#engine;
-    const group = this.#groups.get(generation)?.findIndex(({ members }) => members.includes(destination));
-    return stats?.pending[group ?? -1] ?? noCounts;
-  }
-
-  /**
-   * A request that was acknowledged and later quarantined may be in some blocks and missing in others. Once the engine is
-   * through with everything before, what no column has is what was lost with it.
-   */
-  async #settleQuarantined(): Promise<void> {
-    await this.#engine?.flush();
-    for (const [index, { queue }] of this.#outlets.entries()) {
-      queue.ledger.quarantine(queue.ledger.unaccounted(this.#inEngine(index)));
-    }
-  }
-
   get hasRoom(): boolean {
     return this.#engine?.hasRoom ?? false;
   }
@@ -403,21 +411,13 @@ export class App implements Intake {
   /** Takes a body unless every destination is full and nothing may be dropped. */
   submit(body: Body): Promise<Verdict> {
     assert(this.#engine !== undefined, 'nothing listens before the engine is there');
+    const { members } = this.#destinations;
+    if (!this.#isOpen) return unavailable(NO_DESTINATION);
     const cannotKeep =
-      this.#outlets.some(({ queue }) => queue.refuses) ||
+      members.some(({ queue }) => queue.refuses) ||
       this.#acknowledgement.full ||
-      (!this.#config.values['remoteWrite.dropSamplesOnOverload'] &&
-        this.#outlets.every(({ queue }) => queue.full));
-    if (cannotKeep) {
-      return Promise.resolve({
-        ok: false,
-        status: 503,
-        reason: 'overloaded',
-        error:
-          'cannot take the request: queues or journal are full and nothing may be dropped; send it again later, or see / for what keeps them',
-        retryAfterS: 5,
-      });
-    }
+      (!this.#config.values['remoteWrite.dropSamplesOnOverload'] && members.every(({ queue }) => queue.full));
+    if (cannotKeep) return unavailable(FULL);
     const judged = this.#engine.submit(body);
     this.#talkers.note(body.client, judged);
     return this.#rate.pace(judged);
@@ -425,9 +425,9 @@ export class App implements Intake {
 
   #planAdapt(): void {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
-      for (const outlet of this.#outlets) outlet.maintain();
+      for (const outlet of this.#destinations.all) outlet.maintain();
       this.#distribution.observe();
-      this.#acknowledgement.release(this.#engine, this.#outlets);
+      this.#acknowledgement.release(this.#engine, this.#destinations.all);
       void this.#reserve.maintain();
       this.#planAdapt();
     });
@@ -437,8 +437,8 @@ export class App implements Intake {
 
   #status(): Status {
     return {
-      ledger: this.#outlets[0]!.queue.ledger.wayToQueue(this.#inEngine(0)),
-      destinations: this.#outlets.map((outlet) => outlet.status()),
+      ledger: this.#destinations.way.wayToQueue(this.#destinations.inEngine()),
+      destinations: this.#destinations.all.map((outlet) => outlet.status()),
       orphans: this.#admin.orphans,
       drops: this.#examples.shown,
     };
@@ -451,8 +451,8 @@ export class App implements Intake {
     registerProcessMetrics(meter, { clock });
     const { values } = this.#config;
     registerRelayMetrics(meter, {
-      ledger: this.#outlets[0]!.queue.ledger,
-      inEngine: () => this.#inEngine(0),
+      ledger: this.#destinations.way,
+      inEngine: () => this.#destinations.inEngine(),
       engine: () => this.#engine,
       orphanBytes: () => this.#admin.orphans.reduce((sum, { bytes }) => sum + bytes, 0),
       seriesLimits: {
@@ -461,4 +461,14 @@ export class App implements Intake {
       },
     });
   }
+}
+
+function unavailable(why: string): Promise<Verdict> {
+  return Promise.resolve({
+    ok: false,
+    status: 503,
+    reason: 'overloaded',
+    error: `cannot take the request: ${why}`,
+    retryAfterS: OVERLOAD_RETRY_AFTER_S,
+  });
 }

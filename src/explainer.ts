@@ -4,6 +4,7 @@ import { Decider, type ExplainedForm, type Explanation } from './engine/decider.
 import type { ShapeConfig } from './engine/shape.ts';
 import type { Labels } from './model/labels.ts';
 import { parseSeries } from './model/series-text.ts';
+import type { Outlet } from './outlet.ts';
 import type { Shaping } from './shaping.ts';
 
 /** What one destination gets of it. */
@@ -35,17 +36,13 @@ export interface ExplainerSource {
 /** What the explainer goes by, as it is at the moment. */
 export function explainerSource(
   { shape }: Pick<Shaping, 'shape'>,
-  distribution: Pick<Distribution, 'kind' | 'shards' | 'shardOf'>,
-  outlets: readonly { readonly name: string }[],
+  distribution: Pick<Distribution, 'kind' | 'shards'>,
+  members: readonly Pick<Outlet, 'name' | 'needs'>[],
 ): ExplainerSource {
   return {
     shape: { ...shape.config, ...distribution.shards },
     routing: distribution.kind,
-    destinations: outlets.map(({ name }, index) => ({
-      name,
-      form: shape.formOf[index]!,
-      shard: distribution.shardOf(index),
-    })),
+    destinations: members.map(({ name, needs: { form = 0, shard } }) => ({ name, form, shard })),
   };
 }
 

@@ -2,6 +2,7 @@
  * One destination on the main thread: its queue, its senders, the way to it, and its part of the ledger and metrics.
  * Blocks come in by `push`; what it wants of the engine is `needs`.
  */
+import { rm } from 'node:fs/promises';
 import type { Destination } from './config/config.ts';
 import { Attempts } from './deliver/attempts.ts';
 import type { ConnectionStats } from './deliver/connection-stats.ts';
@@ -10,7 +11,7 @@ import { type DeliverValues, parallelOf } from './deliver/options.ts';
 import { Sender } from './deliver/sender.ts';
 import type { Transport } from './destination/destination.ts';
 import type { Block, Codec } from './model/block.ts';
-import type { Counts } from './model/body.ts';
+import type { BodyOrigin, Counts } from './model/body.ts';
 import type { DropReason } from './model/drops.ts';
 import { registerOutletMetrics } from './outlet-metrics.ts';
 import type { QueueConfig } from './queue/config.ts';
@@ -24,6 +25,9 @@ import type { DestinationStatus } from './service/status.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/logger.ts';
 import type { Meter } from './util/meter.ts';
+
+/** How long requests that are under way to a destination that is gone may take; what is broken off may arrive twice. */
+const LEAVE_MS = 2_000;
 
 export interface OutletSettings {
   readonly queue: QueueConfig;
@@ -49,8 +53,8 @@ export interface OutletPorts {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The destination wants its blocks in another form from now on: ask for `needs` again. */
   readonly onNeeds: () => void;
-  /** What waits for this destination in unfinished blocks. */
-  readonly inEngine: () => Readonly<Counts>;
+  /** What waits for a destination in unfinished blocks. */
+  readonly inEngine: (outlet: Outlet) => Readonly<Counts>;
 }
 
 export class Outlet {
@@ -65,7 +69,9 @@ export class Outlet {
   readonly #settings: OutletSettings;
   readonly #ports: OutletPorts;
   readonly #transport: Transport;
-  readonly #sender: Sender;
+  readonly #setup: DestinationSetup;
+  #sender: Sender;
+  #isLeaving = false;
   readonly #policy: ParallelPolicy;
   #share: Share = { form: 0, shard: undefined };
   #codec: Codec;
@@ -86,23 +92,35 @@ export class Outlet {
     const setup: DestinationSetup = { name, url, shownUrl, values };
     this.attempts = new Attempts(ports.clock);
     this.#transport = this.attempts.watch(openTransport(setup, ports));
-    const config = senderConfigOf(setup);
-    this.#codec = config.codec;
+    this.#setup = setup;
+    this.#codec = senderConfigOf(setup).codec;
     this.#policy = new ParallelPolicy(parallelOf(values));
-    this.#sender = new Sender(config, {
-      source: this.queue,
-      transport: this.#transport,
-      ...ports,
-      park: ({ block, ...letter }) => {
-        const { bytes, ...wire } = block;
-        return this.deadLetters.park({ destination: name, ...letter, ...wire, block: bytes });
-      },
-      onDowngrade: () => {
-        this.#codec = 'snappy';
-        ports.onNeeds();
-      },
-    });
+    this.#sender = this.#createSender();
     registerOutletMetrics(ports.meter, this);
+  }
+
+  #createSender(): Sender {
+    return new Sender(
+      { ...senderConfigOf(this.#setup), codec: this.#codec },
+      {
+        source: this.queue,
+        transport: this.#transport,
+        ...this.#ports,
+        park: ({ block, ...letter }) => {
+          const { bytes, ...wire } = block;
+          return this.deadLetters.park({ destination: this.name, ...letter, ...wire, block: bytes });
+        },
+        onDowngrade: () => {
+          this.#codec = 'snappy';
+          this.#ports.onNeeds();
+        },
+      },
+    );
+  }
+
+  /** With credentials. */
+  get url(): string {
+    return this.#setup.url;
   }
 
   /** Blocks with disjoint series that it gets side by side. */
@@ -129,6 +147,7 @@ export class Outlet {
   maintain(): void {
     this.queue.maintain();
     this.trend.note(this.queue.pendingBytes, this.#ports.clock.monotonicMs());
+    if (this.#isLeaving) return;
     // More lanes do not help a destination that takes nothing, and cost the engine three times the work.
     const backlog = this.#sender.status().isFailing ? 0 : this.queue.pendingBlocks;
     const parallel = this.#policy.update(backlog, this.#ports.clock.monotonicMs());
@@ -151,9 +170,46 @@ export class Outlet {
     this.#sender.start();
   }
 
-  /** Counts a client's request that was accepted. */
-  accept(counts: Readonly<Counts>, isReplay = false): void {
-    this.queue.ledger.accept(counts, this.#settings.takesMetadata, isReplay);
+  /**
+   * It is a destination no more: nothing is sent, and what waits is for leases of the kind `drain`. Resolves when what was
+   * under way has arrived or is back, within seconds.
+   */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    this.queue.drain(true);
+    await this.#sender.stop(LEAVE_MS);
+  }
+
+  /** It has come back: what waits is sent. */
+  rejoin(): void {
+    if (!this.#isLeaving) return;
+    this.#isLeaving = false;
+    this.queue.drain(false);
+    this.#sender = this.#createSender();
+    this.#sender.start();
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** It left, and nothing waits any more: gives back its files and metrics. */
+  async discard(): Promise<void> {
+    this.queue.close();
+    await this.#transport.close();
+    await this.queue.spill();
+    await rm(this.queue.config.directory, { recursive: true, force: true });
+    const { meter } = this.#ports;
+    for (const labels of [{ url: this.shownUrl }, { name: this.shownUrl }]) meter.remove(labels);
+  }
+
+  get takesMetadata(): boolean {
+    return this.#settings.takesMetadata;
+  }
+
+  /** Counts a body that was accepted for it. */
+  accept(counts: Readonly<Counts>, origin: BodyOrigin = 'client'): void {
+    this.queue.ledger.accept(counts, this.takesMetadata, origin);
   }
 
   /** Counts what the configuration keeps from it. */
@@ -162,10 +218,8 @@ export class Outlet {
   }
 
   /** Counts requests of the journal that are refused now and kept in the quarantine directory. */
-  quarantine(counts: Readonly<Counts>): void {
-    this.accept(counts, true);
-    const withheld = this.#settings.takesMetadata ? 0 : counts.metadata;
-    this.queue.ledger.quarantine({ ...counts, metadata: counts.metadata - withheld });
+  refuse(counts: Readonly<Counts>): void {
+    this.queue.ledger.refuse(counts, this.takesMetadata);
   }
 
   /** Takes a block; when the queue is full and `mayDrop`, the block is dropped and counted. */
@@ -208,14 +262,16 @@ export class Outlet {
     return {
       name: this.name,
       url: this.shownUrl,
-      state: this.isPaused
-        ? 'paused'
-        : isFailing
-          ? `${lastError}${waits}`
-          : hasTakenBlocks
-            ? 'ok'
-            : 'nothing sent yet',
-      isHealthy: !isFailing,
+      state: this.#isLeaving
+        ? 'gone; what waits goes to the others'
+        : this.isPaused
+          ? 'paused'
+          : isFailing
+            ? `${lastError}${waits}`
+            : hasTakenBlocks
+              ? 'ok'
+              : 'nothing sent yet',
+      isHealthy: !isFailing && !this.#isLeaving,
       ledger: this.columns(),
       pendingBytes: this.queue.pendingBytes,
       oldestAgeS: this.queue.oldestAgeMs / 1000,
@@ -227,6 +283,6 @@ export class Outlet {
   }
 
   columns() {
-    return this.queue.ledger.columns(this.#ports.inEngine(), this.queue.pendingCounts);
+    return this.queue.ledger.columns(this.#ports.inEngine(this), this.queue.pendingCounts);
   }
 }

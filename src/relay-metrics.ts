@@ -5,7 +5,7 @@ import { type Counts, noCounts } from './model/body.ts';
 import type { Meter } from './util/meter.ts';
 
 export interface RelaySource {
-  /** Of the first destination: all have the same columns on the way to their queues. */
+  /** The way to the queues, as the first destination of each time sees it. */
   readonly ledger: DestinationLedger;
   /** What waits for it in unfinished blocks. */
   inEngine(): Readonly<Counts>;
@@ -29,7 +29,7 @@ function registerLedger(meter: Meter, { ledger, inEngine }: RelaySource): void {
     for (const { column } of ledger.wayToQueue(noCounts)) {
       meter.counterOf(
         `sluice_ledger_${kind}_total`,
-        'Where everything went on its way to the queues; received is the sum of the others.',
+        'Where everything went on its way to the queues; received + replayed + taken_over is the sum of the others.',
         { column },
         () => ledger.wayToQueue(inEngine()).find((other) => other.column === column)!.counts[kind],
       );

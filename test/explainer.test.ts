@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createExplainer, type ExplainerSource } from '../src/explainer.ts';
+import { createExplainer, type ExplainerSource, explainerSource } from '../src/explainer.ts';
 import { parseRules } from '../src/transform/relabel/rule.ts';
 
 const rounding = { significantFigures: 0, roundDigits: 100 };
@@ -72,6 +72,23 @@ test('shards say who owns a series, and who is left out', () => {
   const available = [0, 1, 2].map((index) => index !== owner);
   const without = why('up', sourceOf({ routing: 'shard', destinations, shape: { placement, available } }));
   assert.equal(without[owner]![1], 'left out while it is down');
+});
+
+test('the source is the rules, the shards and the destinations of the moment', () => {
+  const config = sourceOf().shape;
+  const needs = { codec: 'zstd', level: 3, metadata: true, parallel: 1 } as const;
+  const members = [
+    { name: 'one', needs: { ...needs, form: 1, shard: 0 } },
+    { name: 'two', needs },
+  ];
+  const shards = { placesForm: true };
+  const source = explainerSource({ shape: { config, formOf: [1] } }, { kind: 'shard', shards }, members);
+  assert.equal(source.shape.placesForm, true);
+  assert.equal(source.routing, 'shard');
+  assert.deepEqual(source.destinations, [
+    { name: 'one', form: 1, shard: 0 },
+    { name: 'two', form: 0, shard: undefined },
+  ]);
 });
 
 test('a text that is no series says what is wrong with it', () => {

@@ -28,10 +28,20 @@ export function nameFromUrl(url: string): string {
     );
   if (!URL.canParse(url)) return withHash('destination', url);
   const { hostname, port, pathname } = new URL(url);
-  const host = hostname.replace(/^\[(.*)\]$/, (_, address: string) => `ip6-${address.replaceAll(':', '_')}`);
+  const host = hostNameOf(hostname.replace(/^\[(.*)\]$/, '$1'));
   const place = port === '' ? host : `${host}-${port}`;
   return USUAL_PATHS.includes(pathname) ? limited(place, url) : withHash(place, pathname);
 }
+
+/** The name of one endpoint of a service whose destination has a name. */
+export function nameOfEndpoint(name: string, { host, port }: { host: string; port: number }): string {
+  const whole = `${name}-${hostNameOf(host)}-${port}`;
+  return limited(whole, whole);
+}
+
+const hostNameOf = (host: string): string => {
+  return host.includes(':') ? `ip6-${host.replaceAll(':', '_')}` : host;
+};
 
 /** `http:`, `file:`; undefined without one, so that nothing is shown of what is no URL. */
 export function schemeOf(url: string): string | undefined {
@@ -41,6 +51,11 @@ export function schemeOf(url: string): string | undefined {
 /** `1:secret-url`; with `showUrl` `1:http://host/path`, still without a password. */
 export function shownUrlOf(url: string, index: number, showUrl: boolean): string {
   return `${index + 1}:${showUrl ? redactUserInfo(url) : 'secret-url'}`;
+}
+
+/** As `shownUrlOf`, of one endpoint of a service; `place` is its host and port. */
+export function shownUrlOfEndpoint(url: string, place: string, showUrl: boolean): string {
+  return showUrl ? shownUrlOf(url, 0, true) : `${shownUrlOf(url, 0, false)}@${place}`;
 }
 
 function limited(name: string, hashed: string): string {

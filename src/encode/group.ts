@@ -182,7 +182,7 @@ export class GroupEncoder {
       first: series,
       slots: builder.slots,
       view: this.options.view,
-      round: this.options.round,
+      round: parcel.isShaped ? undefined : this.options.round,
       spans: this.options.spans,
       suffixPtr: parcel.suffixPtr,
       suffixLength: parcel.suffixLength,

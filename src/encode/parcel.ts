@@ -21,6 +21,8 @@ export interface Parcel {
   readonly suffixPtr: number;
   readonly suffixLength: number;
   readonly suffixLabels: number;
+  /** It is as destinations see it: values are not rounded any more. */
+  readonly isShaped: boolean;
 }
 
 /** Samples and histograms are rows: what `-remoteWrite.maxRowsPerBlock` limits. */

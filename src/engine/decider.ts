@@ -92,9 +92,18 @@ export class Decider {
     }
     decision.verdict = drops.indexOf(verdict);
     if (verdict !== 'none') return verdict;
-    this.#placement?.owners(labels, this.#config.available, decision.owners);
-    for (const form of this.forms) decision.forms.push(formOf(form.shape(labels), count));
+    const { placesForm } = this.#config;
+    if (placesForm !== true) this.#place(labels, decision.owners);
+    for (const form of this.forms) {
+      const shaped = form.shape(labels);
+      if (placesForm === true) this.#place(shaped ?? labels, decision.owners);
+      decision.forms.push(formOf(shaped, count));
+    }
     return verdict;
+  }
+
+  #place(labels: Labels, owners: number[]): void {
+    this.#placement?.owners(labels, this.#config.available, owners);
   }
 
   #judge(labels: Labels): Verdict {
@@ -116,14 +125,16 @@ export class Decider {
       own.clear();
       return { steps, verdict, labels: own, owners: undefined, forms: [] };
     }
+    const forms = this.forms.map((form) => form.explain(own));
+    const placed = this.#config.placesForm === true ? forms[0]?.labels : undefined;
     const owners: number[] = [];
-    this.#placement?.owners(own, this.#config.available, owners);
+    this.#place(placed ?? own, owners);
     return {
       steps,
       verdict,
       labels: own,
       owners: this.#placement === undefined ? undefined : owners,
-      forms: this.forms.map((form) => form.explain(own)),
+      forms,
     };
   }
 }

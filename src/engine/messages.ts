@@ -104,6 +104,9 @@ export interface BlockMessage {
 
 export const BODY_FIELDS = 6;
 
+/** The protocol of bodies that went through the engine before, for other destinations: they are placed, and no more. */
+export const REROUTED = 'rerouted';
+
 /** A body that is refused. */
 export interface Refusal {
   readonly id: number;

@@ -1,7 +1,7 @@
 /**
  * What goes to the engine: bodies wait here until there is a message's worth of them. Main thread only.
  */
-import type { Verdict } from '../model/body.ts';
+import type { BodyOrigin, Verdict } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Slice } from './arena.ts';
 import type { BodyFormat, ToEngine } from './messages.ts';
@@ -24,8 +24,7 @@ export interface Held extends Slice {
   deaths: number;
   /** Absent once the verdict was given. */
   settle: ((verdict: Verdict) => void) | undefined;
-  /** From the journal of an earlier run: it is there already. */
-  readonly isReplay: boolean;
+  readonly origin: BodyOrigin;
   /** The journal is taking it: it was accepted, and its verdict follows. */
   isCommitting: boolean;
 }

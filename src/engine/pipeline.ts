@@ -18,17 +18,18 @@ import { freeOwned } from '../util/free-buffer.ts';
 import { encodeVarint } from '../util/varint.ts';
 import { BodyParser } from './body-parser.ts';
 import { ZSTD_WINDOW_LOG_MAX } from './content.ts';
-import type {
-  BlockMessage,
-  BodyRef,
-  Dropped,
-  EngineConfig,
-  EngineReport,
-  EngineStats,
-  Judged,
-  Progress,
+import {
+  type BlockMessage,
+  type BodyRef,
+  type Dropped,
+  type EngineConfig,
+  type EngineReport,
+  type EngineStats,
+  type Judged,
+  type Progress,
+  REROUTED,
 } from './messages.ts';
-import type { ShapeConfig } from './shape.ts';
+import { placingOnly, type ShapeConfig } from './shape.ts';
 import { type DropExample, Shaper } from './shaper.ts';
 
 /** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
@@ -49,6 +50,9 @@ const EPOCHS_KEPT_CROWDED = 5;
 const SERIES_MAX = 1_000_000;
 const SAMPLES_MAX = 4_000_000;
 const METADATA_MAX = 1_000_000;
+
+/** Blocks of an earlier run, which may have had larger limits. */
+const REROUTED_BYTES_MAX = 64 * 1024 * 1024;
 
 const NO_SHAPING = { planBytes: 0, decided: 0, futureSamples: 0, hourlySeries: 0, dailySeries: 0 };
 
@@ -82,8 +86,12 @@ export class Pipeline {
   #suffix = { ptr: 0, capacity: 0 };
   readonly #talkers: Talkers;
   #nextBody = 1;
+  /** Whether the body at hand is. */
+  #isRerouted = false;
   /** Undefined when series go on as they come. */
   #shaper: Shaper | undefined;
+  /** For bodies that were shaped before; made when the first one comes. */
+  #placer: Shaper | undefined;
   /** What was dropped since the last answer, by group (-1: for all) and reason. */
   readonly #dropped = new Map<string, Dropped>();
   /** The group in whose open block the body at hand was decoded. */
@@ -126,16 +134,21 @@ export class Pipeline {
   #reshape(shape: ShapeConfig | undefined): void {
     const before = this.#shaper;
     before?.close();
+    this.#placer?.close();
+    this.#placer = undefined;
     if (shape === undefined) this.#shaper = undefined;
     else {
-      const options = { planBytesMax: this.#config.planBytesMax, limits: before?.limitsFor(shape) };
-      this.#shaper = new Shaper(this.#kernel, shape, options);
+      this.#shaper = new Shaper(this.#kernel, shape, {
+        planBytesMax: this.#config.planBytesMax,
+        limits: before?.limitsFor(shape),
+      });
     }
   }
 
   /** `wire` is only read during the call. `nowMs` is monotonic. */
   accept(body: BodyRef, wire: Uint8Array, nowMs: number, wallMs = nowMs): Judged {
     this.#nextBody = body.id + 1;
+    this.#isRerouted = body.protocol === REROUTED;
     this.#forgetIdle(nowMs);
     const parsed = this.#parser.parse(body, wire);
     if (parsed !== undefined && 'error' in parsed) return { id: body.id, ...parsed };
@@ -162,6 +175,7 @@ export class Pipeline {
       suffixPtr: suffix.ptr,
       suffixLength: suffix.length,
       suffixLabels: body.extraLabels.length,
+      isShaped: this.#isRerouted,
     };
     this.#route(this.#settled(parcel), body, nowMs, wallMs);
     return { id: body.id, counts: found.counts, notes: parsed?.notes };
@@ -187,14 +201,17 @@ export class Pipeline {
       }
       return this.#columns;
     };
-    if (this.#shaper !== undefined) {
-      const samples = this.#shaper.dropFuture(columns(), wallMs);
+    const shaper = this.#isRerouted ? this.#placing() : this.#shaper;
+    if (shaper !== undefined) {
+      const samples = shaper.dropFuture(columns(), wallMs);
       if (samples > 0 && !body.isJudged) this.#drop(undefined, 'too_far_in_future', { ...noCounts, samples });
-      this.#shaper.shape(columns(), body.extraLabels, body.id, nowMs);
-      if (!body.isJudged) this.#countDrops(this.#columns, this.#shaper);
+      shaper.shape(columns(), body.extraLabels, body.id, nowMs);
+      if (!body.isJudged) this.#countDrops(this.#columns, shaper);
     }
-    const isLookedAt = this.#talkers.note(parcel.counts.samples, nowMs);
+    // What is placed anew came long ago, and by other names perhaps.
+    const isLookedAt = !this.#isRerouted && this.#talkers.note(parcel.counts.samples, nowMs);
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
+    if (this.#isRerouted) return;
     if (scanned) this.#talkers.noteNew(this.#columns.addedCount);
     // What is forwarded as it came leaves no trace in the series table.
     else if (isLookedAt) this.#columns.scan(parcel.rawPtr, parcel.rawLength);
@@ -204,6 +221,13 @@ export class Pipeline {
   /** For people who ask; `nowMs` is monotonic. */
   report(nowMs: number): EngineReport {
     return { kind: 'report', talkers: this.#talkers.report(nowMs), lately: this.#talkers.lately };
+  }
+
+  /** Refs are the same for both shapers, plans are not: each has its own. */
+  #placing(): Shaper | undefined {
+    const { shape } = this.#config;
+    if (shape !== undefined) this.#placer ??= new Shaper(this.#kernel, placingOnly(shape), this.#config);
+    return this.#placer;
   }
 
   #countDrops(columns: Columns, shaper: Shaper): void {
@@ -241,14 +265,20 @@ export class Pipeline {
     if (nowMs - this.#epochMs < EPOCH_MS) return;
     this.#epochMs = nowMs;
     const epoch = ++this.#table.epoch;
-    const isCrowded = this.#shaper?.isCrowded ?? false;
+    const isCrowded = this.#shaper?.isCrowded === true || this.#placer?.isCrowded === true;
     if (!isCrowded && epoch % SWEEP_EPOCHS !== 0) return;
     const freed = this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT)));
     this.#shaper?.forget(freed);
+    this.#placer?.forget(freed);
+  }
+
+  get #bytesMax(): number {
+    const { bodyBytesMax } = this.#config;
+    return this.#isRerouted ? Math.max(bodyBytesMax, REROUTED_BYTES_MAX) : bodyBytesMax;
   }
 
   #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Flaw {
-    if (wire.byteLength > this.#config.bodyBytesMax) return this.#tooLarge('the body', wire.byteLength);
+    if (wire.byteLength > this.#bytesMax) return this.#tooLarge('the body', wire.byteLength);
     if (encoding === 'zstd-or-snappy') {
       const zstd = this.#decodeZstd(wire);
       if (!('error' in zstd) || zstd.status === 413) return zstd;
@@ -265,7 +295,7 @@ export class Pipeline {
     this.#kernel.memory.bytes().set(wire, src);
     const rawLength = this.#kernel.snappyDecodedLength(src, wire.byteLength);
     if (rawLength < 0) return malformed('cannot decode snappy body: it does not begin with a length');
-    if (rawLength > this.#config.bodyBytesMax) return this.#tooLarge('the decoded body', rawLength);
+    if (rawLength > this.#bytesMax) return this.#tooLarge('the decoded body', rawLength);
     const target = this.#target(rawLength);
     if (this.#kernel.snappyDecode(src, wire.byteLength, target, rawLength) !== rawLength) {
       return malformed(`cannot decode snappy body: ${this.#kernel.snappyError()}`);
@@ -281,11 +311,11 @@ export class Pipeline {
 
   #decodeZstd(wire: Uint8Array): Decoded | Flaw {
     let message: Buffer;
-    const chunkSize = Math.max(64, Math.min(wire.byteLength * ZSTD_RATIO_COMMON, this.#config.bodyBytesMax));
+    const chunkSize = Math.max(64, Math.min(wire.byteLength * ZSTD_RATIO_COMMON, this.#bytesMax));
     try {
       message = zstdDecompressSync(wire, {
         chunkSize,
-        maxOutputLength: this.#config.bodyBytesMax,
+        maxOutputLength: this.#bytesMax,
         params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
       });
     } catch (error) {
@@ -332,7 +362,7 @@ export class Pipeline {
     return {
       status: 413,
       reason: 'too_large',
-      error: `cannot take the request: ${what} has ${size}, the limit is ${this.#config.bodyBytesMax} bytes; send smaller requests or raise -maxInsertRequestSize`,
+      error: `cannot take the request: ${what} has ${size}, the limit is ${this.#bytesMax} bytes; send smaller requests or raise -maxInsertRequestSize`,
     };
   }
 

@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type Block, BlockMemory } from '../model/block.ts';
-import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
+import type { Body, BodyOrigin, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -47,6 +47,19 @@ export interface Accepted {
   readonly counts: Readonly<Counts>;
 }
 
+/** An accepted body, and the configuration that all of it is treated by. */
+export interface Admitted {
+  readonly id: number;
+  readonly counts: Readonly<Counts>;
+  readonly origin: BodyOrigin;
+  readonly generation: number;
+}
+
+export interface Submitted {
+  readonly id: number;
+  readonly verdict: Promise<Verdict>;
+}
+
 /** A series that was dropped, for the status page. */
 export interface ShownDrop extends Omit<DropExample, 'body'> {
   readonly client: string;
@@ -57,8 +70,8 @@ export interface PoolPorts {
   readonly log: Logger;
   /** A finished block of a group, under the configuration that was in force when it was begun. */
   readonly onBlock: (group: number, generation: number, block: Block) => void;
-  /** What an accepted body held; called once a body. */
-  readonly onAccepted: (counts: Readonly<Counts>, isReplay: boolean) => void;
+  /** Called once a body, before its verdict. */
+  readonly onAccepted: (accepted: Admitted) => void;
   /** What the configuration dropped of accepted bodies; called before their `onAccepted`. */
   readonly onDropped: (dropped: readonly Dropped[], generation: number) => void;
   readonly onDropExample: (example: ShownDrop) => void;
@@ -78,8 +91,11 @@ export class EnginePool implements Intake {
   readonly #outbox: Outbox;
   readonly #current = new SharedArrayBuffer(8);
   #worker: Worker | undefined;
-  /** Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. */
-  readonly #configs = new Map<number, EngineConfig>();
+  /**
+   * Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. All
+   * bodies before `firstId` are out in blocks of earlier ones.
+   */
+  readonly #configs = new Map<number, { readonly config: EngineConfig; firstId: number }>();
   #generation = 1;
   #activeGeneration = 1;
   #progress: Progress[][] = [];
@@ -103,7 +119,7 @@ export class EnginePool implements Intake {
   #cancelRestart: (() => void) | undefined;
 
   constructor(config: EngineConfig, ports: PoolPorts) {
-    this.#configs.set(1, config);
+    this.#configs.set(1, { config, firstId: 0 });
     this.#ports = ports;
     this.#arena = new Arena({
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
@@ -145,15 +161,15 @@ export class EnginePool implements Intake {
   }
 
   submit(body: Body): Promise<Verdict> {
-    return this.#submit(body, false).verdict;
+    return this.#submit(body, 'client').verdict;
   }
 
-  /** A body of an earlier run, from the journal: it is not committed again. Its number is known at once. */
-  replay(body: Body): { readonly id: number; readonly verdict: Promise<Verdict> } {
-    return this.#submit(body, true);
+  /** A body that is kept elsewhere: it is not committed. Its number is known at once; 0 when it was not taken. */
+  replay(body: Body, origin: Exclude<BodyOrigin, 'client'>, receivedMs?: number): Submitted {
+    return this.#submit(body, origin, receivedMs);
   }
 
-  #submit(body: Body, isReplay: boolean): { readonly id: number; readonly verdict: Promise<Verdict> } {
+  #submit(body: Body, origin: BodyOrigin, receivedMs = this.#ports.clock.monotonicMs()): Submitted {
     if (this.#closed) {
       const verdict = Promise.resolve(
         refuse('the relay is shutting down; send it again to another instance'),
@@ -170,10 +186,10 @@ export class EnginePool implements Intake {
         id,
         format: this.#formatOf(body),
         client: body.client,
-        receivedMs: this.#ports.clock.monotonicMs(),
+        receivedMs,
         deaths: 0,
         settle,
-        isReplay,
+        origin,
         isCommitting: false,
       };
       this.#held.set(held.id, held);
@@ -198,7 +214,7 @@ export class EnginePool implements Intake {
 
   /** Blocks that are begun are finished under the old configuration first. Returns the new generation. */
   configure(config: EngineConfig): number {
-    this.#configs.set(++this.#generation, config);
+    this.#configs.set(++this.#generation, { config, firstId: this.#nextId });
     this.#outbox.send();
     this.#post({ kind: 'configure', generation: this.#generation, config });
     return this.#generation;
@@ -273,11 +289,15 @@ export class EnginePool implements Intake {
     for (const { index, memory } of this.#arena.slabs()) this.#post({ kind: 'slab', index, memory });
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
-    this.#post({ kind: 'configure', generation: active[0], config: active[1], progress: this.#progress });
+    const { config } = active[1];
+    this.#post({ kind: 'configure', generation: active[0], config, progress: this.#progress });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#isCatchingUp = this.#held.size > 0;
     this.#outbox.restart([...this.#held.values()]);
-    for (const [generation, config] of newer) this.#post({ kind: 'configure', generation, config });
+    for (const [generation, told] of newer) {
+      told.firstId = this.#nextId;
+      this.#post({ kind: 'configure', generation, config: told.config });
+    }
     for (const ticket of this.#tickets.keys()) this.#post({ kind: 'flush', ticket });
   }
 
@@ -340,10 +360,11 @@ export class EnginePool implements Intake {
     const held = this.#held.get(id);
     // Accepted before the engine was started again.
     if (held?.settle === undefined || held.isCommitting) return;
-    this.#ports.onAccepted(counts, held.isReplay);
+    const { origin } = held;
+    this.#ports.onAccepted({ id, counts, origin, generation: this.#activeGeneration });
     const { commit } = this.#ports;
     const verdict: Verdict = { ok: true, counts, notes };
-    if (commit === undefined || held.isReplay) {
+    if (commit === undefined || origin !== 'client') {
       this.#takeSettle(held)(verdict);
       return;
     }
@@ -389,10 +410,10 @@ export class EnginePool implements Intake {
   }
 
   #resetProgress(): void {
-    const groups = this.#configs.get(this.#activeGeneration)?.groups ?? [];
-    this.#progress = groups.map((group) =>
-      Array.from({ length: group.parallel }, () => ({ body: 0, series: 0, sample: 0 })),
-    );
+    const told = this.#configs.get(this.#activeGeneration);
+    assert(told !== undefined, 'the engine works under a configuration that it was told');
+    const start = { body: told.firstId, series: 0, sample: 0 };
+    this.#progress = told.config.groups.map(({ parallel }) => Array.from({ length: parallel }, () => start));
   }
 
   #onDeath(failure: unknown): void {

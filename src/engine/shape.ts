@@ -24,8 +24,30 @@ export interface ShapeConfig {
   readonly forms: readonly FormConfig[];
   /** Absent: every destination gets every series. */
   readonly placement?: PlacementSpec;
+  /** Series are placed by the labels that destinations see, in their one form; otherwise by those before the forms. */
+  readonly placesForm?: boolean;
   /** By shard: whether it takes new series; absent when all do. */
   readonly available?: readonly boolean[];
+}
+
+const AS_IT_CAME: FormConfig = {
+  rules: [],
+  labels: [],
+  rounding: { significantFigures: 0, roundDigits: 100 },
+};
+
+/** For series that were shaped before: they are placed, and nothing else. Their plans have the same layout. */
+export function placingOnly({ future: _, ...shape }: ShapeConfig): ShapeConfig {
+  return {
+    ...shape,
+    rules: [],
+    promNaming: false,
+    sortLabels: false,
+    labelLimits: { labelsMax: 0, nameBytesMax: 0, valueBytesMax: 0 },
+    maxHourlySeries: 0,
+    maxDailySeries: 0,
+    forms: shape.forms.map(() => AS_IT_CAME),
+  };
 }
 
 /** Whether a series can come out differently from how it came in, or not at all. */

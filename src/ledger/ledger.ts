@@ -1,15 +1,16 @@
 /**
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received + replayed + recovered = withheld + quarantined + dropped_* + other_shard + in_engine + pending
- *                          + delivered + partly_delivered + rejected + dead_lettered
+ *     received + replayed + taken_over + recovered
+ *                        = withheld + quarantined + dropped_* + other_shard + in_engine + pending
+ *                          + delivered + partly_delivered + rejected + dead_lettered + rerouted
  *                          + dropped_queue_full + damaged + purged + too_old
  *
  * Every column is counted where it happens (`pending` by looking into the queue); none is the rest of the others. Samples, native histograms, exemplars and
  * metadata are counted apart. Main thread only.
  */
-import { addCounts, type Counts, noCounts, subtractCounts } from '../model/body.ts';
-import type { Outcome } from '../model/delivery.ts';
+import { addCounts, type BodyOrigin, type Counts, noCounts, subtractCounts } from '../model/body.ts';
+import type { Outcome, Removal } from '../model/delivery.ts';
 import { type DropReason, dropReasons, noDrops } from '../model/drops.ts';
 
 export const kinds = ['samples', 'histograms', 'exemplars', 'metadata'] as const;
@@ -21,6 +22,7 @@ export const ends = [
   'partly_delivered',
   'rejected',
   'dead_lettered',
+  'rerouted',
   'dropped_queue_full',
   'damaged',
   'purged',
@@ -40,6 +42,8 @@ export class DestinationLedger {
   readonly received: Counts = { ...noCounts };
   /** Found in the journal at the start: acknowledged by an earlier run that was killed, and perhaps sent in part. */
   readonly replayed: Counts = { ...noCounts };
+  /** Taken out of the queue of a destination that is gone, and placed anew (there it is `rerouted`). */
+  readonly takenOver: Counts = { ...noCounts };
   /** Metadata for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later what the engine died of or refused when it was replayed; kept in the quarantine directory. */
@@ -55,15 +59,18 @@ export class DestinationLedger {
     partly_delivered: { ...noCounts },
     rejected: { ...noCounts },
     dead_lettered: { ...noCounts },
+    rerouted: { ...noCounts },
     dropped_queue_full: { ...noCounts },
     damaged: { ...noCounts },
     purged: { ...noCounts },
     too_old: { ...noCounts },
   };
 
-  /** A client's request was accepted. */
-  accept(counts: Readonly<Counts>, takesMetadata: boolean, isReplay = false): void {
-    addCounts(isReplay ? this.replayed : this.received, counts);
+  readonly #byOrigin = { client: this.received, journal: this.replayed, queue: this.takenOver };
+
+  /** A body was accepted by the engine. */
+  accept(counts: Readonly<Counts>, takesMetadata: boolean, origin: BodyOrigin = 'client'): void {
+    addCounts(this.#byOrigin[origin], counts);
     if (!takesMetadata) this.withheld.metadata += counts.metadata;
   }
 
@@ -87,14 +94,20 @@ export class DestinationLedger {
     addCounts(this.ended[end], counts);
   }
 
-  /** A block of these counts ended at its destination, perhaps in parts. */
-  finish(counts: Readonly<Counts>, outcome: Outcome): void {
+  /** A block of these counts ended, perhaps in parts. */
+  finish(counts: Readonly<Counts>, outcome: Outcome | Removal): void {
     const rest = { ...counts };
     for (const part of outcome.kind === 'parts' ? outcome.parts : []) {
       subtractCounts(rest, part.counts);
       this.end(part.kind, part.counts);
     }
     this.end(outcome.kind === 'parts' ? 'delivered' : outcome.kind, rest);
+  }
+
+  /** Requests of the journal that the engine refuses now. */
+  refuse(counts: Readonly<Counts>, takesMetadata: boolean): void {
+    this.accept(counts, takesMetadata, 'journal');
+    this.quarantine(takesMetadata ? counts : { ...counts, metadata: 0 });
   }
 
   /** What was lost with a request that was acknowledged before the engine died of it. */
@@ -106,6 +119,7 @@ export class DestinationLedger {
   unaccounted(inEngine: Readonly<Counts>): Counts {
     const rest = { ...this.received };
     addCounts(rest, this.replayed);
+    addCounts(rest, this.takenOver);
     const dropped = { ...noCounts };
     for (const reason of dropReasons) addCounts(dropped, this.dropped[reason]);
     for (const kind of countKeys) {
@@ -120,6 +134,7 @@ export class DestinationLedger {
     return [
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
+      { column: 'taken_over', counts: this.takenOver },
       { column: 'recovered', counts: this.recovered },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
@@ -137,11 +152,12 @@ export class DestinationLedger {
     }));
   }
 
-  /** The way to the queues: `received` + `replayed` is the sum of the others. */
+  /** The way to the queues: `received` + `replayed` + `taken_over` is the sum of the others. */
   wayToQueue(inEngine: Readonly<Counts>): LedgerColumn[] {
     return [
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
+      { column: 'taken_over', counts: this.takenOver },
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       ...this.#drops(),

@@ -7,6 +7,12 @@ export interface Label {
   readonly value: string;
 }
 
+/**
+ * Where a body comes from: a client, the journal of a run that was killed, or the queue of a destination that is gone. Only
+ * the first kind is not kept anywhere yet.
+ */
+export type BodyOrigin = 'client' | 'journal' | 'queue';
+
 /** How the bytes are encoded, in the engine's words. `snappy-or-zstd` tries the first and falls back to the other. */
 export type BodyEncoding =
   | 'snappy-or-zstd'

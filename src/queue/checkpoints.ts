@@ -10,7 +10,7 @@ export class Checkpoints {
   readonly #directory: string;
   readonly #failures: Failures;
   #lastMs = 0;
-  #isBusy = false;
+  #making: Promise<void> | undefined;
   #diskRoom: number | undefined;
 
   constructor(fs: Fs, directory: string, failures: Failures) {
@@ -26,12 +26,16 @@ export class Checkpoints {
 
   /** Makes one in the background when it is time; call it regularly. */
   maintain(file: SegmentLog, nowMs: number): void {
-    if (this.#isBusy || nowMs - this.#lastMs < EVERY_MS) return;
+    if (this.#making !== undefined || nowMs - this.#lastMs < EVERY_MS) return;
     this.#lastMs = nowMs;
-    this.#isBusy = true;
-    void this.#make(file).finally(() => {
-      this.#isBusy = false;
+    this.#making = this.#make(file).finally(() => {
+      this.#making = undefined;
     });
+  }
+
+  /** Resolves when none is under way. */
+  async idle(): Promise<void> {
+    await this.#making;
   }
 
   async #make(file: SegmentLog): Promise<void> {

@@ -1,5 +1,5 @@
 /** Who gets the next block of a queue: senders that wait for its kind, in order; nobody while it is paused or closed. */
-import type { Lease, LeaseKind, Outcome } from '../model/delivery.ts';
+import type { Lease, LeaseKind, Outcome, Removal } from '../model/delivery.ts';
 import type { Entry } from './memory.ts';
 
 export interface LeaseSource {
@@ -7,7 +7,7 @@ export interface LeaseSource {
   next(kind: LeaseKind): Entry | undefined;
   /** Whether it is among those that go in the order of the queue. */
   isOrdered(entry: Entry): boolean;
-  end(entry: Entry, outcome: Outcome): void;
+  end(entry: Entry, outcome: Outcome | Removal): void;
 }
 
 export class Leases {
@@ -16,7 +16,9 @@ export class Leases {
   readonly #waiting: Readonly<Record<LeaseKind, ((lease: Lease | undefined) => void)[]>> = {
     fresh: [],
     oldest: [],
+    drain: [],
   };
+  #isDraining = false;
   #isClosed = false;
   #isPaused = false;
   #holds = 0;
@@ -34,31 +36,32 @@ export class Leases {
     return this.#isPaused;
   }
 
-  /** Compressed bytes under way of blocks that go in order. */
+  /** Compressed bytes that senders have of blocks that go in order. */
   get orderedBytes(): number {
     return this.#orderedBytes;
   }
 
-  get #givesNothing(): boolean {
-    return this.#isPaused || this.#holds > 0;
+  /** A pause is for what would be sent. */
+  #isHeld(kind: LeaseKind): boolean {
+    return this.#holds > 0 || (this.#isPaused && kind !== 'drain');
   }
 
-  /** Waits while there is none; undefined once the queue is closed. */
+  /** Waits while there is none; undefined once there is none of this kind any more. */
   lease(kind: LeaseKind = 'oldest'): Promise<Lease | undefined> {
-    if (this.#isClosed) return Promise.resolve(undefined);
-    const entry = this.#givesNothing ? undefined : this.#source.next(kind);
-    if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry));
+    if (this.#isClosed || this.#isDraining !== (kind === 'drain')) return Promise.resolve(undefined);
+    const entry = this.#isHeld(kind) ? undefined : this.#source.next(kind);
+    if (entry !== undefined) return Promise.resolve(this.#leaseOf(entry, kind));
     return new Promise((resolve) => this.#waiting[kind].push(resolve));
   }
 
   /** Something has changed: whoever waits may be served. */
   serve(): void {
-    for (const kind of ['fresh', 'oldest'] as const) {
+    for (const kind of ['fresh', 'oldest', 'drain'] as const) {
       const waiting = this.#waiting[kind];
-      while (waiting.length > 0 && !this.#isClosed && !this.#givesNothing) {
+      while (waiting.length > 0 && !this.#isClosed && !this.#isHeld(kind)) {
         const entry = this.#source.next(kind);
         if (entry === undefined) break;
-        waiting.shift()!(this.#leaseOf(entry));
+        waiting.shift()!(this.#leaseOf(entry, kind));
       }
     }
   }
@@ -78,16 +81,26 @@ export class Leases {
     };
   }
 
+  /** While it is drained, senders get nothing; whoever waits on the other side gets undefined. */
+  drain(isDraining: boolean): void {
+    this.#isDraining = isDraining;
+    this.#dismiss(isDraining ? ['fresh', 'oldest'] : ['drain']);
+  }
+
   /** No more leases; senders that wait get undefined. */
   close(): void {
     this.#isClosed = true;
-    for (const waiting of Object.values(this.#waiting)) {
-      for (const resolve of waiting.splice(0)) resolve(undefined);
-    }
+    this.#dismiss(['fresh', 'oldest', 'drain']);
   }
 
-  #leaseOf(entry: Entry): Lease {
-    const bytes = this.#source.isOrdered(entry) ? entry.block.bytes.byteLength : 0;
+  #dismiss(kinds: readonly LeaseKind[]): void {
+    for (const kind of kinds) for (const resolve of this.#waiting[kind].splice(0)) resolve(undefined);
+  }
+
+  #leaseOf(entry: Entry, kind: LeaseKind): Lease {
+    // What is drained is out until it is safe elsewhere, and bounds by that what is read.
+    const isSent = kind !== 'drain' && this.#source.isOrdered(entry);
+    const bytes = isSent ? entry.block.bytes.byteLength : 0;
     this.#orderedBytes += bytes;
     let isOpen = true;
     const once = (act: () => void) => {

@@ -82,6 +82,13 @@ export class MemoryQueue {
     return undefined;
   }
 
+  /** The first block that nobody has, whatever its slots; undefined when there is none. */
+  next(): Entry | undefined {
+    const entry = this.#entries.find(({ leased }) => !leased);
+    if (entry !== undefined) entry.leased = true;
+    return entry;
+  }
+
   /** Takes entries from the head for as long as they are wanted. */
   take(isWanted: (entry: Entry) => boolean): Entry[] {
     const end = this.#entries.findIndex((entry) => !isWanted(entry));

@@ -14,7 +14,7 @@
 import { DestinationLedger } from '../ledger/ledger.ts';
 import type { Block } from '../model/block.ts';
 import type { Counts } from '../model/body.ts';
-import type { BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
+import type { BlockSource, Lease, LeaseKind, Outcome, Removal } from '../model/delivery.ts';
 import { assert } from '../util/assert.ts';
 import { Ahead } from './ahead.ts';
 import { nextBatch } from './batch.ts';
@@ -134,6 +134,11 @@ export class DestinationQueue implements BlockSource {
     return this.#parts.blocks;
   }
 
+  /** Whether nothing waits, nor is to come from elsewhere ahead of everything. */
+  get isEmpty(): boolean {
+    return this.pendingBlocks === 0 && !this.ahead.isHolding;
+  }
+
   get memoryBlocks(): number {
     return this.#parts.memoryBlocks;
   }
@@ -203,6 +208,11 @@ export class DestinationQueue implements BlockSource {
     });
     await this.#writing;
     await this.#file.sync();
+  }
+
+  /** Resolves when what is in the file is safe from a power cut. */
+  syncFile(): Promise<void> {
+    return this.#file.sync();
   }
 
   /**
@@ -310,15 +320,9 @@ export class DestinationQueue implements BlockSource {
   maintain(): void {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#ageFresh(nowMs - FILE_AFTER_MS);
-    if (this.oldestAgeMs >= FILE_AFTER_MS) {
-      this.#usesFile = true;
-    } else if (
-      this.#unloaded.blocks === 0 &&
-      this.#tail.length === 0 &&
-      this.#window.bytes <= this.#windowBytes
-    ) {
-      this.#usesFile = false;
-    }
+    const isBehindFile = this.#unloaded.blocks > 0 || this.#tail.length > 0;
+    if (this.oldestAgeMs >= FILE_AFTER_MS) this.#usesFile = true;
+    else if (!isBehindFile && this.#window.bytes <= this.#windowBytes) this.#usesFile = false;
     for (const entry of this.#parts.unleased) if (this.#isTooOld(entry)) this.#dropOld(entry);
     this.#write();
     void this.#load();
@@ -430,7 +434,8 @@ export class DestinationQueue implements BlockSource {
 
   #next(kind: LeaseKind): Entry | undefined {
     for (;;) {
-      const entry = (kind === 'fresh' ? undefined : this.#oldest.lease()) ?? this.#fresh.lease();
+      const take = (part: MemoryQueue) => (kind === 'drain' ? part.next() : part.lease());
+      const entry = (kind === 'fresh' ? undefined : take(this.#oldest)) ?? take(this.#fresh);
       if (entry === undefined || !this.#isTooOld(entry)) return entry;
       this.#dropOld(entry);
     }
@@ -449,7 +454,12 @@ export class DestinationQueue implements BlockSource {
     return this.#leases.isPaused;
   }
 
-  #end(entry: Entry, outcome: Outcome): void {
+  /** From now on there are leases of the kind `drain` only, or none of that kind. */
+  drain(isDraining: boolean): void {
+    this.#leases.drain(isDraining);
+  }
+
+  #end(entry: Entry, outcome: Outcome | Removal): void {
     this.#leave(entry);
     this.ledger.finish(entry.block.counts, outcome);
     if (this.#unloaded.blocks > 0) void this.#load();
@@ -473,12 +483,13 @@ export class DestinationQueue implements BlockSource {
   }
 
   /**
-   * Writes every unfinished block to the file for the next start, whatever the configuration; returns how many wait there.
-   * Call it after `close`, with no lease left out. Rejects when that is not possible.
+   * Writes every unfinished block to the file for the next start, whatever the configuration; returns how many wait
+   * there. Call it after `close`, with no lease left out. Rejects when that is not possible.
    */
   async spill(): Promise<number> {
     const blocks = this.pendingBlocks - this.ahead.blocks.length;
     await this.sync();
+    await this.#checkpoints.idle();
     await this.#file.close();
     return blocks;
   }

@@ -26,6 +26,8 @@ export interface DiscoveryConfig {
   readonly refreshMs: number;
   /** How long a look-up may take. */
   readonly timeoutMs: number;
+  /** What an earlier run found: it counts as found until DNS says something else. */
+  readonly lastKnown: readonly Endpoint[];
   /** Used as long as nothing was ever found; empty: then there are no endpoints. */
   readonly fallback: readonly Endpoint[];
   /** Take the fallback also when DNS says later that there is nothing (not when it fails). */
@@ -37,7 +39,7 @@ export interface DiscoveryPorts {
   readonly log: Logger;
   readonly metrics: ShardingMetrics;
   /** Only this one uses it: `cancel` cancels everything. */
-  readonly resolver?: DnsResolver;
+  readonly resolver: DnsResolver;
 }
 
 /** Lists are sorted by `hostPort`. */
@@ -57,6 +59,13 @@ const WARN_EVERY_MS = 60_000;
 /** DNS says by these that there is no such record; everything else says that it does not know. */
 const NONE = ['ENOTFOUND', 'ENODATA'];
 
+/** Asks the given servers, `10.0.0.2` or `10.0.0.2:53`, or those of the system. Throws when one is no address. */
+export function openResolver(servers: readonly string[]): DnsResolver {
+  const resolver = new Resolver();
+  if (servers.length > 0) resolver.setServers(servers);
+  return resolver;
+}
+
 export class Discovery {
   readonly #config: DiscoveryConfig;
   readonly #ports: DiscoveryPorts;
@@ -75,9 +84,16 @@ export class Discovery {
   constructor(config: DiscoveryConfig, ports: DiscoveryPorts, onChange: (change: EndpointChange) => void) {
     this.#config = config;
     this.#ports = ports;
-    this.#resolver = ports.resolver ?? new Resolver();
+    this.#resolver = ports.resolver;
     this.#onChange = onChange;
     this.#kinds = config.service.kind === 'srv' ? ['resolveSrv'] : ['resolve4', 'resolve6'];
+    if (config.lastKnown.length === 0) return;
+    for (const kind of this.#kinds) {
+      this.#found.set(
+        kind,
+        config.lastKnown.filter((endpoint) => this.#kindOf(endpoint) === kind),
+      );
+    }
   }
 
   /** Sorted by `hostPort`, each once. */
@@ -88,6 +104,11 @@ export class Discovery {
   /** Resolves when the first look-up has ended, well or not. */
   start(): Promise<void> {
     return this.#refresh();
+  }
+
+  #kindOf({ host }: Endpoint): Kind {
+    if (this.#config.service.kind === 'srv') return 'resolveSrv';
+    return host.includes(':') ? 'resolve6' : 'resolve4';
   }
 
   /** There is no change any more after this. */
@@ -167,7 +188,7 @@ export class Discovery {
         if ('found' in answer) this.#found.set(this.#kinds[index]!, answer.found);
       }
       this.#replace(found);
-    }
+    } else this.#replace([...this.#found.values()].flat());
   }
 
   #complain(failures: readonly string[], fallsBack: boolean): void {

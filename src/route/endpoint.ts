@@ -26,6 +26,13 @@ export function endpointUrl(template: string, endpoint: Endpoint): string {
   return url.href;
 }
 
+/** Where a URL leads; it is an http(s) URL. */
+export function endpointOf(url: string): Endpoint {
+  const { hostname, port, protocol } = new URL(url);
+  const usual = protocol === 'https:' ? 443 : 80;
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? usual : Number(port) };
+}
+
 /** `vminsert.monitoring.svc.cluster.local:8480` or `_http._tcp.vminsert.monitoring.svc.cluster.local`. */
 export function parseService(text: string): Service | undefined {
   if (/^_[\w-]+\._[a-z]+\.[\w.-]+$/i.test(text)) return { kind: 'srv', name: text };

@@ -38,9 +38,9 @@ export interface HealthPorts {
 export class ShardHealth {
   readonly #policy: HealthPolicy;
   readonly #ports: HealthPorts;
-  readonly #available: boolean[];
+  #available: boolean[];
   /** Since when a shard that is left out has been well. */
-  readonly #wellSinceMs: (number | undefined)[];
+  #wellSinceMs: (number | undefined)[];
 
   constructor(count: number, policy: HealthPolicy, ports: HealthPorts) {
     this.#policy = policy;
@@ -52,6 +52,13 @@ export class ShardHealth {
   /** One item for each destination. */
   get available(): readonly boolean[] {
     return this.#available;
+  }
+
+  /** Other destinations: `from[i]` is the place that the one at i had before; undefined when it is new, and taken for well. */
+  replace(from: readonly (number | undefined)[]): void {
+    const [available, wellSinceMs] = [this.#available, this.#wellSinceMs];
+    this.#available = from.map((place) => (place === undefined ? undefined : available[place]) ?? true);
+    this.#wellSinceMs = from.map((place) => (place === undefined ? undefined : wellSinceMs[place]));
   }
 
   /** Call it regularly with the signs of all destinations, at least several times in `holdMs`. */

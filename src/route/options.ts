@@ -118,6 +118,15 @@ export const routeOptions = options({
     ours: true,
     summary: 'How long a look-up may take.',
   },
+  'remoteWrite.discovery.resolver': {
+    kind: 'string',
+    arity: 'list',
+    default: [],
+    placeholder: 'address:port',
+    ours: true,
+    summary:
+      'DNS servers that are asked for -remoteWrite.discovery.service, as IP addresses with or without a port, instead of those of the system.',
+  },
   'remoteWrite.discovery.fallbackOnEmpty': {
     kind: 'bool',
     default: false,

@@ -1,7 +1,7 @@
 /** From options to what the parts of this folder are made of, and what can be wrong with them together. */
 import type { Values } from '../config/option.ts';
 import type { Problem } from '../config/problem.ts';
-import type { DiscoveryConfig } from './discovery.ts';
+import { type DiscoveryConfig, openResolver } from './discovery.ts';
 import { parseService } from './endpoint.ts';
 import type { HealthPolicy, WhenDown } from './health.ts';
 import type { routeOptions } from './options.ts';
@@ -64,8 +64,13 @@ export function routingOf(
   };
 }
 
+export interface DiscoverySettings extends Omit<DiscoveryConfig, 'fallback' | 'lastKnown'> {
+  /** Servers to ask; empty: those of the system. */
+  readonly servers: readonly string[];
+}
+
 /** Undefined when destinations are those of the configuration. */
-export function discoveryOf(values: RouteValues): Omit<DiscoveryConfig, 'fallback'> | undefined {
+export function discoveryOf(values: RouteValues): DiscoverySettings | undefined {
   const service = parseService(values['remoteWrite.discovery.service']);
   if (service === undefined) return undefined;
   return {
@@ -73,6 +78,7 @@ export function discoveryOf(values: RouteValues): Omit<DiscoveryConfig, 'fallbac
     refreshMs: values['remoteWrite.discovery.refreshInterval'],
     timeoutMs: values['remoteWrite.discovery.timeout'],
     fallbackOnEmpty: values['remoteWrite.discovery.fallbackOnEmpty'],
+    servers: given(values['remoteWrite.discovery.resolver']),
   };
 }
 
@@ -131,6 +137,11 @@ function checkDiscovery({ values, destinations }: RoutingConfig, add: Add): void
     const hint = 'write host:port, or an SRV name such as _http._tcp.vminsert.example';
     add(option, `${JSON.stringify(text)} is no service`, hint);
   }
+  for (const server of given(values['remoteWrite.discovery.resolver'])) {
+    if (isServer(server)) continue;
+    const hint = 'write an IP address, with or without a port: 10.0.0.2:53, [fd00::2]:53';
+    add('remoteWrite.discovery.resolver', `${JSON.stringify(server)} is no DNS server`, hint);
+  }
   if (destinations.length > 1) {
     const message = `it takes the place of the destinations, but there are ${destinations.length}`;
     add(option, message, 'give one -remoteWrite.url, which says all but the host');
@@ -145,6 +156,15 @@ function checkDiscovery({ values, destinations }: RoutingConfig, add: Add): void
     const message =
       'with -remoteWrite.shardByURL.mode=vmagent every address that comes or goes would move most series';
     add(option, message, 'choose rendezvous or ring');
+  }
+}
+
+function isServer(text: string): boolean {
+  try {
+    openResolver([text]);
+    return true;
+  } catch {
+    return false;
   }
 }
 

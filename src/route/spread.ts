@@ -12,25 +12,32 @@ interface Turn {
 }
 
 export class Spread {
-  readonly #turns: readonly Turn[];
+  #turns: readonly Turn[];
   readonly #holdMs: number;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #next = 0;
 
   /** `count` is at least 1. */
   constructor(count: number, holdMs: number, clock: Pick<Clock, 'monotonicMs'>) {
-    this.#turns = Array.from({ length: count }, () => ({ isFailing: false, heldUntilMs: 0 }));
+    this.#turns = Array.from({ length: count }, newTurn);
     this.#holdMs = holdMs;
     this.#clock = clock;
   }
 
-  /** The index of the destination that gets the next block. */
-  next(): number {
+  /** Other destinations: `from[i]` is the place that the one at i had before; undefined when it is new. */
+  replace(from: readonly (number | undefined)[]): void {
+    const before = this.#turns;
+    this.#turns = from.map((place) => (place === undefined ? undefined : before[place]) ?? newTurn());
+    this.#next %= this.#turns.length;
+  }
+
+  /** The index of the destination that gets the next block, among those that can have it: at least one. */
+  next(canHave: (index: number) => boolean = () => true): number {
     const nowMs = this.#clock.monotonicMs();
     const count = this.#turns.length;
-    let chosen = this.#next;
-    for (let step = 0; step < count; step++) {
-      const index = (this.#next + step) % count;
+    const inTurn = this.#turns.map((_, step) => (this.#next + step) % count).filter(canHave);
+    let chosen = inTurn[0] ?? this.#next;
+    for (const index of inTurn) {
       const turn = this.#turns[index]!;
       if (turn.isFailing && nowMs < turn.heldUntilMs) continue;
       if (turn.isFailing) turn.heldUntilMs = nowMs + this.#holdMs;
@@ -53,3 +60,5 @@ export class Spread {
     this.#turns[index]!.isFailing = false;
   }
 }
+
+const newTurn = (): Turn => ({ isFailing: false, heldUntilMs: 0 });

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { NAME, nameFromUrl, schemeOf, shownUrlOf } from '../../src/config/identity.ts';
+import {
+  NAME,
+  nameFromUrl,
+  nameOfEndpoint,
+  schemeOf,
+  shownUrlOf,
+  shownUrlOfEndpoint,
+} from '../../src/config/identity.ts';
 
 test('a name is made from host and port, and a hash of an unusual path', () => {
   const cases: [string, RegExp][] = [
@@ -59,4 +66,15 @@ test('only what surely is a scheme is shown as one', () => {
   assert.equal(schemeOf('file:x'), 'file:');
   assert.equal(schemeOf('canary:password@host'), undefined);
   assert.equal(schemeOf('host:8428/path'), undefined);
+});
+
+test('endpoints of a service have names and shown forms of their own', () => {
+  assert.equal(nameOfEndpoint('shard', { host: '10.0.0.1', port: 8480 }), 'shard-10.0.0.1-8480');
+  assert.equal(nameOfEndpoint('shard', { host: 'fd00::1', port: 8480 }), 'shard-ip6-fd00__1-8480');
+  const long = [1, 2].map((nth) => nameOfEndpoint('shard', { host: `${'x'.repeat(80)}${nth}`, port: 1 }));
+  for (const name of long) assert.match(name, NAME);
+  assert.notEqual(long[0], long[1]);
+  const url = 'http://user:pass@10.0.0.1:8480/';
+  assert.equal(shownUrlOfEndpoint(url, '10.0.0.1:8480', false), '1:secret-url@10.0.0.1:8480');
+  assert.doesNotMatch(shownUrlOfEndpoint(url, '10.0.0.1:8480', true), /pass/);
 });

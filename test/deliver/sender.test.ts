@@ -8,7 +8,7 @@ import { type DeadLetter, Sender, type SenderConfig } from '../../src/deliver/se
 import type { Response, WireBlock } from '../../src/destination/destination.ts';
 import type { Block } from '../../src/model/block.ts';
 import { noCounts } from '../../src/model/body.ts';
-import type { BlockSource, Lease, LeaseKind, Outcome } from '../../src/model/delivery.ts';
+import type { BlockSource, Lease, LeaseKind, Outcome, Removal } from '../../src/model/delivery.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
@@ -19,8 +19,8 @@ import { FakeMeter } from './support.ts';
 class FakeQueue implements BlockSource {
   readonly waiting: Block[] = [];
   readonly leased = new Set<Block>();
-  readonly ended: [number, Outcome['kind'], string][] = [];
-  readonly outcomes: Outcome[] = [];
+  readonly ended: [number, (Outcome | Removal)['kind'], string][] = [];
+  readonly outcomes: (Outcome | Removal)[] = [];
   readonly #loops: ((lease: Lease | undefined) => void)[] = [];
   failures = 0;
 

@@ -70,7 +70,12 @@ export class FakeMeter implements Meter {
     this.#values.set(this.#key(name, labels), read);
   }
 
-  remove(): void {}
+  /** Labels whose metrics were removed. */
+  readonly removed: MetricLabels[] = [];
+
+  remove(labels: MetricLabels): void {
+    this.removed.push(labels);
+  }
 }
 
 /** Listens on a free port until the test ends. */

@@ -19,6 +19,7 @@ const parcel = (over: Partial<Parcel> = {}): Parcel => ({
   suffixPtr: 0,
   suffixLength: 0,
   suffixLabels: 0,
+  isShaped: false,
   ...over,
 });
 

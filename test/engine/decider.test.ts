@@ -30,6 +30,12 @@ function rulesOf(text: string) {
   return rules;
 }
 
+const placementOf = (replicas: number) => ({
+  mode: 'rendezvous' as const,
+  destinations: ['a', 'b', 'c'].map((name) => ({ name, url: '' })),
+  ...{ replicas, labels: [], ignoreLabels: [], virtualNodes: 150 },
+});
+
 function decide(config: ShapeConfig, pairs: readonly (readonly [string, string])[]) {
   const decision: Decision = { verdict: 0, owners: [], forms: [] };
   const verdict = new Decider(config).decide(Labels.of(pairs), decision);
@@ -81,18 +87,21 @@ test('rules come first, then naming, limits, sorting, and at last what each dest
   assert.equal(decide(limited, series).verdict, 'too_long_label_value', 'limits see what rules made');
 });
 
-test('shards are chosen by what global rules made, not by what destinations make of it', () => {
-  const placement = {
-    mode: 'rendezvous' as const,
-    destinations: ['a', 'b', 'c'].map((name) => ({ name, url: '' })),
-    ...{ replicas: 2, labels: [], ignoreLabels: [], virtualNodes: 150 },
-  };
+test('shards are chosen by what global rules made, or by what destinations make of it', () => {
+  const placement = placementOf(2);
   const own = { rules: rulesOf('- {action: labeldrop, regex: pod}'), labels: [], rounding: NO_ROUNDING };
   const config = shapeOf({ placement, forms: [own] });
-  const owners = (pod: string) => decide(config, [...series, ['pod', pod]]).owners;
-  const seen = new Set(Array.from({ length: 50 }, (_, nth) => owners(`${nth}`).join()));
+  const pods = Array.from({ length: 50 }, (_, nth) => `${nth}`);
+  const owners = (pod: string, over: Partial<ShapeConfig> = {}) =>
+    decide({ ...config, ...over }, [...series, ['pod', pod]]).owners.join();
+  const seen = new Set(pods.map((pod) => owners(pod)));
   assert.ok(seen.size > 2, 'a label that destinations drop counts');
   const available = [true, false, true];
+  assert.equal(
+    new Set(pods.map((pod) => owners(pod, { placesForm: true }))).size,
+    1,
+    'if they are placed by it',
+  );
   const rerouted = decide({ ...config, available }, series).owners;
   assert.deepEqual(rerouted.toSorted(), [0, 2]);
 });
@@ -109,21 +118,31 @@ test('what is explained is what is decided', () => {
   const rules = fc.array(rule, { maxLength: 3 }).map((lines) => rulesOf(lines.join('\n')));
   const pairs = fc.uniqueArray(fc.tuple(name, value), { selector: ([one]) => one, minLength: 1 });
   fc.assert(
-    fc.property(rules, rules, fc.boolean(), pairs, (global, own, sortLabels, labels) => {
-      const config = shapeOf({
-        rules: global,
-        sortLabels,
-        labelLimits: { labelsMax: 3, nameBytesMax: 0, valueBytesMax: 0 },
-        forms: [{ rules: own, labels: [['job', 'set']], rounding: NO_ROUNDING }],
-      });
-      const decided = decide(config, labels);
-      const explained = new Decider(config).explain(Labels.of(labels));
-      assert.equal(explained.verdict, decided.verdict);
-      if (decided.verdict !== 'none') return;
-      const [form] = explained.forms;
-      const expected = decided.forms[0] === 'none' ? undefined : decided.forms[0];
-      const got = form!.labels?.toString();
-      assert.equal(got, expected === 'as-it-came' ? Labels.of(labels).toString() : expected);
-    }),
+    fc.property(
+      rules,
+      rules,
+      fc.boolean(),
+      fc.boolean(),
+      pairs,
+      (global, own, sortLabels, placesForm, labels) => {
+        const config = shapeOf({
+          placement: placementOf(1),
+          placesForm,
+          rules: global,
+          sortLabels,
+          labelLimits: { labelsMax: 3, nameBytesMax: 0, valueBytesMax: 0 },
+          forms: [{ rules: own, labels: [['job', 'set']], rounding: NO_ROUNDING }],
+        });
+        const decided = decide(config, labels);
+        const explained = new Decider(config).explain(Labels.of(labels));
+        assert.equal(explained.verdict, decided.verdict);
+        if (decided.verdict !== 'none') return;
+        assert.deepEqual(explained.owners, decided.owners);
+        const [form] = explained.forms;
+        const expected = decided.forms[0] === 'none' ? undefined : decided.forms[0];
+        const got = form!.labels?.toString();
+        assert.equal(got, expected === 'as-it-came' ? Labels.of(labels).toString() : expected);
+      },
+    ),
   );
 });

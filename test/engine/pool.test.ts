@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setEnvironmentData } from 'node:worker_threads';
 import snappy from 'snappyjs';
 import type { EngineConfig } from '../../src/engine/messages.ts';
-import { type Accepted, EnginePool } from '../../src/engine/pool.ts';
+import { type Accepted, type Admitted, EnginePool } from '../../src/engine/pool.ts';
 import { compileKernel } from '../../src/kernel/kernel.ts';
 import type { Block } from '../../src/model/block.ts';
 import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
@@ -58,7 +58,7 @@ function setUp(
     log,
     module: kernelModule,
     onBlock: (_group, generation, block) => blocks.push({ generation, block }),
-    onAccepted: (counts) => addCounts(accepted, counts),
+    onAccepted: ({ counts }) => addCounts(accepted, counts),
     onDropped: () => {},
     onDropExample: () => {},
     onQuarantined: (_body, client) => quarantined.push(client),
@@ -168,6 +168,65 @@ for (const codec of ['snappy', 'zstd'] as const) {
     assert.equal(pool.heldBodies, 0);
   });
 }
+
+test('what is out under an earlier configuration is not repeated after a death under a later one', async (t) => {
+  const deaths = new SharedArrayBuffer(4);
+  new Int32Array(deaths)[0] = 1;
+  setEnvironmentData('deaths-left', deaths);
+  setEnvironmentData('fatal-body', 2);
+  const commit = Promise.withResolvers<void>();
+  const world = setUp(t, configOf('snappy'), 'dying-worker', () => commit.promise);
+  const { pool, accepted, blocks, submit, content } = world;
+  const first = submit(requestOf(1));
+  const generation = pool.configure(configOf('zstd'));
+  await until('the new configuration is in force', 10_000, () => pool.generation === generation);
+  const second = submit(requestOf(2));
+  await until('both are accepted', 10_000, () => accepted.samples === 20);
+  assert.equal(pool.restarts, 1);
+  await pool.flush();
+  commit.resolve();
+  assert.ok((await first).ok && (await second).ok);
+  assert.deepEqual(
+    blocks.map((block) => block.generation),
+    [1, generation],
+  );
+  assert.deepEqual(content(), contentOf([requestOf(1), requestOf(2)]));
+  assert.equal(pool.heldBodies, 0);
+});
+
+test('a body says where it comes from, and under which configuration it is treated', async (t) => {
+  const admitted: Admitted[] = [];
+  const pool = new EnginePool(configOf('snappy'), {
+    clock: systemClock,
+    log: recordingLogger(),
+    module: kernelModule,
+    onBlock: () => {},
+    onAccepted: (one) => admitted.push(one),
+    onDropped: () => {},
+    onDropExample: () => {},
+    onQuarantined: () => {},
+  });
+  t.after(() => pool.close());
+  const body = {
+    bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(1)))),
+    encoding: 'snappy-or-zstd',
+    protocol: 'p',
+    extraLabels: [],
+    client: 'c',
+  } as const;
+  const verdicts = [pool.submit(body), pool.replay(body, 'journal').verdict];
+  const generation = pool.configure(configOf('snappy'));
+  verdicts.push(pool.replay(body, 'queue').verdict);
+  await Promise.all(verdicts);
+  assert.deepEqual(
+    admitted.map((one) => [one.id, one.origin, one.generation]),
+    [
+      [1, 'client', 1],
+      [2, 'journal', 1],
+      [3, 'queue', generation],
+    ],
+  );
+});
 
 test('after a death, memory of acknowledged bodies is not given to others before they are in blocks', async (t) => {
   const deaths = new SharedArrayBuffer(4);
@@ -294,13 +353,16 @@ test('a body from the journal is not committed again', async (t) => {
   const { pool, content } = setUp(t, configOf('snappy'), undefined, async () => {
     commits++;
   });
-  const { id, verdict } = pool.replay({
-    bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
-    encoding: 'snappy-or-zstd',
-    protocol: 'promremotewrite',
-    extraLabels: [],
-    client: 'journal',
-  });
+  const { id, verdict } = pool.replay(
+    {
+      bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
+      encoding: 'snappy-or-zstd',
+      protocol: 'promremotewrite',
+      extraLabels: [],
+      client: 'journal',
+    },
+    'journal',
+  );
   assert.equal(id, 1);
   assert.equal((await verdict).ok, true);
   await pool.flush();

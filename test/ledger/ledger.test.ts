@@ -68,3 +68,27 @@ test('a block that ends in parts is in the column of each part, and the rest is 
   assert.deepEqual([ledger.ended.dead_lettered.samples, ledger.ended.delivered.samples], [3, 7]);
   assert.equal(ledger.ended.delivered.metadata, 1);
 });
+
+test('what was placed anew is in the columns of both, and where a body comes from in its own', () => {
+  const old = new DestinationLedger();
+  old.accept(of(10), true);
+  old.route(of(10));
+  old.end('rerouted', of(4));
+  old.finish(of(1), { kind: 'damaged' });
+  const parts = [{ kind: 'rejected', counts: of(2) }] as const;
+  old.finish(of(5), { kind: 'parts', parts });
+  const left = ['received', 'replayed', 'taken_over', 'recovered'];
+  assert.equal(sumOf(old.columns(noCounts, noCounts), 'samples', left), 0);
+  assert.deepEqual([old.ended.delivered.samples, old.ended.rejected.samples], [3, 2]);
+  const next = new DestinationLedger();
+  next.accept(of(4, 1), false, 'queue');
+  next.accept(of(3), false, 'journal');
+  next.drop('other_shard', of(2));
+  next.route(of(5));
+  assert.deepEqual([next.received.samples, next.replayed.samples, next.takenOver.samples], [0, 3, 4]);
+  for (const kind of ['samples', 'metadata'] as const) {
+    assert.equal(sumOf(next.columns(noCounts, of(5)), kind, left), 0);
+    assert.equal(sumOf(next.wayToQueue(noCounts), kind, left), 0);
+  }
+  assert.deepEqual(next.unaccounted(noCounts), noCounts);
+});

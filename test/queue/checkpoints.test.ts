@@ -33,7 +33,7 @@ test('once a second what is done with is noted, and a failure is over when the n
   await settled();
   assert.match(failures.cause ?? '', /statfs/, 'not before it is time');
   checkpoints.maintain(log, 2_000);
-  await settled();
+  await checkpoints.idle();
   assert.equal(failures.cause, undefined);
   assert.equal(checkpoints.diskRoom, Number.POSITIVE_INFINITY);
   assert.deepEqual(fs.files(), ['/q/cursor']);

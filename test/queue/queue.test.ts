@@ -533,3 +533,111 @@ test('a sync that failed in the background is made good before a stop says that 
   fs.crash(() => 0.9);
   assert.deepEqual(await drain((await openQueue({}, fs, clock)).queue), range(1, 20));
 });
+
+test('drained, it gives its blocks in order and at once, and nothing to senders, whatever is paused', async () => {
+  const { queue } = await openQueue();
+  const sender = queue.lease();
+  queue.drain(true);
+  assert.equal(await sender, undefined);
+  assert.equal(await queue.lease(), undefined);
+  queue.pause(true);
+  for (const samples of range(1, 40)) queue.push(block(samples));
+  await queue.sync();
+  await settled();
+  assert.ok(queue.unloadedBytes > 0, 'a part of it is in the file only');
+  const found: number[] = [];
+  let open: Lease[] = [];
+  while (queue.pendingBlocks > 0) {
+    const lease = (await queue.lease('drain'))!;
+    found.push(lease.block.counts.samples);
+    open.push(lease);
+    if (open.length < 2 && queue.pendingBlocks > 1) continue;
+    for (const one of open) one.end({ kind: 'rerouted' });
+    open = [];
+    await settled();
+  }
+  assert.deepEqual(found, range(1, 40));
+  assert.equal(queue.ledger.ended.rerouted.samples, 820);
+  assertBalanced(queue);
+  const waiting = queue.lease('drain');
+  queue.drain(false);
+  assert.equal(await waiting, undefined);
+  assert.equal(await queue.lease('drain'), undefined);
+  queue.pause(false);
+  queue.push(block(7));
+  assert.equal((await queue.lease())!.block.counts.samples, 7);
+});
+
+test('what is put back in the middle of a drain comes first afterwards', async () => {
+  const { queue } = await openQueue();
+  for (const samples of range(1, 3)) queue.push(block(samples));
+  queue.drain(true);
+  const leases = [await queue.lease('drain'), await queue.lease('drain')];
+  leases[1]!.end({ kind: 'rerouted' });
+  leases[0]!.putBack();
+  queue.drain(false);
+  assert.deepEqual(await drain(queue), [1, 3]);
+});
+
+test('drained, what goes ahead of the queue comes first, and the queue waits for all of it', async () => {
+  const { queue } = await openQueue();
+  queue.push(block(3));
+  queue.ahead.hold(true);
+  const ended = [queue.ahead.send(block(1)), queue.ahead.send(block(2))];
+  queue.drain(true);
+  for (const samples of [1, 2]) {
+    const lease = await queue.lease('drain');
+    assert.equal(lease!.block.counts.samples, samples);
+    lease!.end({ kind: 'rerouted' });
+  }
+  assert.deepEqual(await Promise.all(ended), [true, true]);
+  const waiting = queue.lease('drain');
+  await settled();
+  queue.ahead.hold(false);
+  (await waiting)!.end({ kind: 'rerouted' });
+  queue.ahead.hold(true);
+  assert.deepEqual([queue.pendingBlocks, queue.isEmpty], [0, false], 'more may come');
+  queue.ahead.hold(false);
+  assert.equal(queue.isEmpty, true);
+});
+
+test('what is drained and not safe elsewhere bounds what is read', async () => {
+  const { queue } = await openQueue();
+  for (const samples of range(1, 100)) queue.push(block(samples));
+  await queue.sync();
+  queue.drain(true);
+  const leases: Lease[] = [];
+  void (async () => {
+    for (let lease = await queue.lease('drain'); lease !== undefined; lease = await queue.lease('drain')) {
+      leases.push(lease);
+    }
+  })();
+  for (let round = 0; round < 10; round++) {
+    queue.maintain();
+    await settled();
+  }
+  assert.ok(leases.length > 0 && queue.memoryBlocks < 50, `${queue.memoryBlocks} blocks are in memory`);
+  let ended = 0;
+  while (queue.pendingBlocks > 0) {
+    leases[ended++]!.end({ kind: 'rerouted' });
+    await settled();
+  }
+  assert.equal(ended, 100);
+  queue.drain(false);
+});
+
+test('while a queue is copied, it is not drained', async () => {
+  const { queue } = await openQueue();
+  const to = await openQueue({ directory: '/to' });
+  for (const samples of range(1, 3)) queue.push(block(samples));
+  queue.drain(true);
+  let isGiven = false;
+  to.fs.onOperation = () => assert.equal(isGiven, false);
+  const copying = queue.copyTo(to.queue, false);
+  const lease = queue.lease('drain');
+  void lease.then(() => {
+    isGiven = true;
+  });
+  assert.equal(await copying, 3);
+  assert.equal((await lease)!.block.counts.samples, 1);
+});

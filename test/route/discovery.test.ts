@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { Discovery, type DiscoveryConfig, type EndpointChange } from '../../src/route/discovery.ts';
+import {
+  Discovery,
+  type DiscoveryConfig,
+  type EndpointChange,
+  openResolver,
+} from '../../src/route/discovery.ts';
 import { type Endpoint, hostPort, parseService } from '../../src/route/endpoint.ts';
 import { ShardingMetrics } from '../../src/route/sharding-metrics.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -29,6 +34,7 @@ function discover(rest: Partial<DiscoveryConfig> = {}) {
     service: parseService('vminsert.example:8480')!,
     refreshMs: REFRESH_MS,
     timeoutMs: TIMEOUT_MS,
+    lastKnown: [],
     fallback: [],
     fallbackOnEmpty: false,
     ...rest,
@@ -242,6 +248,7 @@ async function lookUp(t: TestContext, zone: Zone, service = 'vminsert.example:84
       service: parseService(service)!,
       refreshMs: REFRESH_MS,
       timeoutMs: TIMEOUT_MS,
+      lastKnown: [],
       fallback: [],
       fallbackOnEmpty: false,
     },
@@ -293,4 +300,37 @@ test('a real resolver: silence ends when the time is up', async (t) => {
   const { list, said } = await ended(started);
   assert.deepEqual(list, []);
   assert.match(said, /no answer in time/);
+});
+
+test('the endpoints of an earlier run count until DNS says something else', async () => {
+  const lastKnown = [
+    { host: '10.0.0.1', port: 8480 },
+    { host: 'fd00::1', port: 8480 },
+  ];
+  const failing = discover({ lastKnown, fallback });
+  await failing.begin({ resolve4: 'ESERVFAIL', resolve6: 'ESERVFAIL' });
+  assert.deepEqual(failing.list(), ['10.0.0.1:8480', '[fd00::1]:8480']);
+  await failing.refresh({ resolve4: ['10.0.0.2'], resolve6: 'ESERVFAIL' });
+  assert.deepEqual(failing.changes, ['+10.0.0.1:8480 +[fd00::1]:8480', '+10.0.0.2:8480 -10.0.0.1:8480']);
+
+  const empty = discover({ lastKnown });
+  await empty.begin({});
+  assert.deepEqual(empty.list(), ['10.0.0.1:8480', '[fd00::1]:8480'], 'nothing at all is no answer');
+  const replaced = discover({ lastKnown, fallback, fallbackOnEmpty: true });
+  await replaced.begin({});
+  assert.deepEqual(replaced.list(), ['vminsert:8480']);
+  const found = discover({ lastKnown });
+  await found.begin({ resolve4: ['10.0.0.3'] });
+  assert.deepEqual(found.list(), ['10.0.0.3:8480']);
+
+  const targets = discover({ lastKnown, service: parseService('_http._tcp.vminsert.example')! });
+  await targets.begin({ resolveSrv: 'ESERVFAIL' });
+  assert.equal(targets.list().length, 2);
+});
+
+test('a resolver asks the given servers', async (t) => {
+  const zone: Zone = { A: [ipv4('10.0.0.9')] };
+  const resolver = openResolver([(await startDnsServer(t, zone)).address]);
+  assert.deepEqual(await resolver.resolve4('v.example'), ['10.0.0.9']);
+  assert.throws(() => openResolver(['dns.example']));
 });

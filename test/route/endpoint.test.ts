@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { distinctEndpoints, endpointUrl, hostPort, parseService } from '../../src/route/endpoint.ts';
+import {
+  distinctEndpoints,
+  endpointOf,
+  endpointUrl,
+  hostPort,
+  parseService,
+} from '../../src/route/endpoint.ts';
 
 test('a service is a name with a port, or an SRV name', () => {
   assert.deepEqual(parseService('vminsert-headless.monitoring.svc.cluster.local:8480'), {
@@ -48,4 +54,12 @@ test('the URL of an endpoint keeps everything but host and port', () => {
     endpointUrl(template, { host: 'fd00::1', port: 8480 }),
     `https://user:p%40ss@[fd00::1]:8480${rest}`,
   );
+});
+
+test('a URL leads to its host and port, or to the port that its scheme has', () => {
+  assert.deepEqual(endpointOf('http://user:pass@vminsert:8480/x'), { host: 'vminsert', port: 8480 });
+  assert.deepEqual(endpointOf('https://[fd00::1]/'), { host: 'fd00::1', port: 443 });
+  assert.deepEqual(endpointOf('http://a.example'), { host: 'a.example', port: 80 });
+  const template = 'https://[fd00::1]:8480/insert?x=1';
+  assert.equal(endpointUrl(template, endpointOf(template)), template);
 });

@@ -146,3 +146,15 @@ test('no behaviour of a destination makes a shard flap', () => {
     { numRuns: 2_000 },
   );
 });
+
+test('destinations that stay keep what is known of them when others come and go', () => {
+  const { after, health } = watch('reroute', 3);
+  const failing = { ...well, failingSinceMs: 0 };
+  after(DOWN_MS, well, well, failing);
+  assert.deepEqual(health.available, [true, true, false]);
+  after(1_000, well, well, well);
+  health.replace([2, undefined]);
+  assert.deepEqual(health.available, [false, true]);
+  assert.deepEqual(after(HOLD_MS - 1, well, well), []);
+  assert.deepEqual(after(1, well, well), [[true, true]], 'its recovery goes on');
+});

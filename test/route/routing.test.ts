@@ -87,6 +87,7 @@ test('a service brings its defaults', async () => {
     refreshMs: 30_000,
     timeoutMs: 5_000,
     fallbackOnEmpty: false,
+    servers: [],
   });
 });
 
@@ -119,6 +120,10 @@ test('settings that contradict each other are told, with where they are', async 
   const single: [string[], RegExp][] = [
     [['shardByURL', 'discovery.service=http://v/'], /"http:\/\/v\/" is no service/],
     [[service], /every address would get a copy of everything/],
+    [
+      ['shardByURL', service, 'discovery.resolver=10.0.0.2:53,dns.example'],
+      /"dns\.example" is no DNS server/,
+    ],
     [['shardByURL', 'shardByURL.mode=vmagent', service], /would move most series/],
   ];
   const { problems } = await load('url=file:x.jsonl', 'shardByURL', service);

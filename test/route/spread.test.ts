@@ -68,3 +68,24 @@ test('whatever fails, those that never did get the same number of blocks, and at
     { numRuns: 500 },
   );
 });
+
+test('destinations that stay keep what is known of them when others come and go', () => {
+  const { clock, spread, take } = spreadOver(3);
+  spread.failed(2);
+  spread.replace([2, undefined]); // the one that fails is the first now, and a new one is the second
+  assert.deepEqual(take(3), [1, 1, 1]);
+  clock.advance(HOLD_MS);
+  assert.deepEqual(take(2), [0, 1]);
+  spread.replace([1]);
+  assert.deepEqual(take(2), [0, 0]);
+});
+
+test('a block is for those only that can have it', () => {
+  const { spread } = spreadOver(4);
+  const odd = (index: number) => index % 2 === 1;
+  assert.deepEqual([spread.next(odd), spread.next(odd), spread.next(odd)], [1, 3, 1]);
+  spread.failed(1);
+  assert.equal(spread.next(odd), 3);
+  spread.failed(3);
+  assert.ok(odd(spread.next(odd)), 'they have their turns when all of them fail');
+});

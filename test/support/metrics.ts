@@ -68,25 +68,25 @@ export function readLedger(samples: readonly Sample[]): Ledger {
 /** Every sample that came in is in exactly one column of outcomes, for each destination too. Holds at every quiet moment. */
 export function assertLedgerBalances(samples: readonly Sample[]): Ledger {
   const ledger = readLedger(samples);
-  const { received, replayed } = ledger.global;
+  const { received, replayed, taken_over: fromGlobal = 0 } = ledger.global;
   assert.ok(received !== undefined && replayed !== undefined, 'the ledger is on /metrics');
   assert.equal(
-    received + replayed,
-    without(ledger.global, 'received', 'replayed'),
-    `received + replayed ≠ Σ outcomes: ${JSON.stringify(ledger.global)}`,
+    received + replayed + fromGlobal,
+    without(ledger.global, 'received', 'replayed', 'taken_over'),
+    `received + replayed + taken_over ≠ Σ outcomes: ${JSON.stringify(ledger.global)}`,
   );
   assert.notEqual(Object.keys(ledger.destinations).length, 0, 'destinations are on /metrics');
   for (const [name, columns] of Object.entries(ledger.destinations)) {
-    const { received: taken, replayed: again, recovered, ...outcomes } = columns;
+    const { received: taken, replayed: again, recovered, taken_over: over = 0, ...outcomes } = columns;
     assert.ok(
       taken !== undefined && again !== undefined && recovered !== undefined,
       `${name} has its columns`,
     );
     const sum = Object.values(outcomes).reduce((total, value) => total + value, 0);
     assert.equal(
-      taken + again + recovered,
+      taken + again + over + recovered,
       sum,
-      `${name}: received + replayed + recovered ≠ Σ outcomes: ${JSON.stringify(columns)}`,
+      `${name}: received + replayed + taken_over + recovered ≠ Σ outcomes: ${JSON.stringify(columns)}`,
     );
   }
   return ledger;
