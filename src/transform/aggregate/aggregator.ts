@@ -153,18 +153,7 @@ export class RuleAggregator {
 
   /** Takes the samples of series that were planned and match; the largest delay of one in ms, at least 0. */
   push(batch: SampleBatch, nowMs: number): number {
-    const { refs, starts, counts, seriesCount } = batch;
-    const targets = this.#targets.data;
-    let lagMs = 0;
-    for (let row = 0; row < seriesCount; row++) {
-      const ref = refs[row]!;
-      const target = ref < targets.length ? targets[ref]! : UNMATCHED;
-      if (target === UNMATCHED) continue;
-      if (target >= 0) lagMs = this.#take(target, batch, starts[row]!, counts[row]!, nowMs, lagMs);
-      else this.#leaveOut(target, counts[row]!);
-    }
-    this.#endPush(nowMs, lagMs);
-    return lagMs;
+    return this.#gather(batch, this.#targets.data, nowMs);
   }
 
   /** The same for one series that has no ref: it is planned for this call only. Undefined when it does not match. */
@@ -176,12 +165,18 @@ export class RuleAggregator {
     nowMs: number,
   ): number | undefined {
     if (this.#ports.matches !== undefined && !this.#ports.matches(labels)) return undefined;
-    const target = this.#place(labels);
-    let lagMs = 0;
-    if (target >= 0) lagMs = this.#take(target, columns, start, count, nowMs, 0);
-    else this.#leaveOut(target, count);
-    this.#endPush(nowMs, lagMs);
-    return lagMs;
+    const { timestampWords, values, valueWords } = columns;
+    const one = {
+      seriesCount: 1,
+      refs: Uint32Array.of(0),
+      starts: Uint32Array.of(start),
+      counts: Uint32Array.of(count),
+    };
+    return this.#gather(
+      { ...one, timestampWords, values, valueWords },
+      Int32Array.of(this.#place(labels)),
+      nowMs,
+    );
   }
 
   /** When `tick` has something to do. */
@@ -287,53 +282,61 @@ export class RuleAggregator {
     return target;
   }
 
-  /** Puts what is accepted into the buffers; the largest delay so far. */
-  #take(
-    target: number,
-    { timestampWords, values }: SampleColumns,
-    start: number,
-    count: number,
-    nowMs: number,
-    lagBeforeMs: number,
-  ): number {
-    const { ignoreOldSamples, enableWindows } = this.spec;
-    const { minDeadlineMs, deadlineMs } = this.#schedule;
-    const [first, second] = this.#ports.buffers;
-    const group = this.#state.groupOf(target);
-    let lagMs = lagBeforeMs;
-    for (let sample = start; sample < start + count; sample++) {
-      const value = values[sample]!;
-      // Stale markers are NaNs.
-      if (Number.isNaN(value)) {
-        this.counts.ignoredNan++;
+  /** Puts what is accepted into the buffers, and folds it; the largest delay in ms. `targets` by ref. */
+  #gather(batch: SampleBatch, targets: Int32Array, nowMs: number): number {
+    const { refs, starts, counts, seriesCount, timestampWords, values } = batch;
+    const { enableWindows } = this.spec;
+    const [current, next] = this.#ports.buffers;
+    const { deadlineMs } = this.#schedule;
+    const isAgeChecked = this.spec.ignoreOldSamples || enableWindows;
+    const oldestMs = isAgeChecked ? this.#schedule.minDeadlineMs : Number.NEGATIVE_INFINITY;
+    const groupOf = this.#state.groupOfTarget;
+    let lagMs = 0;
+    let nan = 0;
+    let tooOld = 0;
+    for (let row = 0; row < seriesCount; row++) {
+      const ref = refs[row]!;
+      const target = ref < targets.length ? targets[ref]! : UNMATCHED;
+      if (target < 0) {
+        if (target !== UNMATCHED) this.#leaveOut(target, counts[row]!);
         continue;
       }
-      const time = timestampOf(timestampWords, sample);
-      if ((ignoreOldSamples || enableWindows) && time < minDeadlineMs) {
-        this.counts.ignoredTooOld++;
-        continue;
+      const group = groupOf === undefined ? target : groupOf[target]!;
+      const end = starts[row]! + counts[row]!;
+      for (let sample = starts[row]!; sample < end; sample++) {
+        const value = values[sample]!;
+        // Stale markers are NaNs.
+        if (Number.isNaN(value)) {
+          nan++;
+          continue;
+        }
+        const time = timestampOf(timestampWords, sample);
+        if (time < oldestMs) {
+          tooOld++;
+          continue;
+        }
+        if (nowMs - time > lagMs) lagMs = nowMs - time;
+        const samples = enableWindows && time > deadlineMs ? next : current;
+        const at = samples.length++;
+        samples.groups[at] = group;
+        samples.series[at] = target;
+        samples.times[at] = time;
+        samples.values[at] = value;
+        if (at + 1 === samples.capacity) this.#accept(samples, nowMs);
       }
-      if (nowMs - time > lagMs) lagMs = nowMs - time;
-      const samples = enableWindows && time > deadlineMs ? second : first;
-      const at = samples.length++;
-      samples.groups[at] = group;
-      samples.series[at] = target;
-      samples.times[at] = time;
-      samples.values[at] = value;
-      if (samples.length === samples.capacity) this.#accept(samples, nowMs);
     }
+    // Those of the running window first, so that they are not out of order after those of the next one.
+    if (current.length > 0) this.#accept(current, nowMs);
+    if (next.length > 0) this.#accept(next, nowMs);
+    this.counts.ignoredNan += nan;
+    this.counts.ignoredTooOld += tooOld;
+    this.#schedule.observeLag(lagMs);
     return lagMs;
   }
 
   #leaveOut(target: number, count: number): void {
     if (target === RELABELED_AWAY) this.counts.relabelDropped += count;
     else this.counts.refused += count;
-  }
-
-  #endPush(nowMs: number, lagMs: number): void {
-    // Those of the running window first, so that they are not out of order after those of the next one.
-    for (const samples of this.#ports.buffers) if (samples.length > 0) this.#accept(samples, nowMs);
-    this.#schedule.observeLag(lagMs);
   }
 
   #accept(samples: Samples, nowMs: number): void {

@@ -67,6 +67,11 @@ export class RuleState {
     return this.series === undefined ? target : this.#groupOf[target]!;
   }
 
+  /** The group by target; undefined where both are one. Replaced when series are placed. */
+  get groupOfTarget(): Int32Array | undefined {
+    return this.series === undefined ? undefined : this.#groupOf;
+  }
+
   /** The target of a series; NO_SLOT when there is no room. */
   place({ group: groupKey, input }: Placement): number {
     const group = this.#groupSlot(groupKey);
