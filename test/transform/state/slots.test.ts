@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
+import { NO_SLOT, SlotTable } from '../../../src/transform/state/slots.ts';
+
+test('keys have slots of their own, which are used again, up to a limit, and over a restart', () => {
+  const action = fc.record({ key: fc.nat(12).map(String), isRelease: fc.boolean(), isRestart: fc.nat(15) });
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 80 }), (actions) => {
+      let table = new SlotTable(8);
+      const model = new Map<string, number>();
+      for (const { key, isRelease, isRestart } of actions) {
+        if (isRestart === 0) {
+          const to = new ByteWriter();
+          table.save(to);
+          // As the columns that follow would be.
+          for (let slot = 0; slot < table.limit; slot++) to.f64(0);
+          table = new SlotTable(8);
+          table.load(new ByteReader(to.bytes()));
+        }
+        const slot = table.find(key);
+        assert.equal(slot, model.get(key) ?? NO_SLOT);
+        if (slot === NO_SLOT) {
+          const added = table.add(key);
+          assert.equal(added === NO_SLOT, model.size === 8);
+          if (added !== NO_SLOT) model.set(key, added);
+        } else if (isRelease) {
+          table.release(slot);
+          model.delete(key);
+        }
+        assert.equal(table.size, model.size);
+        assert.equal(new Set(model.values()).size, model.size);
+        for (const [one, at] of model) assert.equal(table.key(at), one);
+        assert.ok(table.limit <= 8);
+      }
+    }),
+  );
+});
+
+test('pins count', () => {
+  const table = new SlotTable(1);
+  const slot = table.add('a');
+  assert.ok(!table.isPinned(slot));
+  table.pin(slot);
+  table.pin(slot);
+  table.unpin(slot);
+  assert.ok(table.isPinned(slot));
+  table.unpin(slot);
+  assert.ok(!table.isPinned(slot));
+});
+
+test('slots that cannot be are damage', () => {
+  const load = (write: (to: ByteWriter) => void) => {
+    const to = new ByteWriter();
+    write(to);
+    to.numbers(new Float64Array(20));
+    new SlotTable(10).load(new ByteReader(to.bytes()));
+  };
+  const slots = (to: ByteWriter, limit: number, entries: [number, string][]) => {
+    to.u32(limit);
+    to.u32(entries.length);
+    for (const [slot, key] of entries) {
+      to.u32(slot);
+      to.text(key);
+    }
+  };
+  load((to) => slots(to, 3, [[2, 'a']]));
+  assert.throws(() => load((to) => slots(to, 11, [])), DamagedState);
+  assert.throws(() => load((to) => slots(to, 1, [[1, 'a']])), DamagedState);
+  assert.throws(
+    () =>
+      load((to) =>
+        slots(to, 3, [
+          [1, 'a'],
+          [1, 'b'],
+        ]),
+      ),
+    DamagedState,
+  );
+  assert.throws(
+    () =>
+      load((to) =>
+        slots(to, 3, [
+          [1, 'a'],
+          [2, 'a'],
+        ]),
+      ),
+    DamagedState,
+  );
+});
