@@ -86,7 +86,7 @@ export class RuleAggregator {
   readonly #outputs: readonly NamedOutput[];
   readonly #labels = new Labels();
   #colour: Colour = 0;
-  #startS: number;
+  #startMs: number;
   #silentFlushes: number;
 
   constructor(spec: AggregationRuleSpec, ports: RulePorts) {
@@ -103,7 +103,7 @@ export class RuleAggregator {
       },
       nowMs,
     );
-    this.#startS = Math.floor(nowMs / 1000);
+    this.#startMs = nowMs;
     this.#silentFlushes = spec.ignoreFirstIntervals;
     const definitions = spec.outputs.map(({ name, args }) => {
       const definition = outputOf(name);
@@ -240,7 +240,7 @@ export class RuleAggregator {
 
   save(): Uint8Array {
     const to = new ByteWriter();
-    to.f64(this.#startS);
+    to.f64(this.#startMs);
     to.u32(this.#silentFlushes);
     to.u32(this.#colour);
     this.#schedule.save(to);
@@ -253,7 +253,7 @@ export class RuleAggregator {
   /** Into a rule that has not had a sample. Throws `DamagedState`, and the rule is of no use then. */
   load(bytes: Uint8Array): void {
     const from = new ByteReader(bytes);
-    this.#startS = from.f64();
+    this.#startMs = from.f64();
     this.#silentFlushes = from.u32();
     const colour = from.u32();
     if (colour > (this.spec.enableWindows ? 1 : 0)) throw new DamagedState('there is no such colour');
@@ -354,9 +354,8 @@ export class RuleAggregator {
   #fold(samples: Samples, nowMs: number, deadlineMs: number): void {
     this.#state.touch(samples, deadlineMs);
     if (this.#counters !== undefined) {
-      const nowS = Math.floor(nowMs / 1000);
-      samples.countsFirsts = nowS * 1000 >= this.#startS * 1000 + this.spec.ignoreFirstSampleMs;
-      this.#counters.step(samples, nowS, deadlineMs);
+      samples.countsFirsts = nowMs >= this.#startMs + this.spec.ignoreFirstSampleMs;
+      this.#counters.step(samples, Math.floor(nowMs / 1000), deadlineMs);
     }
     for (const { output } of this.#outputs) output.fold(samples);
     samples.length = 0;

@@ -147,7 +147,7 @@ export class Aggregators {
     }
   }
 
-  /** The whole state, to be kept before anything else is pushed. */
+  /** The whole state, as it is now. */
   save(): CheckpointPart[] {
     return this.#rules.map((rule, index) => ({ id: this.identities[index]!, state: rule.save() }));
   }

@@ -14,9 +14,8 @@ import {
 
 /** What each accepted sample adds. */
 function additions(history: History, rule: ReferenceRule, countsFirsts: boolean) {
-  const second = (ms: number) => Math.floor(ms / 1000) * 1000;
   return counterSteps(history, rule).map(({ event, increase }) => {
-    const isCounted = countsFirsts && second(event.nowMs) >= second(rule.startMs) + rule.ignoreFirstSampleMs;
+    const isCounted = countsFirsts && event.nowMs >= rule.startMs + rule.ignoreFirstSampleMs;
     return { window: event.window, added: increase ?? (isCounted ? event.value : 0) };
   });
 }
