@@ -184,7 +184,7 @@ export class RuleAggregator {
     return this.#schedule.dueMs;
   }
 
-  /** Flushes what is due, once; the end of the window that was told, undefined when none was. */
+  /** Flushes what is due, once; whether anything was. */
   tick(nowMs: number, emit: Emit): boolean {
     const tick = this.#schedule.take(nowMs);
     if (tick === undefined) return false;
@@ -200,8 +200,10 @@ export class RuleAggregator {
     return true;
   }
 
-  /** The last flush of a rule that ends without its state being saved; told only if the rule asks for it. */
+  /** The last flush of a rule whose state is not saved: of a window that has ended, and if the rule asks, of the running one. */
   finish(nowMs: number, emit: Emit): void {
+    this.#schedule.stopWaiting();
+    this.tick(nowMs, emit);
     const isTold = this.spec.flushOnShutdown && this.#silentFlushes === 0;
     this.#flushDedup(this.#colour, nowMs, nowMs + this.spec.stalenessMs);
     this.#flush(this.#schedule.lastFlushMs(nowMs), this.#colour, isTold ? emit : undefined);

@@ -70,6 +70,11 @@ export class FlushSchedule {
     if (this.#options.windows && lagMs > this.#lagMs) this.#lagMs = Math.min(lagMs, this.#tickMs);
   }
 
+  /** A window that has ended does not wait for late samples any more. */
+  stopWaiting(): void {
+    this.#lagMs = 0;
+  }
+
   /** What is due, once; undefined when nothing is. */
   take(nowMs: number): Tick | undefined {
     const { intervalMs, windows } = this.#options;

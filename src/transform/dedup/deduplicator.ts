@@ -4,7 +4,7 @@
  * from the start, not from a grid. Samples with labels that differ only in those to be dropped are one series.
  *
  * Used like `Aggregators`: `seriesPlan` once a series, `push` each request, `flushDue` when `nextFlushMs` has come, `save`
- * and `load` around a restart, without which what is held is lost.
+ * and `load` around a restart, or `finish` where there is none: otherwise what is held is lost.
  */
 import { Labels } from '../../model/labels.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -123,16 +123,18 @@ export class Deduplicator {
     const startMs = clock.monotonicMs();
     const colour = this.#colour;
     if (this.#options.enableWindows) this.#colour = colour === 0 ? 1 : 0;
-    this.#window.drain(colour, (slot, timestampMs, low, high) => {
-      readLabelKey(this.#slots.key(slot)!, this.#labels);
-      this.#emitted++;
-      emit(this.#labels, timestampMs, low, high);
-    });
+    this.#letGo(colour, emit);
     for (let slot = 0; slot < this.#slots.limit; slot++) {
       const isNeeded = this.#slots.isPinned(slot) || this.#window.holds(slot);
       if (!isNeeded && this.#slots.key(slot) !== undefined) this.#slots.release(slot);
     }
     if (clock.monotonicMs() - startMs > this.#options.intervalMs) this.#flushTimeouts++;
+  }
+
+  /** The end when the state is not saved: lets go of everything. */
+  finish(emit: EmitBits): void {
+    this.#letGo(this.#colour, emit);
+    if (this.#options.enableWindows) this.#letGo(this.#colour === 0 ? 1 : 0, emit);
   }
 
   save(): CheckpointPart[] {
@@ -170,6 +172,14 @@ export class Deduplicator {
       bytes: this.#window.byteLength + this.#targets.byteLength,
       flushTimeouts: this.#flushTimeouts,
     };
+  }
+
+  #letGo(colour: Colour, emit: EmitBits): void {
+    this.#window.drain(colour, (slot, timestampMs, low, high) => {
+      readLabelKey(this.#slots.key(slot)!, this.#labels);
+      this.#emitted++;
+      emit(this.#labels, timestampMs, low, high);
+    });
   }
 
   #load(from: ByteReader): void {

@@ -50,6 +50,17 @@ test('the end of a rule: told on the grid, or now, or not at all', () => {
   assert.deepEqual(run(', flush_on_shutdown: true, ignore_first_intervals: 1'), []);
 });
 
+test('a window that has ended and waits for late samples is told at the end', () => {
+  const harness = new Harness('- {interval: 1m, outputs: [sum_samples], enable_windows: true}');
+  harness.advance(30_000);
+  harness.push({ a: [[START_MS + 10_000, 5]] });
+  harness.advance(35_000);
+  assert.deepEqual(harness.told, []);
+  harness.push({ a: [[START_MS + 61_000, 7]] });
+  harness.finish();
+  assert.deepEqual(harness.told, [{ series: 'a:1m_sum_samples', timestampMs: START_MS + MINUTE, value: 5 }]);
+});
+
 test('series beyond the limit are refused and counted, and the others are not disturbed', () => {
   const harness = new Harness('- {interval: 1m, by: [g], outputs: [total]}', { slotsMax: 3 });
   harness.pushNow({ 'a{g="1",i="1"}': 1, 'a{g="1",i="2"}': 1, 'a{g="2",i="3"}': 1, 'a{g="1",i="4"}': 1 });

@@ -65,6 +65,9 @@ test('with windows a tick waits for the largest delay, at most for a tick, and n
   assert.equal(one.dueMs, START + 15_000);
   assert.equal(one.take(START + 15_000)?.flushMs, START + 10_000);
   assert.equal(one.take(START + 15_000)?.flushMs, START + 15_000);
+  one.observeLag(4000);
+  one.stopWaiting();
+  assert.equal(one.take(START + 20_000)?.flushMs, START + 20_000);
   const still = schedule(START);
   still.observeLag(1000);
   assert.equal(still.dueMs, START + 5000);

@@ -36,9 +36,9 @@ class Setup {
     return isHeld;
   }
 
-  flush(): string[] {
+  flush(how: 'flushDue' | 'finish' = 'flushDue'): string[] {
     const told: string[] = [];
-    this.deduplicator.flushDue((labels, timestampMs, low, high) => {
+    this.deduplicator[how]((labels, timestampMs, low, high) => {
       const bits = (BigInt(high) << 32n) | BigInt(low);
       const value = bits === STALE ? 'stale' : new Float64Array(BigUint64Array.of(bits).buffer)[0];
       told.push(`${labels} ${value} @${timestampMs - START_MS}`);
@@ -147,4 +147,15 @@ test('what is held survives a restart; a damaged part leaves it empty', () => {
   assert.deepEqual(setup.deduplicator.load(parts), { restored: 1, problems: [] });
   setup.clock.advance(INTERVAL_MS - 1000);
   assert.deepEqual(setup.flush(), ['a stale @0', 'b{c="d"} 1 @7']);
+});
+
+test('at an end without a checkpoint everything goes on', () => {
+  const setup = new Setup({ enableWindows: true });
+  const begin = START_MS + OFFSET_MS;
+  setup.push('a', [
+    [begin, 1],
+    [begin + INTERVAL_MS + 1, 3],
+  ]);
+  assert.deepEqual(setup.flush('finish'), [`a 1 @${OFFSET_MS}`, `a 3 @${OFFSET_MS + INTERVAL_MS + 1}`]);
+  assert.deepEqual(setup.flush('finish'), []);
 });
