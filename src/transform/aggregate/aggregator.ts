@@ -6,7 +6,7 @@ import { Labels } from '../../model/labels.ts';
 import { assert } from '../../util/assert.ts';
 import type { Clock } from '../../util/clock.ts';
 import { DedupWindow } from '../dedup/window.ts';
-import { ByteReader, ByteWriter, DamagedState } from '../state/bytes.ts';
+import { ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import type { Colour } from '../state/columns.ts';
 import { normalise, readLabelKey } from '../state/label-key.ts';
 import { type SampleBatch, type SampleColumns, type Samples, timestampOf } from '../state/samples.ts';
@@ -134,6 +134,7 @@ export class RuleAggregator {
       output: definition.create(rows, args),
       suffix: suffixOf(spec, definition.name),
     }));
+    state.limitSlots();
   }
 
   /** Decides, once, what becomes of the samples of a series; whether the rule matches it. */
@@ -240,8 +241,7 @@ export class RuleAggregator {
     return this.#outputs.reduce((sum, { output }) => sum + (output.byteLength ?? 0), own);
   }
 
-  save(): Uint8Array {
-    const to = new ByteWriter();
+  save(to: ByteWriter): void {
     to.f64(this.#startMs);
     to.u32(this.#silentFlushes);
     to.u32(this.#colour);
@@ -249,7 +249,6 @@ export class RuleAggregator {
     this.#state.save(to);
     this.#dedup?.save(to, this.#state.targets.limit);
     for (const { output } of this.#outputs) output.save?.(to);
-    return to.bytes();
   }
 
   /** Into a rule that has not had a sample. Throws `DamagedState`, and the rule is of no use then. */

@@ -30,6 +30,7 @@
 import type { Labels } from '../../model/labels.ts';
 import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../util/error.ts';
+import { stateBytes } from '../state/bytes.ts';
 import { type SampleBatch, type SampleColumns, Samples } from '../state/samples.ts';
 import { type Emit, type Relabeling, RuleAggregator, type RuleCounts } from './aggregator.ts';
 import type { CheckpointPart, Restored } from './checkpoint.ts';
@@ -45,7 +46,7 @@ export interface AggregatorsPorts {
   /** Throws for what `parseAggregationRules` would have refused. */
   readonly compileSelector: (text: string) => (labels: Labels) => boolean;
   readonly compileRelabel: (rules: readonly unknown[]) => Relabeling;
-  /** The most groups, and the most series, that one rule keeps. */
+  /** The most groups, and the most series, that one rule keeps; fewer where their rows are wide. */
   readonly slotsMax?: number;
   /** Seconds, by index of the rule. */
   readonly observe?: {
@@ -149,7 +150,10 @@ export class Aggregators {
 
   /** The whole state, as it is now. */
   save(): CheckpointPart[] {
-    return this.#rules.map((rule, index) => ({ id: this.identities[index]!, state: rule.save() }));
+    return this.#rules.map((rule, index) => ({
+      id: this.identities[index]!,
+      state: stateBytes((to) => rule.save(to)),
+    }));
   }
 
   /** Takes up the state of rules that say the same, before the first series is planned. */

@@ -10,17 +10,16 @@
  */
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../../util/error.ts';
-import { ByteReader, ByteWriter, DamagedState } from '../state/bytes.ts';
+import { ByteReader, ByteWriter, DamagedState, STATE_BYTES_MAX } from '../state/bytes.ts';
 
 const MAGIC = 0x4741_4c53;
 const VERSION = 1;
 const HEADER_BYTES = 16;
-/** State is bounded by the slots of rules; this bounds a file whose length field lies, or a disk that fills. */
-export const CHECKPOINT_BYTES_MAX = 1024 * 1024 * 1024;
 
 export interface CheckpointPart {
   readonly id: string;
-  readonly state: Uint8Array;
+  /** Undefined when it is too much to be saved. */
+  readonly state: Uint8Array | undefined;
 }
 
 export interface EncodedCheckpoint {
@@ -31,13 +30,13 @@ export interface EncodedCheckpoint {
 
 export function encodeCheckpoint(
   parts: Iterable<CheckpointPart>,
-  bytesMax: number = CHECKPOINT_BYTES_MAX,
+  bytesMax: number = STATE_BYTES_MAX,
 ): EncodedCheckpoint {
   const to = new ByteWriter();
   for (const word of [MAGIC, VERSION, 0, 0]) to.u32(word);
   const omitted: string[] = [];
   for (const { id, state } of parts) {
-    if (to.length + 8 + Buffer.byteLength(id) + state.length > bytesMax) {
+    if (state === undefined || to.length + 8 + Buffer.byteLength(id) + state.length > bytesMax) {
       omitted.push(id);
       continue;
     }
@@ -63,7 +62,7 @@ export interface DecodedCheckpoint {
 export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
   const parts = new Map<string, Uint8Array>();
   try {
-    if (bytes.length > CHECKPOINT_BYTES_MAX) throw new DamagedState('it is larger than a checkpoint can be');
+    if (bytes.length > STATE_BYTES_MAX) throw new DamagedState('it is larger than a checkpoint can be');
     const from = new ByteReader(bytes);
     from.expect(MAGIC, 'the magic number');
     from.expect(VERSION, 'the version');

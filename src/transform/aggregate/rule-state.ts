@@ -58,6 +58,12 @@ export class RuleState {
     this.#seriesDeadlines = this.series && this.seriesRows.column(Number.NEGATIVE_INFINITY);
   }
 
+  /** After all columns were asked for: no more slots than their rows have room for. */
+  limitSlots(): void {
+    this.groups.limitTo(this.groupRows.rowsMax);
+    this.targets.limitTo(Math.min(this.seriesRows.rowsMax, this.counterRows.rowsMax));
+  }
+
   /** The table that targets are slots of. */
   get targets(): SlotTable {
     return this.series ?? this.groups;

@@ -11,7 +11,7 @@ import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../util/error.ts';
 import type { CheckpointPart, Restored } from '../aggregate/checkpoint.ts';
 import { FlushSchedule } from '../aggregate/flush.ts';
-import { ByteReader, ByteWriter, DamagedState } from '../state/bytes.ts';
+import { ByteReader, DamagedState, stateBytes } from '../state/bytes.ts';
 import type { Colour } from '../state/columns.ts';
 import { labelKey, normalise, readLabelKey } from '../state/label-key.ts';
 import { type SampleBatch, type SampleColumns, Samples, timestampOf } from '../state/samples.ts';
@@ -138,12 +138,13 @@ export class Deduplicator {
   }
 
   save(): CheckpointPart[] {
-    const to = new ByteWriter();
-    to.u32(this.#colour);
-    this.#schedule.save(to);
-    this.#slots.save(to);
-    this.#window.save(to, this.#slots.limit);
-    return [{ id: this.identity, state: to.bytes() }];
+    const state = stateBytes((to) => {
+      to.u32(this.#colour);
+      this.#schedule.save(to);
+      this.#slots.save(to);
+      this.#window.save(to, this.#slots.limit);
+    });
+    return [{ id: this.identity, state }];
   }
 
   /** Takes up the state of a deduplicator with the same options, before the first series is planned. */

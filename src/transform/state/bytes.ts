@@ -7,11 +7,35 @@ export class DamagedState extends Error {
   override readonly name = 'DamagedState';
 }
 
+class TooMuchState extends Error {}
+
 const FIRST_BYTES = 4096;
+/** State is bounded by the slots of its owners; this bounds what they save. */
+export const STATE_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** What was written; undefined when it is more than fits. */
+export function stateBytes(
+  write: (to: ByteWriter) => void,
+  bytesMax: number = STATE_BYTES_MAX,
+): Uint8Array | undefined {
+  const to = new ByteWriter(bytesMax);
+  try {
+    write(to);
+    return to.bytes();
+  } catch (error) {
+    if (error instanceof TooMuchState) return undefined;
+    throw error;
+  }
+}
 
 export class ByteWriter {
+  readonly #bytesMax: number;
   #bytes = Buffer.allocUnsafe(FIRST_BYTES);
   #length = 0;
+
+  constructor(bytesMax: number = STATE_BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
 
   get length(): number {
     return this.#length;
@@ -57,7 +81,8 @@ export class ByteWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    if (needed > this.#bytesMax) throw new TooMuchState();
+    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#bytesMax, this.#bytes.length * 2)));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }

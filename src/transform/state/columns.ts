@@ -6,7 +6,7 @@
  * already takes those of the next one. It starts anew after each flush of its colour; other columns stay until their row
  * is cleared.
  */
-import type { ByteReader, ByteWriter } from './bytes.ts';
+import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 
 export type Colour = 0 | 1;
 
@@ -20,6 +20,8 @@ export interface Column {
 export type WindowColumn = readonly Column[];
 
 const FIRST_ROWS = 64;
+/** 1 GiB: no column is larger. */
+const COLUMN_VALUES_MAX = 2 ** 27;
 
 export class Rows {
   readonly #colours: number;
@@ -43,11 +45,19 @@ export class Rows {
     return column;
   }
 
-  /** Makes room for slots below `rows`. */
+  /** The most rows that there is room for, by the widest column. */
+  get rowsMax(): number {
+    return this.#all().reduce(
+      (most, { width }) => Math.min(most, Math.floor(COLUMN_VALUES_MAX / width)),
+      Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Makes room for slots below `rows`, which are no more than `rowsMax`. */
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     // By halves: these columns are most of the memory of a rule.
-    this.#capacity = Math.max(rows, Math.ceil(this.#capacity * 1.5));
+    this.#capacity = Math.max(rows, Math.min(this.rowsMax, Math.ceil(this.#capacity * 1.5)));
     for (const column of this.#all()) {
       const larger = filled(this.#capacity * column.width, column.initial);
       larger.set(column.data);
@@ -86,6 +96,8 @@ export class Rows {
   load(from: ByteReader, rows: number): void {
     const columns = this.#all();
     from.expect(columns.length, 'the number of columns');
+    const numbers = columns.reduce((sum, { width }) => sum + width, 0) * rows;
+    if (numbers * 8 > from.left) throw new DamagedState('more rows than bytes');
     this.reserve(rows);
     for (const { data, width } of columns) {
       from.expect(width, 'the width of a column');

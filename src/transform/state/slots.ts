@@ -8,14 +8,23 @@ import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 export const NO_SLOT = -1;
 
 export class SlotTable {
-  readonly capacity: number;
+  #capacity: number;
   readonly #slots = new Map<string, number>();
   readonly #keys: (string | undefined)[] = [];
   readonly #pins: number[] = [];
   readonly #free: number[] = [];
 
   constructor(capacity: number) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Before the first slot is given out: no more than this many. */
+  limitTo(capacity: number): void {
+    this.#capacity = Math.min(this.#capacity, capacity);
   }
 
   /** Slots that are in use. */
@@ -34,7 +43,7 @@ export class SlotTable {
 
   /** A slot for a key that has none; NO_SLOT when the table is full. */
   add(key: string): number {
-    if (this.#slots.size >= this.capacity) return NO_SLOT;
+    if (this.#slots.size >= this.#capacity) return NO_SLOT;
     const slot = this.#free.pop() ?? this.#keys.length;
     this.#keys[slot] = key;
     this.#pins[slot] = 0;
@@ -80,7 +89,7 @@ export class SlotTable {
     const limit = from.u32();
     const size = from.count(8);
     // A slot has at least one column, so a limit that is believed allocates what the caller's columns hold anyway.
-    if (limit > this.capacity || size > limit || limit * 8 > from.left)
+    if (limit > this.#capacity || size > limit || limit * 8 > from.left)
       throw new DamagedState('too many slots');
     this.#keys.length = limit;
     this.#pins.length = limit;

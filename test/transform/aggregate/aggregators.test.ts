@@ -123,7 +123,7 @@ test('a rule whose state cannot be read begins anew, and says where it stands', 
   harness.pushNow({ foo: 5 });
   const [part] = harness.aggregators.save();
   const fresh = new Harness('- {interval: 1m, outputs: [sum_samples]}');
-  const damaged = new Map([[part!.id, part!.state.subarray(1)]]);
+  const damaged = new Map([[part!.id, part!.state!.subarray(1)]]);
   const { restored, problems } = fresh.aggregators.load(damaged);
   assert.equal(restored, 0);
   assert.match(problems[0]!, /^rules\.yaml:1:3: /);

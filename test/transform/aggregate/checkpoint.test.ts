@@ -21,8 +21,9 @@ test('parts come back as they were', () => {
   );
 });
 
-test('a checkpoint that would be too large leaves parts out', () => {
+test('a checkpoint that would be too large leaves parts out, and those that are too large themselves', () => {
   const parts = [1, 2, 3].map((id) => ({ id: String(id), state: new Uint8Array(100) }));
+  assert.deepEqual(encodeCheckpoint([{ id: '0', state: undefined }]).omitted, ['0']);
   const { bytes, omitted } = encodeCheckpoint(parts, 250);
   assert.deepEqual(omitted, ['3']);
   assert.deepEqual([...decodeCheckpoint(bytes).parts.keys()], ['1', '2']);
@@ -73,7 +74,7 @@ test('parts that are damaged and pass all the same leave a rule empty or with so
       fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
       (part, cut, changes) => {
         const { id, state } = saved[part]!;
-        const copy = Uint8Array.from(state.subarray(0, cut % 3 === 0 ? cut % state.length : state.length));
+        const copy = Uint8Array.from(state!.subarray(0, cut % 3 === 0 ? cut % state!.length : state!.length));
         for (const [at, value] of changes) if (copy.length > 0) copy[at % copy.length] = value;
         const harness = new Harness(rules);
         const { restored, problems } = harness.aggregators.load(new Map([[id, copy]]));

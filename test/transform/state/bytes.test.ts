@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
+import { ByteReader, ByteWriter, DamagedState, stateBytes } from '../../../src/transform/state/bytes.ts';
 
 test('what was written is read, bit for bit, beyond the first buffer', () => {
   const stale = new Float64Array(BigUint64Array.of(0x7ff0_0000_0000_0002n, 1n).buffer);
@@ -47,4 +47,12 @@ test('what is not there is damage', () => {
     assert.throws(read, DamagedState);
   }
   assert.equal(reader(2, 0, 0, 0, 1, 2, 3, 4).count(2), 2);
+});
+
+test('more state than fits is none; other errors are errors', () => {
+  const write = (count: number) => stateBytes((to) => to.numbers(new Float64Array(count)), 10_000);
+  assert.equal(write(1250)?.length, 10_000);
+  assert.equal(write(1251), undefined);
+  const fail = () => assert.fail('broken');
+  assert.throws(() => stateBytes(fail), /broken/);
 });

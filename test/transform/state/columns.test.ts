@@ -20,6 +20,16 @@ test('columns grow together and keep what they hold', () => {
   assert.equal(lasting.data, data, 'never smaller');
 });
 
+test('the widest column says how many rows there can be', () => {
+  const rows = new Rows();
+  assert.equal(rows.rowsMax, Number.POSITIVE_INFINITY);
+  rows.column();
+  rows.window();
+  assert.equal(rows.rowsMax, 2 ** 27);
+  rows.column(0, 1000);
+  assert.equal(rows.rowsMax, 134_217);
+});
+
 test('a row is cleared, a window begins', () => {
   const rows = new Rows(2);
   const lasting = rows.column(0, 2);
@@ -50,4 +60,9 @@ test('rows are saved, and only fit columns of the same form', () => {
   other.window();
   assert.throws(() => other.load(new ByteReader(to.bytes()), 2), DamagedState);
   assert.throws(() => new Rows().load(new ByteReader(to.bytes()), 2), DamagedState);
+  assert.throws(() => new Rows().load(new ByteReader(to.bytes().subarray(0, -1)), 2), DamagedState);
+  const huge = new Rows();
+  huge.column(0, 2);
+  huge.window();
+  assert.throws(() => huge.load(new ByteReader(to.bytes()), 2 ** 40), DamagedState);
 });

@@ -38,6 +38,15 @@ test('keys have slots of their own, which are used again, up to a limit, and ove
   );
 });
 
+test('a capacity only gets smaller', () => {
+  const table = new SlotTable(5);
+  table.limitTo(9);
+  assert.equal(table.capacity, 5);
+  table.limitTo(1);
+  assert.ok(table.add('a') >= 0);
+  assert.equal(table.add('b'), NO_SLOT);
+});
+
 test('pins count', () => {
   const table = new SlotTable(1);
   const slot = table.add('a');
