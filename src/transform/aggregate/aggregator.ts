@@ -323,12 +323,10 @@ export class RuleAggregator {
         samples.series[at] = target;
         samples.times[at] = time;
         samples.values[at] = value;
-        if (at + 1 === samples.capacity) this.#accept(samples, nowMs);
+        if (at + 1 === samples.capacity) this.#acceptAll(nowMs);
       }
     }
-    // Those of the running window first, so that they are not out of order after those of the next one.
-    if (current.length > 0) this.#accept(current, nowMs);
-    if (next.length > 0) this.#accept(next, nowMs);
+    this.#acceptAll(nowMs);
     this.counts.ignoredNan += nan;
     this.counts.ignoredTooOld += tooOld;
     this.#schedule.observeLag(lagMs);
@@ -338,6 +336,13 @@ export class RuleAggregator {
   #leaveOut(target: number, count: number): void {
     if (target === RELABELED_AWAY) this.counts.relabelDropped += count;
     else this.counts.refused += count;
+  }
+
+  #acceptAll(nowMs: number): void {
+    // Those of the running window first, so that they are not out of order after those of the next one.
+    const [current, next] = this.#ports.buffers;
+    if (current.length > 0) this.#accept(current, nowMs);
+    if (next.length > 0) this.#accept(next, nowMs);
   }
 
   #accept(samples: Samples, nowMs: number): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { outputOf, outputs } from '../../../../src/transform/aggregate/outputs/index.ts';
 import { Harness, START_MS } from '../../support/harness.ts';
@@ -15,6 +16,19 @@ test('every output is registered under its name, and says what it tells', () => 
 
 /** Names with arguments where they are needed. */
 const all = Object.values(outputs).map(({ name, args }) => args?.example ?? name);
+
+test('the docs have a row for every output', () => {
+  const rows = readFileSync(new URL('../../../../docs/aggregation.md', import.meta.url), 'utf8').match(
+    /^\| `.*$/gm,
+  )!;
+  for (const name of Object.keys(outputs)) {
+    const isIn = ([, cell]: string[]) => [...cell!.matchAll(/`(\w+)/g)].some(([, one]) => one === name);
+    assert.ok(
+      rows.some((row) => isIn(row.split('|'))),
+      name,
+    );
+  }
+});
 
 test('every output stands the strangest values', () => {
   const strange = [
