@@ -2,22 +2,25 @@
 import path from 'node:path';
 import { Acknowledgement, type AcknowledgementConfig } from './acknowledgement.ts';
 import { Admin } from './admin.ts';
+import { AggregationMetrics } from './aggregation-metrics.ts';
+import { AggregationState } from './aggregation-state.ts';
 import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import { ConnectionStats } from './deliver/connection-stats.ts';
+import { Dispatch } from './dispatch.ts';
 import { Distribution } from './distribution.ts';
 import { DropExamples } from './drop-examples.ts';
-import type { Dropped, EngineConfig } from './engine/messages.ts';
+import type { EngineConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
+import type { PoolPorts } from './engine/pool-ports.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { createExplainer, explainerSource } from './explainer.ts';
 import { IngestionRate } from './ingest/ingestion-rate.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
 import { compileKernel } from './kernel/kernel.ts';
-import type { Block } from './model/block.ts';
 import { type Body, type Counts, type Intake, noCounts, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import { Outlet } from './outlet.ts';
@@ -76,10 +79,11 @@ export class App implements Intake {
   readonly #http: HttpServer;
   readonly #selfScrape: SelfScrape;
   readonly #stopWatching: () => void;
-  /** Groups by the generation of the engine's configuration; blocks of an earlier one may still arrive. */
-  readonly #groups = new Map<number, readonly Group[]>();
+  readonly #dispatch: Dispatch;
   #engine: EnginePool | undefined;
   readonly #acknowledgement: Acknowledgement;
+  readonly #aggregation: AggregationState;
+  readonly #aggregationMetrics: AggregationMetrics;
   readonly #shaping: Shaping;
   readonly #distribution: Distribution;
   readonly #rate: IngestionRate;
@@ -101,11 +105,8 @@ export class App implements Intake {
     });
     this.#adminServer = new AdminServer(this.#dataDirectory, clock);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
-    this.#reserve = new Reserve(this.#dataDirectory, {
-      fs: meteredFs(nodeFs, metrics, clock),
-      log,
-      meter: metrics,
-    });
+    const files = meteredFs(nodeFs, metrics, clock);
+    this.#reserve = new Reserve(this.#dataDirectory, { fs: files, log, meter: metrics });
     this.#fs = this.#reserve.fs;
     this.#outlets = this.#createOutlets();
     this.#distribution = new Distribution(config, this.#outlets, {
@@ -114,6 +115,7 @@ export class App implements Intake {
       meter: metrics,
       onPlacement: () => this.#regroup(),
     });
+    this.#dispatch = new Dispatch(this.#outlets, this.#distribution);
     this.#shaping = new Shaping(config, { clock, log, env: ports.env, meter: metrics });
     this.#acknowledgement = new Acknowledgement(
       {
@@ -123,6 +125,23 @@ export class App implements Intake {
       },
       { fs: this.#fs, clock, log, meter: metrics },
     );
+    this.#aggregation = new AggregationState(
+      { dataDirectory: this.#dataDirectory, isKept: values['streamAggr.keepState'] },
+      {
+        fs: this.#fs,
+        clock,
+        log,
+        isActive: () => this.#engine?.isAggregating ?? false,
+        isSafeTo: (id) => this.#dispatch.isSafeTo(id),
+        seqUpTo: (id) => this.#acknowledgement.seqUpTo(id),
+      },
+    );
+    const stages = () => this.#engine?.stages ?? [];
+    this.#aggregationMetrics = new AggregationMetrics({
+      meter: metrics,
+      stages,
+      destinations: this.#outlets,
+    });
     this.#admin = new Admin({
       outlets: this.#outlets,
       dataDirectory: this.#dataDirectory,
@@ -145,6 +164,7 @@ export class App implements Intake {
         reload: () => void this.reload('/-/reload'),
         explain: (text) => this.#explainer()(text),
         relabel: this.#shaping.source,
+        aggregation: { stages: () => this.#shaping.stagesWith(stages()) },
         clock,
         meter: metrics,
       }),
@@ -224,7 +244,9 @@ export class App implements Intake {
       await this.#reserve.open();
       await this.#takeUpQueues();
       await this.#acknowledgement.open();
-      await this.#acknowledgement.replay(this.#startEngine());
+      const engine = this.#startEngine(await this.#aggregation.open());
+      await this.#acknowledgement.replay(engine, this.#aggregation.takenSeq);
+      engine.wake();
       await this.#http.listen();
     } catch (error) {
       await this.#engine?.close();
@@ -253,7 +275,7 @@ export class App implements Intake {
     this.#rate.stop();
     await this.#selfScrape.stop();
     await this.#http.close();
-    await this.#engine?.close();
+    await this.#engine?.close(this.#config.values['streamAggr.keepState']);
     const isOut = (this.#engine?.heldBodies ?? 0) === 0;
     this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
@@ -262,7 +284,9 @@ export class App implements Intake {
     this.#stopWatching();
     const isSafe = isOut && safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
-    if (isSafe) this.#acknowledgement.release(this.#engine, this.#outlets);
+    if (isSafe && (await this.#aggregation.close())) {
+      this.#acknowledgement.release(this.#engine, this.#outlets);
+    }
     await this.#closeFiles();
     if (isSafe) log.info('stopped; nothing is lost');
     return isSafe;
@@ -285,6 +309,7 @@ export class App implements Intake {
 
   /** Tells destinations what they get of the series. */
   #share(): void {
+    this.#aggregationMetrics.follow(this.#shaping.shape.config);
     for (const [index, outlet] of this.#outlets.entries()) {
       outlet.setShare({
         form: this.#shaping.shape.formOf[index]!,
@@ -338,26 +363,30 @@ export class App implements Intake {
 
   // The engine.
 
-  #startEngine(): EnginePool {
+  #startEngine(restored: Uint8Array<ArrayBuffer> | undefined): EnginePool {
     const { clock, log } = this.#ports;
     const groups = this.#currentGroups();
-    this.#groups.set(1, groups);
-    this.#engine = new EnginePool(this.#engineConfig(groups), {
+    this.#dispatch.follow(1, groups);
+    const ports: PoolPorts = {
       clock,
       log,
       module: compileKernel(),
-      onBlock: (group, generation, block) => this.#distribute(group, generation, block),
+      onBlock: (group, generation, block) => this.#dispatch.block(group, generation, block, this.#mayDrop),
       onAccepted: (counts, isReplay) => {
         for (const outlet of this.#outlets) outlet.accept(counts, isReplay);
       },
-      onDropped: (dropped, generation) => this.#drop(dropped, generation),
+      onDropped: (dropped, generation) => this.#dispatch.drop(dropped, generation),
       onDropExample: (example) => this.#examples.add(example),
       commit: this.#acknowledgement.commit,
       onQuarantined: (body, client) => {
         this.#quarantine.keep(body, client);
-        void this.#settleQuarantined();
+        void this.#dispatch.settleQuarantined(this.#engine);
       },
-    });
+      onTold: (told, generation) => this.#dispatch.tell(told, generation),
+      onObserved: (observed) => this.#aggregationMetrics.observe(observed),
+      onState: (state) => this.#aggregation.offer(state),
+    };
+    this.#engine = new EnginePool(this.#engineConfig(groups), ports, restored);
     return this.#engine;
   }
 
@@ -384,31 +413,7 @@ export class App implements Intake {
   #regroup(): void {
     if (this.#engine === undefined) return;
     const groups = this.#currentGroups();
-    this.#groups.set(this.#engine.configure(this.#engineConfig(groups)), groups);
-  }
-
-  #distribute(group: number, generation: number, block: Block): void {
-    for (const known of this.#groups.keys()) if (known < generation) this.#groups.delete(known);
-    // While every destination is full, clients are refused, and what was acknowledged before is kept.
-    const mayDrop = this.#mayDrop || this.#outlets.some(({ queue }) => !queue.full);
-    const members = this.#groups.get(generation)?.[group]?.members ?? [];
-    const takers = this.#distribution.takers(members);
-    for (const member of members) {
-      const outlet = this.#outlets[member]!;
-      if (takers.includes(member)) {
-        this.#distribution.placed(member, block.counts);
-        outlet.push(block, mayDrop && !outlet.queue.refuses);
-      } else outlet.drop('other_shard', block.counts);
-    }
-  }
-
-  /** Counts what rules and limits keep from destinations. */
-  #drop(dropped: readonly Dropped[], generation: number): void {
-    const groups = this.#groups.get(generation) ?? [];
-    for (const { group, reason, counts } of dropped) {
-      const members = group === undefined ? this.#outlets.keys() : groups[group]!.members;
-      for (const member of members) this.#outlets[member]!.drop(reason, counts);
-    }
+    this.#dispatch.follow(this.#engine.configure(this.#engineConfig(groups)), groups);
   }
 
   get #mayDrop(): boolean {
@@ -417,21 +422,7 @@ export class App implements Intake {
 
   /** What waits for a destination in unfinished blocks. */
   #inEngine(destination: number): Readonly<Counts> {
-    if (this.#engine === undefined) return noCounts;
-    const { generation, stats } = this.#engine;
-    const group = this.#groups.get(generation)?.findIndex(({ members }) => members.includes(destination));
-    return stats?.pending[group ?? -1] ?? noCounts;
-  }
-
-  /**
-   * A request that was acknowledged and later quarantined may be in some blocks and missing in others. Once the engine is
-   * through with everything before, what no column has is what was lost with it.
-   */
-  async #settleQuarantined(): Promise<void> {
-    await this.#engine?.flush();
-    for (const [index, { queue }] of this.#outlets.entries()) {
-      queue.ledger.quarantine(queue.ledger.unaccounted(this.#inEngine(index)));
-    }
+    return this.#engine === undefined ? noCounts : this.#dispatch.pendingOf(destination, this.#engine);
   }
 
   get hasRoom(): boolean {
@@ -464,7 +455,8 @@ export class App implements Intake {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#outlets) outlet.maintain();
       this.#distribution.observe();
-      this.#acknowledgement.release(this.#engine, this.#outlets);
+      void this.#aggregation.maintain();
+      this.#acknowledgement.release(this.#engine, this.#outlets, this.#aggregation.neededFrom);
       void this.#reserve.maintain();
       this.#planAdapt();
     });
@@ -483,19 +475,20 @@ export class App implements Intake {
 
   #registerMetrics(): void {
     const { metrics: meter, clock } = this.#ports;
-    const flags = flagValues(schema, this.#config.set);
-    registerAppMetrics(meter, { version, versionLabel, flags, memory: this.#memory }, clock);
+    const about = {
+      version,
+      versionLabel,
+      flags: flagValues(schema, this.#config.set),
+      memory: this.#memory,
+    };
+    registerAppMetrics(meter, about, clock);
     registerProcessMetrics(meter, { clock });
-    const { values } = this.#config;
     registerRelayMetrics(meter, {
       ledger: this.#outlets[0]!.queue.ledger,
       inEngine: () => this.#inEngine(0),
       engine: () => this.#engine,
       orphanBytes: () => this.#admin.orphans.reduce((sum, { bytes }) => sum + bytes, 0),
-      seriesLimits: {
-        hourly: values['remoteWrite.maxHourlySeries'],
-        daily: values['remoteWrite.maxDailySeries'],
-      },
+      seriesLimits: this.#shaping.seriesLimits,
     });
   }
 }

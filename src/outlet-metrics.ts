@@ -31,7 +31,8 @@ function registerRemoteWrite(meter: Meter, { queue, shownUrl: url }: Outlet): vo
   const full = ledger.ended.dropped_queue_full;
   count('rows_pushed_after_relabel_total', 'Samples for the destination.', () => {
     const dropped = dropReasons.reduce((sum, reason) => sum + ledger.dropped[reason].samples, 0);
-    return ledger.received.samples - dropped;
+    const told = ledger.aggregatedOut.samples + ledger.deduplicatedOut.samples;
+    return ledger.received.samples + told - dropped;
   });
   meter.counterOf(
     'vmagent_remotewrite_relabel_metrics_dropped_total',

@@ -51,7 +51,7 @@ async function killed(): Promise<MemoryFs> {
   const { acknowledgement } = await open(fs);
   for (const [index, text] of ['one', 'two', 'three'].entries()) {
     const counts = { ...noCounts, samples: index + 1 };
-    await acknowledgement.commit!({ id: index + 1, format, bytes: Buffer.from(text), counts });
+    await acknowledgement.commit!({ id: index + 1, format, bytes: Buffer.from(text), counts, arrivedMs: 0 });
   }
   fs.crash(() => 0.9);
   return fs;

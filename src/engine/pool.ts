@@ -5,18 +5,17 @@
  * that was being worked on at two deaths is the cause: it is refused and set aside.
  */
 import { Worker } from 'node:worker_threads';
-import { type Block, BlockMemory } from '../model/block.ts';
+import { BODY_STEP } from '../encode/group.ts';
+import { BlockMemory } from '../model/block.ts';
 import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
-import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
-import type { Logger } from '../util/logger.ts';
+import type { StageStats } from './aggregation-stage.ts';
 import { Arena } from './arena.ts';
 import {
   ACCEPTED_FIELDS,
   type BlockMessage,
   type BodyFormat,
-  type Dropped,
   type EngineConfig,
   type EngineReport,
   type EngineStart,
@@ -27,7 +26,9 @@ import {
   type ToEngine,
 } from './messages.ts';
 import { type Held, Outbox } from './outbox.ts';
-import type { DropExample } from './shaper.ts';
+import type { PoolPorts, Replayed } from './pool-ports.ts';
+import { stagesOf } from './stages.ts';
+import { StateKeeper } from './state-keeper.ts';
 
 /** Compressed bytes that may wait for the engine, some 50 ms of its work, before the limiter counts them. */
 const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
@@ -38,38 +39,6 @@ const RESTART_DELAY_MS = 50;
 const RESTART_DELAY_MS_MAX = 5_000;
 /** More deaths in a row than one bad body can cause. */
 const RESTARTS_AT_CLOSE_MAX = 4;
-
-/** What the journal keeps of an accepted body; `bytes` stay until the promise is settled. */
-export interface Accepted {
-  readonly id: number;
-  readonly format: BodyFormat;
-  readonly bytes: Uint8Array;
-  readonly counts: Readonly<Counts>;
-}
-
-/** A series that was dropped, for the status page. */
-export interface ShownDrop extends Omit<DropExample, 'body'> {
-  readonly client: string;
-}
-
-export interface PoolPorts {
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** A finished block of a group, under the configuration that was in force when it was begun. */
-  readonly onBlock: (group: number, generation: number, block: Block) => void;
-  /** What an accepted body held; called once a body. */
-  readonly onAccepted: (counts: Readonly<Counts>, isReplay: boolean) => void;
-  /** What the configuration dropped of accepted bodies; called before their `onAccepted`. */
-  readonly onDropped: (dropped: readonly Dropped[], generation: number) => void;
-  readonly onDropExample: (example: ShownDrop) => void;
-  /** Makes an accepted body as safe as promised before its verdict goes out; without it that is at once. */
-  readonly commit?: ((accepted: Accepted) => Promise<void>) | undefined;
-  /** A body that killed the engine twice; it may have been acknowledged before. */
-  readonly onQuarantined: (body: Uint8Array, client: string) => void;
-  readonly module: WebAssembly.Module;
-  /** The thread's entry; tests put a faulty one here. */
-  readonly workerUrl?: URL;
-}
 
 export class EnginePool implements Intake {
   readonly #ports: PoolPorts;
@@ -89,7 +58,7 @@ export class EnginePool implements Intake {
   #nextId = 1;
   #nextSeq = 1;
   #nextTicket = 1;
-  readonly #tickets = new Map<number, () => void>();
+  readonly #tickets = new Map<number, { readonly kind: 'flush' | 'save'; readonly settle: () => void }>();
   readonly #reports: ((report: EngineReport | undefined) => void)[] = [];
   #restartsInRow = 0;
   #restarts = 0;
@@ -101,10 +70,21 @@ export class EnginePool implements Intake {
   /** The engine was started again and has not yet seen the bodies that the dead one had. */
   #isCatchingUp = false;
   #cancelRestart: (() => void) | undefined;
+  readonly #keeper: StateKeeper;
+  /** The number of the last body or output that the engine looked at. */
+  #reached = 0;
 
-  constructor(config: EngineConfig, ports: PoolPorts) {
+  /** `restored`: the state of aggregation that an earlier run left. */
+  constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array<ArrayBuffer>) {
     this.#configs.set(1, config);
     this.#ports = ports;
+    this.#keeper = new StateKeeper({
+      ...ports,
+      tick: (isLate) => this.#tick(isLate),
+      save: () => void this.#ticketed('save'),
+      restored,
+    });
+    this.#keeper.isActive = isAggregating(config);
     this.#arena = new Arena({
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
       removed: (index) => this.#post({ kind: 'forget-slab', index }),
@@ -121,6 +101,15 @@ export class EnginePool implements Intake {
   /** The configuration that `stats` and the blocks that arrive now belong to. */
   get generation(): number {
     return this.#activeGeneration;
+  }
+
+  get isAggregating(): boolean {
+    return this.#keeper.isActive;
+  }
+
+  /** What aggregation did, by place; empty without it. */
+  get stages(): readonly StageStats[] {
+    return this.#keeper.stages;
   }
 
   get restarts(): number {
@@ -145,15 +134,15 @@ export class EnginePool implements Intake {
   }
 
   submit(body: Body): Promise<Verdict> {
-    return this.#submit(body, false).verdict;
+    return this.#submit(body).verdict;
   }
 
   /** A body of an earlier run, from the journal: it is not committed again. Its number is known at once. */
-  replay(body: Body): { readonly id: number; readonly verdict: Promise<Verdict> } {
-    return this.#submit(body, true);
+  replay(body: Body, replayed: Replayed): { readonly id: number; readonly verdict: Promise<Verdict> } {
+    return this.#submit(body, replayed);
   }
 
-  #submit(body: Body, isReplay: boolean): { readonly id: number; readonly verdict: Promise<Verdict> } {
+  #submit(body: Body, replayed?: Replayed): { readonly id: number; readonly verdict: Promise<Verdict> } {
     if (this.#closed) {
       const verdict = Promise.resolve(
         refuse('the relay is shutting down; send it again to another instance'),
@@ -173,7 +162,9 @@ export class EnginePool implements Intake {
         receivedMs: this.#ports.clock.monotonicMs(),
         deaths: 0,
         settle,
-        isReplay,
+        isReplay: replayed !== undefined,
+        isTaken: replayed?.isTaken ?? false,
+        arrivedMs: replayed?.arrivedMs ?? this.#ports.clock.nowMs(),
         isCommitting: false,
       };
       this.#held.set(held.id, held);
@@ -200,7 +191,8 @@ export class EnginePool implements Intake {
   configure(config: EngineConfig): number {
     this.#configs.set(++this.#generation, config);
     this.#outbox.send();
-    this.#post({ kind: 'configure', generation: this.#generation, config });
+    const nowMs = this.#ports.clock.nowMs();
+    this.#post({ kind: 'configure', generation: this.#generation, config, nowMs });
     return this.#generation;
   }
 
@@ -219,26 +211,45 @@ export class EnginePool implements Intake {
 
   /** Resolves when everything submitted so far is out in blocks. */
   flush(): Promise<void> {
+    return this.#ticketed('flush');
+  }
+
+  /** Windows of aggregation may be over from now on: everything of an earlier run was replayed. */
+  wake(): void {
+    this.#keeper.wake();
+  }
+
+  #ticketed(kind: 'flush' | 'save'): Promise<void> {
     this.#outbox.send();
     const ticket = this.#nextTicket++;
-    return new Promise((resolve) => {
-      this.#tickets.set(ticket, resolve);
-      this.#post({ kind: 'flush', ticket });
+    return new Promise((settle) => {
+      this.#tickets.set(ticket, { kind, settle });
+      this.#post({ kind, ticket });
     });
+  }
+
+  #tick(isLate: boolean): void {
+    // Bodies that came before go before.
+    this.#outbox.send();
+    this.#post({ kind: 'tick', nowMs: this.#ports.clock.nowMs(), isLate });
   }
 
   /**
    * Takes no more bodies, puts all that were taken into blocks, and ends the thread. When the engine dies again and again
-   * meanwhile, it gives up: `heldBodies` are those that did not get out.
+   * meanwhile, it gives up: `heldBodies` are those that did not get out. The state of aggregation is told last, or is not
+   * kept: then rules tell what they tell at their end.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(keepsState = true): Promise<void> {
+    this.#closing ??= this.#close(keepsState);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(keepsState: boolean): Promise<void> {
     this.#closed = true;
-    const flushed = this.flush();
+    this.#keeper.stop();
+    this.#outbox.send();
+    if (!keepsState) this.#post({ kind: 'finish' });
+    const flushed = this.#ticketed(this.#keeper.isActive ? 'save' : 'flush');
     if (this.#cancelRestart !== undefined) this.#restart();
     await flushed;
     const worker = this.#worker;
@@ -273,12 +284,17 @@ export class EnginePool implements Intake {
     for (const { index, memory } of this.#arena.slabs()) this.#post({ kind: 'slab', index, memory });
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
-    this.#post({ kind: 'configure', generation: active[0], config: active[1], progress: this.#progress });
+    const nowMs = this.#ports.clock.nowMs();
+    const resume = { state: this.#keeper.state, countedTo: this.#reached };
+    const [generation, config] = active;
+    this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#isCatchingUp = this.#held.size > 0;
     this.#outbox.restart([...this.#held.values()]);
-    for (const [generation, config] of newer) this.#post({ kind: 'configure', generation, config });
-    for (const ticket of this.#tickets.keys()) this.#post({ kind: 'flush', ticket });
+    for (const [later, changed] of newer) {
+      this.#post({ kind: 'configure', generation: later, config: changed, nowMs });
+    }
+    for (const [ticket, { kind }] of this.#tickets) this.#post({ kind, ticket });
   }
 
   #onMessage(message: FromEngine): void {
@@ -287,8 +303,13 @@ export class EnginePool implements Intake {
     if (message.generation !== this.#activeGeneration) {
       this.#configs.delete(this.#activeGeneration);
       this.#activeGeneration = message.generation;
-      this.#resetProgress();
+      this.#resetProgress(message.reached + BODY_STEP);
+      const config = this.#configs.get(message.generation);
+      this.#keeper.isActive = config !== undefined && isAggregating(config);
     }
+    this.#reached = message.reached;
+    if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
+    if (message.observed.length > 0) this.#ports.onObserved?.(message.observed);
     if (message.dropped.length > 0) this.#ports.onDropped(message.dropped, message.generation);
     for (const { body, ...example } of message.examples) {
       this.#ports.onDropExample({ ...example, client: this.#held.get(body)?.client ?? '' });
@@ -311,10 +332,11 @@ export class EnginePool implements Intake {
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
+    this.#keeper.took(message, this.#arena.bytes);
     this.#outFrom = message.heldFrom;
     this.#releaseBefore(this.#firstNeeded());
     for (const ticket of message.tickets) {
-      this.#tickets.get(ticket)?.();
+      this.#tickets.get(ticket)?.settle();
       this.#tickets.delete(ticket);
     }
     this.#outbox.done(message.batches);
@@ -348,8 +370,8 @@ export class EnginePool implements Intake {
       return;
     }
     held.isCommitting = true;
-    const accepted = { id, format: held.format, bytes: this.#arena.bytesOf(held), counts };
-    commit(accepted).then(
+    const { format, arrivedMs } = held;
+    commit({ id, format, bytes: this.#arena.bytesOf(held), counts, arrivedMs }).then(
       () => this.#committed(held, verdict),
       () => this.#committed(held, refuse('it could not be written to the journal; send it again')),
     );
@@ -368,8 +390,12 @@ export class EnginePool implements Intake {
     settle({ ok: false, status, reason, error });
   }
 
-  /** All before it are out in blocks, and have their verdicts. */
+  /** All before it are out in blocks, have their verdicts, and are in the state of aggregation that a new engine gets. */
   #firstNeeded(): number {
+    return Math.min(this.#firstInWork(), this.#keeper.neededFrom);
+  }
+
+  #firstInWork(): number {
     if (this.#isCatchingUp) return 0;
     if (this.#outFrom !== undefined) return this.#outFrom;
     for (const [id, held] of this.#held) if (held.settle !== undefined) return id;
@@ -388,10 +414,10 @@ export class EnginePool implements Intake {
     this.#arena.free(held);
   }
 
-  #resetProgress(): void {
+  #resetProgress(body = 0): void {
     const groups = this.#configs.get(this.#activeGeneration)?.groups ?? [];
     this.#progress = groups.map((group) =>
-      Array.from({ length: group.parallel }, () => ({ body: 0, series: 0, sample: 0 })),
+      Array.from({ length: group.parallel }, () => ({ body, series: 0, sample: 0 })),
     );
   }
 
@@ -415,6 +441,7 @@ export class EnginePool implements Intake {
         client: culprit?.client,
       },
     );
+    this.#keeper.died(culprit !== undefined, this.#reached);
     if (culprit !== undefined && ++culprit.deaths >= DEATHS_MAX) this.#quarantine(culprit);
     const delayMs = Math.min(RESTART_DELAY_MS * 2 ** this.#restartsInRow++, RESTART_DELAY_MS_MAX);
     this.#cancelRestart = this.#ports.clock.after(delayMs, () => this.#startWorker());
@@ -437,7 +464,7 @@ export class EnginePool implements Intake {
   }
 
   #settleTickets(): void {
-    for (const settle of this.#tickets.values()) settle();
+    for (const { settle } of this.#tickets.values()) settle();
     this.#tickets.clear();
   }
 
@@ -462,6 +489,10 @@ export class EnginePool implements Intake {
     this.#backlogBytes -= held.length;
     return settle;
   }
+}
+
+function isAggregating({ shape }: EngineConfig): boolean {
+  return shape !== undefined && stagesOf(shape) !== undefined;
 }
 
 function refuse(why: string): Verdict {

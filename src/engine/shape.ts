@@ -3,6 +3,7 @@ import type { PlacementSpec } from '../route/placement.ts';
 import type { LabelLimits } from '../transform/limit/labels.ts';
 import type { RuleSpec } from '../transform/relabel/rule.ts';
 import type { Rounding } from '../transform/round.ts';
+import type { StageConfig } from './aggregation-stage.ts';
 
 /** What one destination, or several that are configured alike, sees of a series. */
 export interface FormConfig {
@@ -10,6 +11,8 @@ export interface FormConfig {
   /** Set on every series, over a label of that name. */
   readonly labels: readonly (readonly [name: string, value: string])[];
   readonly rounding: Rounding;
+  /** Aggregation and deduplication behind the rules; absent for none. */
+  readonly stage?: StageConfig | undefined;
 }
 
 export interface ShapeConfig {
@@ -20,6 +23,8 @@ export interface ShapeConfig {
   readonly maxHourlySeries: number;
   readonly maxDailySeries: number;
   readonly forms: readonly FormConfig[];
+  /** Aggregation and deduplication ahead of all destinations; absent for none. */
+  readonly stage?: StageConfig | undefined;
   /** Absent: every destination gets every series. */
   readonly placement?: PlacementSpec;
   /** By shard: whether it takes new series; absent when all do. */
@@ -36,7 +41,11 @@ export function isShaping(shape: ShapeConfig): boolean {
       (limit) => limit !== 0,
     ) ||
     shape.placement !== undefined ||
-    shape.forms.some((form) => form.rules.length > 0 || form.labels.length > 0 || isRounding(form.rounding))
+    shape.stage !== undefined ||
+    shape.forms.some(
+      ({ rules, labels, rounding, stage }) =>
+        rules.length > 0 || labels.length > 0 || isRounding(rounding) || stage !== undefined,
+    )
   );
 }
 

@@ -1,7 +1,9 @@
 /**
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received + replayed + recovered = withheld + quarantined + dropped_* + other_shard + in_engine + pending
+ *     received + replayed + recovered + aggregated_out + deduplicated_out
+ *                          = withheld + quarantined + dropped_* + other_shard + aggregated_in + deduplicated_in + restored
+ *                          + in_engine + pending
  *                          + delivered + partly_delivered + rejected + dead_lettered
  *                          + dropped_queue_full + damaged + purged + too_old
  *
@@ -39,6 +41,9 @@ export class DestinationLedger {
   readonly received: Counts = { ...noCounts };
   /** Found in the journal at the start: acknowledged by an earlier run that was killed, and perhaps sent in part. */
   readonly replayed: Counts = { ...noCounts };
+  /** What aggregation told, and what deduplication let go of; what went in there are columns of `dropped`. */
+  readonly aggregatedOut: Counts = { ...noCounts };
+  readonly deduplicatedOut: Counts = { ...noCounts };
   /** Metadata for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later what the engine died of or refused when it was replayed; kept in the quarantine directory. */
@@ -71,6 +76,12 @@ export class DestinationLedger {
     addCounts(this.dropped[reason], counts);
   }
 
+  /** Aggregation or deduplication offers samples to this destination. */
+  tell(kind: 'aggregated_out' | 'deduplicated_out', samples: number): void {
+    const column = kind === 'aggregated_out' ? this.aggregatedOut : this.deduplicatedOut;
+    addCounts(column, { ...noCounts, series: samples, samples });
+  }
+
   /** A block of this run came to the queue. */
   route(counts: Readonly<Counts>): void {
     addCounts(this.routed, counts);
@@ -94,7 +105,7 @@ export class DestinationLedger {
   /** What was received and is in no block although the engine, which holds `inEngine`, is through with it. */
   unaccounted(inEngine: Readonly<Counts>): Counts {
     const rest = { ...this.received };
-    addCounts(rest, this.replayed);
+    for (const more of [this.replayed, this.aggregatedOut, this.deduplicatedOut]) addCounts(rest, more);
     const dropped = { ...noCounts };
     for (const reason of dropReasons) addCounts(dropped, this.dropped[reason]);
     for (const kind of countKeys) {
@@ -110,6 +121,7 @@ export class DestinationLedger {
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
       { column: 'recovered', counts: this.recovered },
+      ...this.#told(),
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       ...this.#drops(),
@@ -121,16 +133,24 @@ export class DestinationLedger {
 
   #drops(): LedgerColumn[] {
     return dropReasons.map((reason) => ({
-      column: reason === 'other_shard' ? reason : `dropped_${reason}`,
+      column: unprefixed.has(reason) ? reason : `dropped_${reason}`,
       counts: this.dropped[reason],
     }));
   }
 
-  /** The way to the queues: `received` + `replayed` is the sum of the others. */
+  #told(): LedgerColumn[] {
+    return [
+      { column: 'aggregated_out', counts: this.aggregatedOut },
+      { column: 'deduplicated_out', counts: this.deduplicatedOut },
+    ];
+  }
+
+  /** The way to the queues: what came in (`received` to `deduplicated_out`) is the sum of the others. */
   wayToQueue(inEngine: Readonly<Counts>): LedgerColumn[] {
     return [
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
+      ...this.#told(),
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       ...this.#drops(),
@@ -139,5 +159,14 @@ export class DestinationLedger {
     ];
   }
 }
+
+/** Columns that have the names of their reasons: another destination gets it, or aggregation is about it. */
+const unprefixed: ReadonlySet<DropReason> = new Set([
+  'other_shard',
+  'aggregated_in',
+  'dropped_input',
+  'deduplicated_in',
+  'restored',
+]);
 
 const countKeys = ['series', ...kinds] as const;

@@ -5,7 +5,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setEnvironmentData } from 'node:worker_threads';
 import snappy from 'snappyjs';
 import type { EngineConfig } from '../../src/engine/messages.ts';
-import { type Accepted, EnginePool } from '../../src/engine/pool.ts';
+import { EnginePool } from '../../src/engine/pool.ts';
+import type { Accepted } from '../../src/engine/pool-ports.ts';
 import { compileKernel } from '../../src/kernel/kernel.ts';
 import type { Block } from '../../src/model/block.ts';
 import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
@@ -294,13 +295,16 @@ test('a body from the journal is not committed again', async (t) => {
   const { pool, content } = setUp(t, configOf('snappy'), undefined, async () => {
     commits++;
   });
-  const { id, verdict } = pool.replay({
-    bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
-    encoding: 'snappy-or-zstd',
-    protocol: 'promremotewrite',
-    extraLabels: [],
-    client: 'journal',
-  });
+  const { id, verdict } = pool.replay(
+    {
+      bytes: new Uint8Array(snappy.compress(encodeRequest(requestOf(5)))),
+      encoding: 'snappy-or-zstd',
+      protocol: 'promremotewrite',
+      extraLabels: [],
+      client: 'journal',
+    },
+    { arrivedMs: 0, isTaken: false },
+  );
   assert.equal(id, 1);
   assert.equal((await verdict).ok, true);
   await pool.flush();

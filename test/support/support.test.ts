@@ -16,10 +16,14 @@ import { missingFrom, SampleStore } from './samples.ts';
 const balanced = `# HELP sluice_ledger_samples_total where samples went
 sluice_ledger_samples_total{column="received"} 10
 sluice_ledger_samples_total{column="replayed"} 0
+sluice_ledger_samples_total{column="aggregated_out"} 0
+sluice_ledger_samples_total{column="deduplicated_out"} 0
 sluice_ledger_samples_total{column="dropped"} 1
 sluice_ledger_samples_total{column="routed"} 9
 sluice_ledger_destination_samples{destination="1",column="received"} 8
 sluice_ledger_destination_samples{destination="1",column="replayed"} 0
+sluice_ledger_destination_samples{destination="1",column="aggregated_out"} 0
+sluice_ledger_destination_samples{destination="1",column="deduplicated_out"} 0
 sluice_ledger_destination_samples{destination="1",column="recovered"} 1
 sluice_ledger_destination_samples{destination="1",column="delivered"} 6
 sluice_ledger_destination_samples{destination="1",column="pending"} 3

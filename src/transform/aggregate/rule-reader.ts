@@ -241,14 +241,15 @@ export class RuleReader {
       return [];
     }
     return this.#items(node).map((rule) => {
-      if (isMap(rule)) this.#context.checks.relabel?.(rule, this.#context.report);
-      else
-        this.#context.report(rule, {
-          message: 'this relabeling rule is no mapping',
-          hint: 'write action: …',
-        });
+      const { checks, document, report } = this.#context;
+      if (!isMap(rule)) {
+        report(rule, { message: 'this relabeling rule is no mapping', hint: 'write action: …' });
+        return undefined;
+      }
       try {
-        return rule.toJS(this.#context.document, { maxAliasCount: ALIASES_MAX });
+        const plain: unknown = rule.toJS(document, { maxAliasCount: ALIASES_MAX });
+        for (const fault of checks.relabel?.(plain) ?? []) report(rule, fault);
+        return plain;
       } catch {
         this.#context.report(rule, { message: 'there are too many aliases in here', hint: 'write it out' });
         return undefined;

@@ -74,8 +74,8 @@ export interface Fault {
 /** Checks of texts whose grammar belongs to others. */
 export interface RuleChecks {
   readonly selector?: (text: string) => Fault | undefined;
-  /** One relabeling rule; `report` takes the node to blame. */
-  readonly relabel?: (rule: Node, report: (node: Node, fault: Fault) => void) => void;
+  /** One relabeling rule as plain data. */
+  readonly relabel?: (rule: unknown) => readonly Fault[];
 }
 
 export interface ParsedRules {

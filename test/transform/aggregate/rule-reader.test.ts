@@ -170,7 +170,7 @@ test('all problems of all rules are told at once, and those of selectors and rel
 `;
   const { rules, problems } = parseAggregationRules(text, 'f', NO_DEFAULTS, {
     selector: (selector) => (selector === '{' ? { message: 'no selector', hint: 'close it' } : undefined),
-    relabel: (rule, report) => report(rule, { message: 'no target', hint: 'give one' }),
+    relabel: () => [{ message: 'no target', hint: 'give one' }],
   });
   assert.equal(rules.length, 1);
   assert.deepEqual(
