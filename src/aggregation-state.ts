@@ -113,6 +113,8 @@ export class AggregationState {
   /** The engine gave its state. */
   offer(state: EngineState): void {
     this.#latest = state;
+    // A crash in the first moments would begin other windows.
+    if (this.#safeTo < 0) void this.maintain();
   }
 
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */

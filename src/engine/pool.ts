@@ -291,6 +291,8 @@ export class EnginePool implements Intake {
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#isCatchingUp = this.#held.size > 0;
     this.#outbox.restart([...this.#held.values()]);
+    // What the dead engine had told since the last request is told to nobody again, before anything changes.
+    this.#keeper.restarted();
     for (const [later, changed] of newer) {
       this.#post({ kind: 'configure', generation: later, config: changed, nowMs });
     }
@@ -307,7 +309,7 @@ export class EnginePool implements Intake {
       const config = this.#configs.get(message.generation);
       this.#keeper.isActive = config !== undefined && isAggregating(config);
     }
-    this.#reached = message.reached;
+    this.#reached = Math.max(this.#reached, message.reached);
     if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
     if (message.observed.length > 0) this.#ports.onObserved?.(message.observed);
     if (message.dropped.length > 0) this.#ports.onDropped(message.dropped, message.generation);

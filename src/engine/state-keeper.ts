@@ -109,7 +109,16 @@ export class StateKeeper {
   /** Windows that ended while the program was away are over now. */
   wake(): void {
     this.#isAwake = true;
-    if (this.#isActive) this.#ports.tick(true);
+    if (!this.#isActive) return;
+    this.#ports.tick(true);
+    // A new engine would not know of this pause.
+    this.#isSaving = true;
+    this.#ports.save();
+  }
+
+  /** A new engine has the requests that it needs; what was told between them by the time is told again by it. */
+  restarted(): void {
+    if (this.#isAwake && this.#isActive) this.#ports.tick(false);
   }
 
   #planTick(): void {

@@ -178,7 +178,7 @@ export class RuleState {
   }
 
   save(to: ByteWriter): void {
-    this.groups.save(to);
+    this.groups.save(to, this.series === undefined);
     this.groupRows.save(to, this.groups.limit);
     const { limit } = this.targets;
     if (this.series !== undefined) {

@@ -1,6 +1,9 @@
 /**
  * Keys ↔ small integers that index columns. A slot is pinned by those who will push to it again (refs of series, or
  * series of a group); the owner releases it when nothing pins it and it has no state. The number of slots is bounded.
+ *
+ * What was saved and loaded gives out and releases the same slots as the one that was saved, until either is saved again:
+ * loaded slots that were pinned stay so until then, although those who pinned them are gone.
  */
 import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 
@@ -12,6 +15,8 @@ export class SlotTable {
   readonly #slots = new Map<string, number>();
   readonly #keys: (string | undefined)[] = [];
   readonly #pins: number[] = [];
+  /** Slots that were pinned when this was saved. */
+  readonly #loadedPins = new Set<number>();
   readonly #free: number[] = [];
 
   constructor(capacity: number) {
@@ -65,7 +70,7 @@ export class SlotTable {
   }
 
   isPinned(slot: number): boolean {
-    return this.#pins[slot]! > 0;
+    return this.#pins[slot]! > 0 || this.#loadedPins.has(slot);
   }
 
   release(slot: number): void {
@@ -74,20 +79,24 @@ export class SlotTable {
     this.#free.push(slot);
   }
 
-  save(to: ByteWriter): void {
+  /** Without `tellsPins`, those who pin slots are saved, too, and will pin them again. */
+  save(to: ByteWriter, tellsPins = true): void {
+    this.#loadedPins.clear();
     to.u32(this.limit);
     to.u32(this.size);
     for (const [slot, key] of this.#keys.entries()) {
       if (key === undefined) continue;
       to.u32(slot);
+      to.u32(tellsPins && this.#pins[slot]! > 0 ? 1 : 0);
       to.text(key);
     }
+    for (const slot of this.#free) to.u32(slot);
   }
 
-  /** Into an empty table: every key gets the slot that it had, and nothing is pinned. */
+  /** Into an empty table: every key gets the slot that it had. */
   load(from: ByteReader): void {
     const limit = from.u32();
-    const size = from.count(8);
+    const size = from.count(12);
     // A slot has at least one column, so a limit that is believed allocates what the caller's columns hold anyway.
     if (limit > this.#capacity || size > limit || limit * 8 > from.left)
       throw new DamagedState('too many slots');
@@ -97,6 +106,7 @@ export class SlotTable {
     this.#pins.fill(0);
     for (let index = 0; index < size; index++) {
       const slot = from.u32();
+      if (from.u32() > 0) this.#loadedPins.add(slot);
       const key = from.text();
       if (slot >= limit || this.#keys[slot] !== undefined || this.#slots.has(key)) {
         throw new DamagedState('a slot is there twice');
@@ -104,6 +114,13 @@ export class SlotTable {
       this.#keys[slot] = key;
       this.#slots.set(key, slot);
     }
-    for (let slot = limit - 1; slot >= 0; slot--) if (this.#keys[slot] === undefined) this.#free.push(slot);
+    const free = new Set<number>();
+    for (let count = limit - size; count > 0; count--) free.add(from.u32());
+    for (const slot of free) {
+      if (slot >= limit || this.#keys[slot] !== undefined)
+        throw new DamagedState('a slot is free and is not');
+    }
+    if (free.size !== limit - size) throw new DamagedState('a slot is free twice');
+    for (const slot of free) this.#free.push(slot);
   }
 }

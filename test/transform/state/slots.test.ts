@@ -71,10 +71,28 @@ test('slots that cannot be are damage', () => {
     to.u32(entries.length);
     for (const [slot, key] of entries) {
       to.u32(slot);
+      to.u32(0);
       to.text(key);
     }
   };
-  load((to) => slots(to, 3, [[2, 'a']]));
+  const free = (to: ByteWriter, ...numbers: number[]) => {
+    for (const slot of numbers) to.u32(slot);
+  };
+  load((to) => {
+    slots(to, 3, [[2, 'a']]);
+    free(to, 1, 0);
+  });
+  for (const wrong of [
+    [1, 1],
+    [2, 0],
+    [3, 0],
+  ]) {
+    const write = (to: ByteWriter) => {
+      slots(to, 3, [[2, 'a']]);
+      free(to, ...wrong);
+    };
+    assert.throws(() => load(write), DamagedState);
+  }
   assert.throws(() => load((to) => slots(to, 11, [])), DamagedState);
   assert.throws(() => load((to) => slots(to, 1, [[1, 'a']])), DamagedState);
   assert.throws(
@@ -97,4 +115,22 @@ test('slots that cannot be are damage', () => {
       ),
     DamagedState,
   );
+});
+
+test('loaded slots are given out and released as those that were saved, until they are saved again', () => {
+  const table = new SlotTable(10);
+  for (const key of 'abcdef') table.add(key);
+  for (const key of 'bdc') table.release(table.find(key));
+  table.pin(table.find('a'));
+  const to = new ByteWriter();
+  table.save(to);
+  const next = new SlotTable(10);
+  next.load(new ByteReader(to.bytes()));
+  assert.deepEqual(
+    ['x', 'y', 'z'].map((key) => next.add(key)),
+    ['x', 'y', 'z'].map((key) => table.add(key)),
+  );
+  assert.deepEqual([next.isPinned(0), next.isPinned(4)], [true, false]);
+  next.save(new ByteWriter());
+  assert.equal(next.isPinned(0), false);
 });
