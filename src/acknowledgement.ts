@@ -34,6 +34,11 @@ export class Acknowledgement {
     return this.#config.promise !== 'memory' && this.#journal?.full === true;
   }
 
+  /** Whether requests are kept until what was made of them is safe. */
+  get isKept(): boolean {
+    return this.#config.promise !== 'memory';
+  }
+
   /** For the engine: keeps an accepted request before its answer. Undefined when a 204 promises memory only. */
   get commit(): ((accepted: Accepted) => Promise<void>) | undefined {
     if (this.#config.promise === 'memory') return undefined;

@@ -42,7 +42,7 @@ export class AggregationState {
   readonly #isKept: boolean;
   readonly #ports: AggregationStatePorts;
   #latest: EngineState | undefined;
-  #isSaving = false;
+  #writing: Promise<boolean> | undefined;
   /** The file has the state up to here. */
   #safeTo = -1;
   #takenSeq = 0;
@@ -120,15 +120,24 @@ export class AggregationState {
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */
   async maintain(): Promise<void> {
     const state = this.#latest;
-    if (!this.#isKept || state === undefined || this.#isSaving || state.at <= this.#safeTo) return;
-    if (!this.#ports.isSafeTo(state.at)) return;
-    await this.#write(state);
+    if (this.#writing !== undefined) await this.#writing;
+    else if (this.#isKept && state !== undefined && state.at > this.#safeTo) {
+      if (this.#ports.isSafeTo(state.at)) await this.#writeAlone(state);
+    }
   }
 
   /** Writes the last state; whether that worked. At the end of a run, when everything else is safe. */
   async close(): Promise<boolean> {
+    await this.#writing;
     const state = this.#latest;
-    return !this.#isKept || state === undefined || this.#write(state);
+    return !this.#isKept || state === undefined || this.#writeAlone(state);
+  }
+
+  async #writeAlone(state: EngineState): Promise<boolean> {
+    this.#writing = this.#write(state);
+    const isWritten = await this.#writing;
+    this.#writing = undefined;
+    return isWritten;
   }
 
   async #write(state: EngineState): Promise<boolean> {
@@ -139,7 +148,6 @@ export class AggregationState {
     header.writeUInt32LE(MAGIC, 0);
     header.writeDoubleLE(Math.max(seq, this.#takenSeq), 8);
     header.writeUInt32LE(crc32(state.bytes, crc32(header.subarray(8))), 4);
-    this.#isSaving = true;
     try {
       await replaceWhole(fs, this.#file, [header, state.bytes]);
       this.#safeTo = Math.max(this.#safeTo, state.at);
@@ -152,8 +160,6 @@ export class AggregationState {
           error: messageOf(error),
         });
       return false;
-    } finally {
-      this.#isSaving = false;
     }
   }
 }

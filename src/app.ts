@@ -131,12 +131,12 @@ export class App implements Intake {
         fs: this.#fs,
         clock,
         log,
-        isActive: () => this.#engine?.isAggregating ?? false,
+        isActive: () => this.#engine?.aggregation.isActive ?? false,
         isSafeTo: (id) => this.#dispatch.isSafeTo(id),
         seqUpTo: (id) => this.#acknowledgement.seqUpTo(id),
       },
     );
-    const stages = () => this.#engine?.stages ?? [];
+    const stages = () => this.#engine?.aggregation.stages ?? [];
     this.#aggregationMetrics = new AggregationMetrics({
       meter: metrics,
       stages,
@@ -284,12 +284,12 @@ export class App implements Intake {
     this.#stopWatching();
     const isSafe = isOut && safe.every(Boolean);
     // What could not be written elsewhere stays in the journal.
-    if (isSafe && (await this.#aggregation.close())) {
-      this.#acknowledgement.release(this.#engine, this.#outlets);
-    }
+    // With a journal, an older state and what came after it are better than a new one with outputs that are lost.
+    const isKept = (isSafe || !this.#acknowledgement.isKept) && (await this.#aggregation.close());
+    if (isSafe && isKept) this.#acknowledgement.release(this.#engine, this.#outlets);
     await this.#closeFiles();
-    if (isSafe) log.info('stopped; nothing is lost');
-    return isSafe;
+    if (isSafe && isKept) log.info('stopped; nothing is lost');
+    return isSafe && isKept;
   }
 
   /** Reads the rule files again. A request is treated by the old rules or by the new ones as a whole. */

@@ -87,7 +87,9 @@ export class Pipeline {
   readonly #clock: Clock;
   /** The number of the last body or output. */
   #reached = 0;
-  #countedTo: number;
+  readonly #countedTo: number;
+  /** The state that this engine began with holds everything up to here. */
+  readonly #takenTo: number;
   /** Undefined when nothing is aggregated or deduplicated. */
   #stages: Stages | undefined;
   /** A new configuration began with state of the old one: it is to be kept at once. */
@@ -113,7 +115,8 @@ export class Pipeline {
     this.#config = config;
     this.#clock = clock;
     this.#outputMark = kernel.memory.alloc(OUTPUT_MARK_BYTES);
-    this.#reached = resume?.state?.at ?? 0;
+    this.#takenTo = resume?.state?.at ?? 0;
+    this.#reached = this.#takenTo;
     this.#countedTo = resume?.countedTo ?? 0;
     const stages = config.shape === undefined ? undefined : stagesOf(config.shape);
     if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs);
@@ -182,7 +185,7 @@ export class Pipeline {
   accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
     this.#forgetIdle(nowMs);
     // What was in the state that this engine began with is not taken again.
-    const isTaken = body.isTaken === true || body.id <= this.#reached;
+    const isTaken = body.isTaken === true || body.id <= this.#takenTo;
     if (!isTaken && body.arrivedMs !== undefined) this.advance(body.arrivedMs, false);
     this.#reached = Math.max(this.#reached, body.id);
     const parsed = this.#parser.parse(body, wire);
@@ -269,7 +272,8 @@ export class Pipeline {
     const shaper = this.#shaper;
     if (shaper === undefined) return;
     const nowMs = this.#clock.monotonicMs();
-    this.#reached += BODY_STEP;
+    // Never up to the next body, however long none comes.
+    this.#reached = Math.min(this.#reached + BODY_STEP, Math.floor(this.#reached) + 1 - BODY_STEP);
     const rawPtr = this.#reserve(this.#scratch, request.byteLength);
     this.#kernel.memory.bytes().set(request, rawPtr);
     const found = this.#kernel.validateWriteRequest(rawPtr, request.byteLength);

@@ -10,7 +10,6 @@ import { BlockMemory } from '../model/block.ts';
 import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
-import type { StageStats } from './aggregation-stage.ts';
 import { Arena } from './arena.ts';
 import {
   ACCEPTED_FIELDS,
@@ -70,7 +69,7 @@ export class EnginePool implements Intake {
   /** The engine was started again and has not yet seen the bodies that the dead one had. */
   #isCatchingUp = false;
   #cancelRestart: (() => void) | undefined;
-  readonly #keeper: StateKeeper;
+  readonly aggregation: StateKeeper;
   /** The number of the last body or output that the engine looked at. */
   #reached = 0;
 
@@ -78,13 +77,13 @@ export class EnginePool implements Intake {
   constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array<ArrayBuffer>) {
     this.#configs.set(1, config);
     this.#ports = ports;
-    this.#keeper = new StateKeeper({
+    this.aggregation = new StateKeeper({
       ...ports,
       tick: (isLate) => this.#tick(isLate),
       save: () => void this.#ticketed('save'),
       restored,
     });
-    this.#keeper.isActive = isAggregating(config);
+    this.aggregation.isActive = isAggregating(config);
     this.#arena = new Arena({
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
       removed: (index) => this.#post({ kind: 'forget-slab', index }),
@@ -101,15 +100,6 @@ export class EnginePool implements Intake {
   /** The configuration that `stats` and the blocks that arrive now belong to. */
   get generation(): number {
     return this.#activeGeneration;
-  }
-
-  get isAggregating(): boolean {
-    return this.#keeper.isActive;
-  }
-
-  /** What aggregation did, by place; empty without it. */
-  get stages(): readonly StageStats[] {
-    return this.#keeper.stages;
   }
 
   get restarts(): number {
@@ -191,8 +181,7 @@ export class EnginePool implements Intake {
   configure(config: EngineConfig): number {
     this.#configs.set(++this.#generation, config);
     this.#outbox.send();
-    const nowMs = this.#ports.clock.nowMs();
-    this.#post({ kind: 'configure', generation: this.#generation, config, nowMs });
+    this.#post({ kind: 'configure', generation: this.#generation, config, nowMs: this.#ports.clock.nowMs() });
     return this.#generation;
   }
 
@@ -216,7 +205,7 @@ export class EnginePool implements Intake {
 
   /** Windows of aggregation may be over from now on: everything of an earlier run was replayed. */
   wake(): void {
-    this.#keeper.wake();
+    this.aggregation.wake();
   }
 
   #ticketed(kind: 'flush' | 'save'): Promise<void> {
@@ -246,10 +235,10 @@ export class EnginePool implements Intake {
 
   async #close(keepsState: boolean): Promise<void> {
     this.#closed = true;
-    this.#keeper.stop();
+    this.aggregation.stop();
     this.#outbox.send();
     if (!keepsState) this.#post({ kind: 'finish' });
-    const flushed = this.#ticketed(this.#keeper.isActive ? 'save' : 'flush');
+    const flushed = this.#ticketed(this.aggregation.isActive ? 'save' : 'flush');
     if (this.#cancelRestart !== undefined) this.#restart();
     await flushed;
     const worker = this.#worker;
@@ -285,14 +274,14 @@ export class EnginePool implements Intake {
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
     const nowMs = this.#ports.clock.nowMs();
-    const resume = { state: this.#keeper.state, countedTo: this.#reached };
+    const resume = { state: this.aggregation.state, countedTo: this.#reached };
     const [generation, config] = active;
     this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#isCatchingUp = this.#held.size > 0;
     this.#outbox.restart([...this.#held.values()]);
     // What the dead engine had told since the last request is told to nobody again, before anything changes.
-    this.#keeper.restarted();
+    this.aggregation.restarted();
     for (const [later, changed] of newer) {
       this.#post({ kind: 'configure', generation: later, config: changed, nowMs });
     }
@@ -307,7 +296,7 @@ export class EnginePool implements Intake {
       this.#activeGeneration = message.generation;
       this.#resetProgress(message.reached + BODY_STEP);
       const config = this.#configs.get(message.generation);
-      this.#keeper.isActive = config !== undefined && isAggregating(config);
+      this.aggregation.isActive = config !== undefined && isAggregating(config);
     }
     this.#reached = Math.max(this.#reached, message.reached);
     if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
@@ -334,7 +323,7 @@ export class EnginePool implements Intake {
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
-    this.#keeper.took(message, this.#arena.bytes);
+    this.aggregation.took(message, this.#arena.bytes);
     this.#outFrom = message.heldFrom;
     this.#releaseBefore(this.#firstNeeded());
     for (const ticket of message.tickets) {
@@ -394,7 +383,7 @@ export class EnginePool implements Intake {
 
   /** All before it are out in blocks, have their verdicts, and are in the state of aggregation that a new engine gets. */
   #firstNeeded(): number {
-    return Math.min(this.#firstInWork(), this.#keeper.neededFrom);
+    return Math.min(this.#firstInWork(), this.aggregation.neededFrom);
   }
 
   #firstInWork(): number {
@@ -443,7 +432,7 @@ export class EnginePool implements Intake {
         client: culprit?.client,
       },
     );
-    this.#keeper.died(culprit !== undefined, this.#reached);
+    this.aggregation.died(culprit !== undefined, this.#reached);
     if (culprit !== undefined && ++culprit.deaths >= DEATHS_MAX) this.#quarantine(culprit);
     const delayMs = Math.min(RESTART_DELAY_MS * 2 ** this.#restartsInRow++, RESTART_DELAY_MS_MAX);
     this.#cancelRestart = this.#ports.clock.after(delayMs, () => this.#startWorker());

@@ -10,6 +10,7 @@ import type { Accepted } from '../../src/engine/pool-ports.ts';
 import { compileKernel } from '../../src/kernel/kernel.ts';
 import type { Block } from '../../src/model/block.ts';
 import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
+import { parseAggregationRules } from '../../src/transform/aggregate/rule.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 import { until } from '../support/wait.ts';
@@ -169,6 +170,62 @@ for (const codec of ['snappy', 'zstd'] as const) {
     assert.equal(pool.heldBodies, 0);
   });
 }
+
+test('what was aggregated before a death of the engine is told once, with what came after', async (t) => {
+  const deaths = new SharedArrayBuffer(4);
+  new Int32Array(deaths)[0] = 1;
+  setEnvironmentData('deaths-left', deaths);
+  setEnvironmentData('fatal-body', 17);
+  const rules = `
+- interval: 1h
+  staleness_interval: 3h
+  flush_on_shutdown: true
+  by: [__name__]
+  outputs: [count_samples, count_series]
+`;
+  const stage = {
+    scope: 'global',
+    rules: parseAggregationRules(rules, 'f').rules,
+    keepInput: true,
+    dropInput: false,
+    dedupIntervalMs: 0,
+    dropInputLabels: [],
+    enableWindows: false,
+  };
+  const rounding = { significantFigures: 0, roundDigits: 100 };
+  const shape = {
+    rules: [],
+    promNaming: false,
+    sortLabels: false,
+    labelLimits: { labelsMax: 0, nameBytesMax: 0, valueBytesMax: 0 },
+    maxHourlySeries: 0,
+    maxDailySeries: 0,
+    forms: [{ rules: [], labels: [], rounding }],
+    stage,
+  };
+  const { pool, accepted, submit, content } = setUp(t, configOf('snappy', { shape }), 'dying-worker');
+  pool.wake();
+  for (const message of requests.slice(0, 12)) assert.ok((await submit(message)).ok);
+  await pool.flush();
+  assert.equal(pool.firstHeld, 1, 'a new engine would need them again');
+  const rest = requests.slice(12).map((message) => submit(message));
+  assert.ok((await Promise.all(rest)).every(({ ok }) => ok));
+  assert.equal(pool.restarts, 1);
+  await pool.close(false);
+  assert.equal(pool.heldBodies, 0);
+  assert.equal(accepted.samples, 230);
+  const told = content();
+  const toldOf = (output: string) => {
+    const key = JSON.stringify([['__name__', `led:1h_${output}`]]);
+    const points = told.get(key);
+    told.delete(key);
+    return points?.map((point) => Number(BigInt(point.split('@')[0]!)));
+  };
+  const bits = (value: number) => Number(new BigUint64Array(Float64Array.of(value).buffer)[0]);
+  assert.deepEqual(toldOf('count_samples'), [bits(230)]);
+  assert.deepEqual(toldOf('count_series'), [bits(10)]);
+  assert.deepEqual(told, contentOf(requests));
+});
 
 test('after a death, memory of acknowledged bodies is not given to others before they are in blocks', async (t) => {
   const deaths = new SharedArrayBuffer(4);
