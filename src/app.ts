@@ -283,8 +283,7 @@ export class App implements Intake {
     await this.#quarantine.idle();
     this.#stopWatching();
     const isSafe = isOut && safe.every(Boolean);
-    // What could not be written elsewhere stays in the journal.
-    // With a journal, an older state and what came after it are better than a new one with outputs that are lost.
+    // What could not be written elsewhere stays in the journal, and with it the older state of aggregation that it goes on from.
     const isKept = (isSafe || !this.#acknowledgement.isKept) && (await this.#aggregation.close());
     if (isSafe && isKept) this.#acknowledgement.release(this.#engine, this.#outlets);
     await this.#closeFiles();
