@@ -1,5 +1,5 @@
 /** The metrics of stream aggregation and deduplication: vmagent's names, one set of labels a rule. */
-import type { StageConfig, StageStats } from './engine/aggregation-stage.ts';
+import { DEDUP, type StageConfig, type StageStats } from './engine/aggregation-stage.ts';
 import type { ShapeConfig } from './engine/shape.ts';
 import type { StageObservation } from './engine/stages.ts';
 import type { RuleStats } from './transform/aggregate/aggregators.ts';
@@ -166,6 +166,9 @@ export class AggregationMetrics {
   }
 
   #registerDedup(scope: string, labels: MetricLabels): void {
+    const duration = 'vm_streamaggr_dedup_flush_duration_seconds';
+    const help = 'How long it took to let samples go.';
+    this.#histograms.set(`flush ${DEDUP} ${scope}`, this.#ports.meter.histogram(duration, help, labels));
     if (!this.#isNew(labels)) return;
     const nothing = { bytes: 0, items: 0, dropped: 0, flushTimeouts: 0, received: 0, emitted: 0 };
     const read = () => this.#stage(scope)?.dedup ?? nothing;

@@ -120,7 +120,8 @@ export class AggregationState {
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */
   async maintain(): Promise<void> {
     const state = this.#latest;
-    if (this.#writing !== undefined) await this.#writing;
+    if (state !== undefined && !this.#ports.isActive()) await this.#remove();
+    else if (this.#writing !== undefined) await this.#writing;
     else if (this.#isKept && state !== undefined && state.at > this.#safeTo) {
       if (this.#ports.isSafeTo(state.at)) await this.#writeAlone(state);
     }
@@ -131,6 +132,14 @@ export class AggregationState {
     await this.#writing;
     const state = this.#latest;
     return !this.#isKept || state === undefined || this.#writeAlone(state);
+  }
+
+  /** A reload took all rules away: they ended, and must not come back as they were. */
+  async #remove(): Promise<void> {
+    this.#latest = undefined;
+    this.#safeTo = -1;
+    await this.#writing;
+    await this.#ports.fs.unlink(this.#file).catch(() => {});
   }
 
   async #writeAlone(state: EngineState): Promise<boolean> {

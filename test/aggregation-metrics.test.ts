@@ -88,10 +88,12 @@ test('every rule and deduplicator has its metrics, under the labels of vmagent',
   metrics.observe([
     { scope: 'global', rule: 1, kind: 'lag', seconds: 2 },
     { scope: 'global', rule: 1, kind: 'flush', seconds: 0.5 },
+    { scope: 'destination two', rule: -1, kind: 'flush', seconds: 3 },
     { scope: 'gone', rule: 0, kind: 'flush', seconds: 0.5 },
   ]);
   assert.equal(value('samples_lag_seconds_sum', second), 2);
   assert.equal(value('flush_duration_seconds_count', second), 1);
+  assert.equal(value('dedup_flush_duration_seconds_sum', { name: 'dedup', url: 'dedup-2' }), 3);
   assert.deepEqual(removed, []);
   metrics.follow(
     shapeOf(stageOf('global', rules.slice(0, rules.indexOf('- interval: 1m\n  name'))), undefined),

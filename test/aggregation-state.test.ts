@@ -8,7 +8,11 @@ import { recordingLogger } from './support/quiet-logger.ts';
 
 async function setUp(fs = new MemoryFs(), isKept = true) {
   const log = recordingLogger();
-  const world = { safeTo: Number.POSITIVE_INFINITY, seq: (id: number): number | undefined => id + 100 };
+  const world = {
+    isActive: true,
+    safeTo: Number.POSITIVE_INFINITY,
+    seq: (id: number): number | undefined => id + 100,
+  };
   const clock = new FakeClock();
   await fs.makeDirectory();
   const state = new AggregationState(
@@ -17,7 +21,7 @@ async function setUp(fs = new MemoryFs(), isKept = true) {
       fs,
       clock,
       log,
-      isActive: () => true,
+      isActive: () => world.isActive,
       isSafeTo: (id) => id < world.safeTo,
       seqUpTo: (id) => world.seq(id),
     },
@@ -93,5 +97,16 @@ test('where state is not kept, nothing is written, and what an earlier run left 
   await other.state.maintain();
   assert.equal(await other.state.close(), true);
   assert.equal(other.state.neededFrom, Number.POSITIVE_INFINITY);
+  assert.deepEqual(fs.files(), []);
+});
+
+test('when the last rule goes, its state goes', async () => {
+  const { fs, world, state } = await setUp();
+  state.offer({ bytes: bytes(1), at: 1 });
+  await state.maintain();
+  world.isActive = false;
+  await state.maintain();
+  assert.deepEqual(fs.files(), []);
+  assert.equal(await state.close(), true);
   assert.deepEqual(fs.files(), []);
 });

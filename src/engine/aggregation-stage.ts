@@ -35,8 +35,12 @@ export interface StageSink {
   deduplicated(labels: Labels, timestampMs: number, low: number, high: number): void;
 }
 
+/** The deduplicator, where rules are told by their numbers. */
+export const DEDUP = -1;
+
 /** What happened since it was asked last: a rule's delays of samples and lengths of flushes, in seconds. */
 export interface Observation {
+  /** Its number, or DEDUP. */
   readonly rule: number;
   readonly kind: 'lag' | 'flush';
   readonly seconds: number;
@@ -141,7 +145,12 @@ export class AggregationStage {
   flushDue(sink: StageSink): void {
     this.#lastFlushMs = this.#clock.nowMs();
     this.#aggregators?.flushDue(toBits(sink));
-    this.#dedup?.flushDue((...output) => sink.deduplicated(...output));
+    if (this.#dedup === undefined) return;
+    const isDue = this.#dedup.nextFlushMs <= this.#lastFlushMs;
+    const startMs = this.#clock.monotonicMs();
+    this.#dedup.flushDue((...output) => sink.deduplicated(...output));
+    const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
+    if (isDue) this.#observe({ rule: DEDUP, kind: 'flush', seconds });
   }
 
   /** The end of all but those in `except`, whose state goes on elsewhere. */

@@ -445,3 +445,21 @@ test('an engine that dies anywhere is followed by one that goes on: nothing is m
     { numRuns: 40 },
   );
 });
+
+test('a pause ends one window, with its own end; a clock that was set back begins windows anew', () => {
+  const engine = new Engine(configOf({ stage: stage(SUM, { dedupIntervalMs: 10_000 }) }));
+  engine.push(START_MS + 1, [...both(1, 1), seriesOf({ __name__: 'c' }, [[START_MS, 1]])]);
+  engine.pipeline.advance(START_MS + 3_600_000, true);
+  engine.tick(START_MS + 3_600_000);
+  assert.deepEqual(engine.content(), {
+    'a:10s_by_job_sum_samples{job="x"}': ['2@10000'],
+    'b{job="x"}': ['1@1'],
+    c: ['1@0'],
+  });
+  // By two hours.
+  engine.push(START_MS - 3_600_000, both(5, 1));
+  engine.tick(START_MS - 3_590_000);
+  const content = engine.content();
+  assert.deepEqual(content['a:10s_by_job_sum_samples{job="x"}'], ['2@10000', '2@-3590000']);
+  assert.deepEqual(content['b{job="x"}'], ['1@1', '1@5']);
+});
