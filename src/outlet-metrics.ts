@@ -31,7 +31,9 @@ function registerRemoteWrite(meter: Meter, { queue, shownUrl: url }: Outlet): vo
   const full = ledger.ended.dropped_queue_full;
   count('rows_pushed_after_relabel_total', 'Samples for the destination.', () => {
     const dropped = dropReasons.reduce((sum, reason) => sum + ledger.dropped[reason].samples, 0);
-    return ledger.received.samples + ledger.replayed.samples + ledger.takenOver.samples - dropped;
+    const { received, replayed, takenOver, aggregatedOut, deduplicatedOut } = ledger;
+    const incoming = [received, replayed, takenOver, aggregatedOut, deduplicatedOut];
+    return incoming.reduce((sum, { samples }) => sum + samples, -dropped);
   });
   meter.counterOf(
     'vmagent_remotewrite_relabel_metrics_dropped_total',

@@ -114,7 +114,7 @@ test('blocks that are placed again among the same destinations come back to thei
       const config = configOf(shapeOf(['one', 'two', 'three']), form);
       const pipeline = new Pipeline(new Kernel(kernelModule), config);
       const blocks = send(pipeline, requests);
-      pipeline.takeDropped();
+      pipeline.takeNews();
       for (const shard of [0, 1, 2]) {
         const own = blocks.filter((block) => block.group === shard);
         const again = reroute(pipeline, own);
@@ -122,7 +122,7 @@ test('blocks that are placed again among the same destinations come back to thei
           const expected = other === shard ? contentAt(blocks, shard) : new Map();
           assert.deepEqual(contentAt(again, other), expected);
         }
-        const { dropped } = pipeline.takeDropped();
+        const { dropped } = pipeline.takeNews();
         assert.ok(dropped.every(({ reason }) => reason === 'other_shard'));
       }
     }),
@@ -172,7 +172,7 @@ test('rules, limits and rounding are passed by', () => {
   const [block] = send(new Pipeline(new Kernel(kernelModule), configOf(shapeOf(['one']))), [one]);
   const pipeline = new Pipeline(new Kernel(kernelModule), configOf(strict));
   assert.deepEqual(contentAt(reroute(pipeline, [block!]), 0), contentAt([block!], 0));
-  assert.deepEqual(pipeline.takeDropped().dropped, []);
+  assert.deepEqual(pipeline.takeNews().dropped, []);
   assert.equal(pipeline.report(0).talkers.samples, 0, 'it came long ago');
 });
 

@@ -23,6 +23,7 @@ function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
     reload: () => {},
     explain: () => 'nothing',
     relabel: { globalRules: () => '', urlRules: () => '' },
+    aggregation: { stages: () => [] },
     clock: new FakeClock(),
     meter: new RecordingMeter(),
     ...overrides,
@@ -246,9 +247,16 @@ test('/explain shows the way of a series, and escapes what was typed', async (t)
   const labels = Labels.of([['__name__', 'up']]);
   const explained: ExplainedSeries = {
     series,
-    explanation: { steps, verdict: 'none', labels, owners: [0], forms: [{ steps: [], labels }] },
+    explanation: {
+      steps,
+      verdict: 'none',
+      labels,
+      owners: [0],
+      stage: undefined,
+      forms: [{ steps: [], stage: undefined, labels }],
+    },
     destinations: [
-      { name: 'a', why: 'the owner', form: { steps: [], labels } },
+      { name: 'a', why: 'the owner', form: { steps: [], stage: undefined, labels } },
       { name: 'b', why: 'other shards own it', form: undefined },
     ],
   };
@@ -272,9 +280,10 @@ test('/explain shows the way of a series, and escapes what was typed', async (t)
       },
     ],
     labels: 'up',
+    aggregation: null,
     destinations: [
-      { name: 'a', why: 'the owner', steps: [], series: 'up' },
-      { name: 'b', why: 'other shards own it', steps: [], series: null },
+      { name: 'a', why: 'the owner', aggregation: null, steps: [], series: 'up' },
+      { name: 'b', why: 'other shards own it', aggregation: null, steps: [], series: null },
     ],
   });
   assert.match((await fetchText(`${url}/explain`)).body, /<textarea/);
