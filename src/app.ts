@@ -132,7 +132,8 @@ export class App implements Intake {
         clock,
         log,
         isActive: () => this.#engine?.aggregation.isActive ?? false,
-        isSafeTo: (id) => this.#dispatch.isSafeTo(id),
+        // A queue without a file must not fill the journal for the others.
+        isSafeTo: (id) => this.#dispatch.isSafeTo(id, this.#acknowledgement.full),
         seqUpTo: (id) => this.#acknowledgement.seqUpTo(id),
       },
     );

@@ -79,8 +79,14 @@ export class Dispatch {
     }
   }
 
-  /** Whether everything that was made of the requests up to this one is delivered or in a queue file. */
-  isSafeTo(id: number): boolean {
-    return this.#outlets.every(({ queue }) => (queue.firstUnsafeBody ?? Number.POSITIVE_INFINITY) > id);
+  /**
+   * Whether everything that was made of the requests up to this one is delivered or in a queue file; `filesOnly`: queues
+   * without a file do not matter.
+   */
+  isSafeTo(id: number, filesOnly: boolean): boolean {
+    return this.#outlets.every(({ queue }) => {
+      const isCounted = queue.config.onDisk || !filesOnly;
+      return !isCounted || (queue.firstUnsafeBody ?? Number.POSITIVE_INFINITY) > id;
+    });
   }
 }
