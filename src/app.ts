@@ -138,11 +138,9 @@ export class App implements Intake {
       },
     );
     const stages = () => this.#engine?.aggregation.stages ?? [];
-    this.#aggregationMetrics = new AggregationMetrics({
-      meter: metrics,
-      stages,
-      destinations: this.#outlets,
-    });
+    const losses = () => this.#engine?.aggregation.losses ?? 0;
+    const told = { meter: metrics, stages, losses, destinations: this.#outlets };
+    this.#aggregationMetrics = new AggregationMetrics(told);
     this.#admin = new Admin({
       outlets: this.#outlets,
       dataDirectory: this.#dataDirectory,
