@@ -9,6 +9,8 @@ import type { Histogram, Meter, MetricLabels } from './util/meter.ts';
 export interface AggregationMetricsPorts {
   readonly meter: Meter;
   readonly stages: () => readonly StageStats[];
+  /** How often state could not be restored. */
+  readonly losses: () => number;
   /** Where the destination with this place among the destinations is shown to be. */
   readonly destinations: readonly { readonly name: string; readonly shownUrl: string }[];
 }
@@ -24,7 +26,13 @@ export class AggregationMetrics {
 
   constructor(ports: AggregationMetricsPorts) {
     this.#ports = ports;
-    const { meter, stages } = ports;
+    const { meter, stages, losses } = ports;
+    meter.counterOf(
+      'sluice_streamaggr_state_losses_total',
+      'Rules whose state could not be restored.',
+      NO_LABELS,
+      losses,
+    );
     const sum = (read: (rule: RuleStats) => number) =>
       stages()
         .flatMap(({ rules }) => rules)

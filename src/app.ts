@@ -162,16 +162,15 @@ export class App implements Intake {
         clock,
         log,
         isActive: () => this.#engine?.aggregation.isActive ?? false,
-        isSafeTo: (id) => destinations.isSafeTo(id),
+        // A queue without a file must not fill the journal for the others.
+        isSafeTo: (id) => destinations.isSafeTo(id, this.#acknowledgement.full),
         seqUpTo: (id) => this.#acknowledgement.seqUpTo(id),
       },
     );
     const stages = () => this.#engine?.aggregation.stages ?? [];
-    this.#aggregationMetrics = new AggregationMetrics({
-      meter: metrics,
-      stages,
-      destinations: config.destinations,
-    });
+    const losses = () => this.#engine?.aggregation.losses ?? 0;
+    const told = { meter: metrics, stages, losses, destinations: config.destinations };
+    this.#aggregationMetrics = new AggregationMetrics(told);
     this.#admin = new Admin({
       get outlets() {
         return destinations.all;

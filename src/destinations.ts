@@ -183,9 +183,15 @@ export class Destinations {
     return engine?.stats?.pending[group] ?? noCounts;
   }
 
-  /** Whether everything that was made of the bodies up to this one is delivered or in a queue file. */
-  isSafeTo(id: number): boolean {
-    return this.all.every(({ queue }) => (queue.firstUnsafeBody ?? Number.POSITIVE_INFINITY) > id);
+  /**
+   * Whether everything that was made of the bodies up to this one is delivered or in a queue file; `filesOnly`: queues
+   * without a file do not matter.
+   */
+  isSafeTo(id: number, filesOnly: boolean): boolean {
+    return this.all.every(({ queue }) => {
+      const isCounted = queue.config.onDisk || !filesOnly;
+      return !isCounted || (queue.firstUnsafeBody ?? Number.POSITIVE_INFINITY) > id;
+    });
   }
 
   /**

@@ -80,7 +80,11 @@ function registerEngine(meter: Meter, { engine }: RelaySource): void {
   gauge('plan_bytes', 'Memory of what was decided about series.', ({ stats }) => {
     return stats?.shaping.planBytes ?? 0;
   });
-  gauge('held_requests', 'Requests that are not yet in finished blocks.', ({ heldBodies }) => heldBodies);
+  gauge(
+    'held_requests',
+    'Requests that are not yet in finished blocks, or not in the last state of aggregation.',
+    ({ heldBodies }) => heldBodies,
+  );
   gauge('arena_bytes', 'Memory for requests that are not yet in finished blocks.', ({ arenaBytes }) => {
     return arenaBytes;
   });

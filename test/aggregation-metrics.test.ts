@@ -51,7 +51,7 @@ test('every rule and deduplicator has its metrics, under the labels of vmagent',
     { name: 'one', shownUrl: '1:secret-url' },
     { name: 'two', shownUrl: '2:secret-url' },
   ];
-  const metrics = new AggregationMetrics({ meter, stages: () => stages, destinations });
+  const metrics = new AggregationMetrics({ meter, stages: () => stages, losses: () => 0, destinations });
   const rules = `
 - interval: 1m
   outputs: [max]

@@ -42,6 +42,7 @@ export class StateKeeper {
   #savedMs: number;
   #saveMs = 0;
   #deaths = 0;
+  #losses = 0;
   #cancelTick = () => {};
 
   constructor(ports: StateKeeperPorts) {
@@ -71,6 +72,11 @@ export class StateKeeper {
     return this.#state === undefined ? 0 : Math.floor(this.#state.at) + 1;
   }
 
+  /** How often state of a rule, or of all, could not be restored. */
+  get losses(): number {
+    return this.#losses;
+  }
+
   get stages(): readonly StageStats[] {
     return this.#stages;
   }
@@ -80,6 +86,7 @@ export class StateKeeper {
     const { clock, log, onState } = this.#ports;
     this.#deaths = 0;
     this.#reached = reached;
+    this.#losses += problems.length;
     for (const problem of problems) {
       log.error('a part of the state of aggregation is not restored; what it held is lost', { problem });
     }
@@ -135,6 +142,7 @@ export class StateKeeper {
     this.#isSaving = false;
     if (isBlamed || !this.#isActive || ++this.#deaths < DEATHS_MAX) return;
     this.#deaths = 0;
+    this.#losses++;
     this.#state = { bytes: new Uint8Array(0), at: reached };
     this.#ports.log.error(
       'the state of aggregation made the engine die twice; it is given up, and rules begin anew',

@@ -286,6 +286,38 @@ test('what was aggregated before a death of the engine is told once, with what c
   assert.deepEqual(told, contentOf(requests));
 });
 
+test('with aggregation what was refused is kept for a new engine too: outputs are numbered by what came before them', async (t) => {
+  const rounding = { significantFigures: 0, roundDigits: 100 };
+  const shape = {
+    rules: [],
+    promNaming: false,
+    sortLabels: false,
+    labelLimits: { labelsMax: 0, nameBytesMax: 0, valueBytesMax: 0 },
+    maxHourlySeries: 0,
+    maxDailySeries: 0,
+    forms: [{ rules: [], labels: [], rounding }],
+    stage: {
+      scope: 'global',
+      rules: parseAggregationRules('[{interval: 1h, outputs: [count_samples]}]', 'f').rules,
+      keepInput: true,
+      dropInput: false,
+      dedupIntervalMs: 0,
+      dropInputLabels: [],
+      enableWindows: false,
+    },
+  };
+  const { pool, submit } = setUp(t, configOf('snappy', { shape }));
+  assert.ok((await submit(requestOf(1))).ok);
+  const bad = { bytes: Uint8Array.of(3, 8, 1, 2, 3), encoding: 'snappy-or-zstd', protocol: 'p' } as const;
+  assert.ok(!(await pool.submit({ ...bad, extraLabels: [], client: 'c' })).ok);
+  await pool.flush();
+  assert.equal(pool.heldBodies, 2);
+  assert.equal(pool.firstHeld, 1);
+  assert.equal(pool.firstInWork, 3, 'but both are through');
+  await pool.close();
+  assert.equal(pool.heldBodies, 0);
+});
+
 test('after a death, memory of acknowledged bodies is not given to others before they are in blocks', async (t) => {
   const deaths = new SharedArrayBuffer(4);
   new Int32Array(deaths)[0] = 1;

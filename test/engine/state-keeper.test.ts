@@ -117,7 +117,8 @@ test('a new engine is told the time; state that it dies of twice is given up', (
 });
 
 test('what cannot be restored is told', () => {
-  const { log, answer } = setUp();
+  const { log, keeper, answer } = setUp();
   answer({ problems: ['rules.yaml:1:3: no time'] });
+  assert.equal(keeper.losses, 1);
   assert.match(JSON.stringify(log.lines), /rules\.yaml:1:3: no time/);
 });

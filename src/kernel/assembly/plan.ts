@@ -32,7 +32,7 @@ import {
 const LITERAL: u32 = 0x80000000;
 const FATE: u32 = 7;
 const NONE: u32 = 1;
-const VERDICT_BITS: u32 = 8;
+const VERDICT_BITS: usize = 8;
 
 /** Counts of `judgePlans`, 16 bytes each: verdicts 0 to 13, then this, then the fates from 1 on. */
 const OTHER_SHARD: usize = 14;
@@ -64,14 +64,16 @@ export function gatherPlans(
 
 /** Why a destination does not get the series of a plan: 0 when it does. `ownerBit` 0: the destination is no shard. */
 export function judge(plan: usize, row: usize, ownerAt: usize, ownerBit: u32, formAt: usize): usize {
-  const head = load<u32>(plan);
-  const isHeldBack = load<u32>(row, ROW_HISTOGRAMS) === 0;
-  const verdict = (head & ((1 << VERDICT_BITS) - 1)) as usize;
-  if (verdict !== 0) return verdict;
-  if (isHeldBack && head >> VERDICT_BITS !== 0) return (head >> VERDICT_BITS) as usize;
+  const head = load<u32>(plan) as usize;
+  if (head !== 0) {
+    const verdict = head & ((1 << VERDICT_BITS) - 1);
+    if (verdict !== 0) return verdict;
+    if (load<u32>(row, ROW_HISTOGRAMS) === 0) return head >> VERDICT_BITS;
+  }
   if (ownerBit !== 0 && (load<u32>(plan + ownerAt) & ownerBit) === 0) return OTHER_SHARD;
   const fate = load<u32>(plan + formAt) & FATE;
-  return fate === 0 || (fate !== NONE && !isHeldBack) ? 0 : OTHER_SHARD + (fate as usize);
+  if (fate === 0 || (fate !== NONE && load<u32>(row, ROW_HISTOGRAMS) !== 0)) return 0;
+  return OTHER_SHARD + (fate as usize);
 }
 
 /** The patch for the labels, 0 where they go on as they came. */
