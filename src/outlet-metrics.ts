@@ -13,7 +13,7 @@ export function registerOutletMetrics(meter: Meter, outlet: Outlet): void {
     for (const { column } of outlet.columns()) {
       meter.counterOf(
         `sluice_ledger_destination_${kind}`,
-        'Where everything went, by column of the ledger; received + replayed + taken_over + recovered is the sum of the others.',
+        'Where everything went, by column of the ledger; received, replayed, taken_over, recovered, aggregated_out and deduplicated_out are together the sum of the others.',
         { destination: outlet.name, url: outlet.shownUrl, column },
         () => outlet.columns().find((other) => other.column === column)!.counts[kind],
       );

@@ -29,7 +29,7 @@ function registerLedger(meter: Meter, { ledger, inEngine }: RelaySource): void {
     for (const { column } of ledger.wayToQueue(noCounts)) {
       meter.counterOf(
         `sluice_ledger_${kind}_total`,
-        'Where everything went on its way to the queues; received + replayed + taken_over is the sum of the others.',
+        'Where everything went on its way to the queues; received, replayed, taken_over, aggregated_out and deduplicated_out are together the sum of the others.',
         { column },
         () => ledger.wayToQueue(inEngine()).find((other) => other.column === column)!.counts[kind],
       );
