@@ -24,9 +24,10 @@ const OUTAGE_AFTER_LOAD_MS = 8_000;
 
 /**
  * What must arrive: `all` at every destination; `sharded`: each sample at one of them; `shaped`: what rules make of it,
- * the same from every relay.
+ * the same from every relay; `outputs`: what aggregation tells, which depends on when windows ended, so only that something
+ * came, and less than was sent.
  */
-export type Arrival = 'all' | 'sharded' | 'shaped';
+export type Arrival = 'all' | 'sharded' | 'shaped' | 'outputs';
 
 export interface Work {
   readonly workload: WorkloadSpec;
@@ -166,6 +167,13 @@ export class Bench {
       const sum = emptyAccount();
       for (const one of arrived) addAccount(sum, one);
       checkArrived(relay, sent, sum);
+      return;
+    }
+    if (work.arrives === 'outputs') {
+      for (const { samples } of arrived) {
+        if (samples > 0 && samples < sent.samples) continue;
+        throw new Error(`${relay.name}: ${samples} outputs arrived of ${sent.samples} samples`);
+      }
       return;
     }
     const shaped = this.#shaped.get(work) ?? arrived;

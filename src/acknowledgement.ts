@@ -1,6 +1,7 @@
 /** What `-remoteWrite.ack` promises: the journal between the engine and the queues. Without a promise there is none. */
 import path from 'node:path';
-import type { Accepted, EnginePool } from './engine/pool.ts';
+import type { EnginePool } from './engine/pool.ts';
+import type { Accepted } from './engine/pool-ports.ts';
 import type { Counts } from './model/body.ts';
 import type { Outlet } from './outlet.ts';
 import { writeWhole } from './queue/file/whole-file.ts';
@@ -37,6 +38,11 @@ export class Acknowledgement {
     return this.#config.promise !== 'memory' && this.#journal?.full === true;
   }
 
+  /** Whether requests are kept until what was made of them is safe. */
+  get isKept(): boolean {
+    return this.#config.promise !== 'memory';
+  }
+
   /** For the engine: keeps an accepted request before its answer. Undefined when a 204 promises memory only. */
   get commit(): ((accepted: Accepted) => Promise<void>) | undefined {
     if (this.#config.promise === 'memory') return undefined;
@@ -57,19 +63,20 @@ export class Acknowledgement {
   }
 
   /**
-   * Takes the requests of a run that was killed through the engine, ahead of everything new. What the engine refuses now is
+   * Takes the requests of a run that was killed through the engine, ahead of everything new. Aggregation has the samples of
+   * those up to `takenSeq` already. What the engine refuses now is
    * kept in the quarantine directory, for it was acknowledged; throws a SluiceError when it cannot be kept.
    */
-  async replay(engine: EnginePool): Promise<void> {
+  async replay(engine: EnginePool, takenSeq = 0): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) return;
     const judged: Promise<void>[] = [];
     let failure: unknown;
     for (let entry = await journal.nextReplay(); entry !== undefined; entry = await journal.nextReplay()) {
-      const { id, verdict } = engine.replay(
-        { ...entry.format, bytes: entry.bytes, client: 'journal' },
-        'journal',
-      );
+      const body = { ...entry.format, bytes: entry.bytes, client: 'journal' };
+      const isTaken = entry.seq <= takenSeq;
+      const { arrivedMs } = entry;
+      const { id, verdict } = engine.replay(body, { origin: 'journal', arrivedMs, isTaken });
       journal.replayed(entry.seq, id);
       const request = entry;
       const settled = verdict.then(async (given) => {
@@ -108,14 +115,23 @@ export class Acknowledgement {
     });
   }
 
-  /** Gives back what is safe elsewhere; call it regularly. */
-  release(engine: EnginePool | undefined, outlets: readonly Outlet[]): void {
+  /** Gives back what is safe elsewhere, and before `aggregated` in a file; call it regularly. */
+  release(
+    engine: EnginePool | undefined,
+    outlets: readonly Outlet[],
+    aggregated = Number.POSITIVE_INFINITY,
+  ): void {
     const journal = this.#journal;
     if (journal === undefined) return;
     // A queue without a file may keep its requests here until that would stop the others.
     const counted = outlets.filter(({ queue }) => queue.config.onDisk || !journal.full);
-    const firsts = [engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];
+    const firsts = [aggregated, engine?.firstHeld, ...counted.map(({ queue }) => queue.firstUnsafeBody)];
     journal.release(Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY)));
+  }
+
+  /** The last record of the requests up to `id`; undefined while one of them is being written, 0 without a journal. */
+  seqUpTo(id: number): number | undefined {
+    return this.#journal === undefined ? 0 : this.#journal.seqUpTo(id);
   }
 
   /** Never rejects: what is safe elsewhere and still in the journal is sent again, and the rest is what it is for. */

@@ -2,6 +2,8 @@
 import path from 'node:path';
 import { Acknowledgement, type AcknowledgementConfig } from './acknowledgement.ts';
 import { Admin } from './admin.ts';
+import { AggregationMetrics } from './aggregation-metrics.ts';
+import { AggregationState } from './aggregation-state.ts';
 import { version, versionLabel } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem } from './config/problem.ts';
@@ -12,6 +14,7 @@ import { Distribution } from './distribution.ts';
 import { DropExamples } from './drop-examples.ts';
 import type { EngineConfig, GroupConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
+import type { PoolPorts } from './engine/pool-ports.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { createExplainer, explainerSource } from './explainer.ts';
 import { IngestionRate } from './ingest/ingestion-rate.ts';
@@ -79,6 +82,8 @@ export class App implements Intake {
   readonly #stopWatching: () => void;
   #engine: EnginePool | undefined;
   readonly #acknowledgement: Acknowledgement;
+  readonly #aggregation: AggregationState;
+  readonly #aggregationMetrics: AggregationMetrics;
   readonly #shaping: Shaping;
   readonly #distribution: Distribution;
   readonly #destinations: Destinations;
@@ -109,11 +114,8 @@ export class App implements Intake {
     });
     this.#adminServer = new AdminServer(this.#dataDirectory, clock);
     this.#quarantine = new Quarantine(path.join(this.#dataDirectory, 'quarantine'), clock, log);
-    this.#reserve = new Reserve(this.#dataDirectory, {
-      fs: meteredFs(nodeFs, metrics, clock),
-      log,
-      meter: metrics,
-    });
+    const files = meteredFs(nodeFs, metrics, clock);
+    this.#reserve = new Reserve(this.#dataDirectory, { fs: files, log, meter: metrics });
     this.#fs = this.#reserve.fs;
     this.#distribution = new Distribution(config, {
       clock,
@@ -153,6 +155,22 @@ export class App implements Intake {
       inEngine: (outlet) => destinations.inEngine(outlet),
     });
     this.#discovered = this.#createDiscovered();
+    this.#aggregation = new AggregationState(
+      { dataDirectory: this.#dataDirectory, isKept: values['streamAggr.keepState'] },
+      {
+        fs: this.#fs,
+        clock,
+        log,
+        isActive: () => this.#engine?.aggregation.isActive ?? false,
+        // A queue without a file must not fill the journal for the others.
+        isSafeTo: (id) => destinations.isSafeTo(id, this.#acknowledgement.full),
+        seqUpTo: (id) => this.#acknowledgement.seqUpTo(id),
+      },
+    );
+    const stages = () => this.#engine?.aggregation.stages ?? [];
+    const losses = () => this.#engine?.aggregation.losses ?? 0;
+    const told = { meter: metrics, stages, losses, destinations: config.destinations };
+    this.#aggregationMetrics = new AggregationMetrics(told);
     this.#admin = new Admin({
       get outlets() {
         return destinations.all;
@@ -177,6 +195,7 @@ export class App implements Intake {
         reload: () => void this.reload('/-/reload'),
         explain: (text) => this.#explainer()(text),
         relabel: this.#shaping.source,
+        aggregation: { stages: () => this.#shaping.stagesWith(stages()) },
         clock,
         meter: metrics,
       }),
@@ -240,13 +259,14 @@ export class App implements Intake {
   /** Takes up what the last run left, then listens, then sends. Throws a SluiceError when that is not possible. */
   async start(): Promise<void> {
     await this.#shaping.load();
+    this.#aggregationMetrics.follow(this.#shaping.shape.config);
     await prepareDataDirectory(this.#dataDirectory);
     await this.#adminServer.lock();
     try {
       await this.#reserve.open();
       await this.#takeUpQueues();
       await this.#acknowledgement.open();
-      this.#startEngine();
+      this.#startEngine(await this.#aggregation.open());
       if (this.#destinations.members.length > 0) await this.#openEngine();
       await this.#http.listen();
     } catch (error) {
@@ -278,7 +298,7 @@ export class App implements Intake {
     await this.#selfScrape.stop();
     await this.#discovered?.close();
     await this.#http.close();
-    await this.#engine?.close();
+    await this.#engine?.close(this.#config.values['streamAggr.keepState']);
     const isOut = (this.#engine?.heldBodies ?? 0) === 0;
     this.#reserve.stop();
     const deadlineMs = this.#config.values['remoteWrite.drainTimeout'];
@@ -291,11 +311,12 @@ export class App implements Intake {
     await Promise.all([...this.#takeOvers, this.#quarantine.idle()]);
     this.#stopWatching();
     const isSafe = isOut && safe.every(Boolean);
-    // What could not be written elsewhere stays in the journal.
-    if (isSafe) this.#acknowledgement.release(this.#engine, this.#destinations.all);
+    // What could not be written elsewhere stays in the journal, and with it the older state of aggregation that it goes on from.
+    const isKept = (isSafe || !this.#acknowledgement.isKept) && (await this.#aggregation.close());
+    if (isSafe && isKept) this.#acknowledgement.release(this.#engine, this.#destinations.all);
     await this.#closeFiles();
-    if (isSafe) log.info('stopped; nothing is lost');
-    return isSafe;
+    if (isSafe && isKept) log.info('stopped; nothing is lost');
+    return isSafe && isKept;
   }
 
   /** Reads the rule files again. A request is treated by the old rules or by the new ones as a whole. */
@@ -303,6 +324,7 @@ export class App implements Intake {
     this.#ports.log.info('reloading', { reason });
     this.#reloading = this.#reloading.then(async () => {
       if (!(await this.#shaping.reload())) return;
+      this.#aggregationMetrics.follow(this.#shaping.shape.config);
       this.#destinations.regroup();
     });
     return this.#reloading;
@@ -363,10 +385,10 @@ export class App implements Intake {
 
   // The engine.
 
-  #startEngine(): void {
+  #startEngine(restored: Uint8Array<ArrayBuffer> | undefined): void {
     const { clock, log } = this.#ports;
     const destinations = this.#destinations;
-    this.#engine = new EnginePool(this.#engineConfig(destinations.begin()), {
+    const ports: PoolPorts = {
       clock,
       log,
       module: compileKernel(),
@@ -379,13 +401,18 @@ export class App implements Intake {
         this.#quarantine.keep(body, client);
         void destinations.settleQuarantined();
       },
-    });
+      onTold: (told, generation) => destinations.tell(told, generation),
+      onObserved: (observed) => this.#aggregationMetrics.observe(observed),
+      onState: (state) => this.#aggregation.offer(state),
+    };
+    this.#engine = new EnginePool(this.#engineConfig(destinations.begin()), ports, restored);
   }
 
-  /** What the journal had goes first. */
+  /** What the journal had goes first, then time goes on for aggregation. */
   async #openEngine(): Promise<void> {
     assert(this.#engine !== undefined, 'the engine is there before it is opened');
-    await this.#acknowledgement.replay(this.#engine);
+    await this.#acknowledgement.replay(this.#engine, this.#aggregation.takenSeq);
+    this.#engine.wake();
     this.#isOpen = true;
   }
 
@@ -427,7 +454,8 @@ export class App implements Intake {
     this.#cancelAdapt = this.#ports.clock.after(ADAPT_EVERY_MS, () => {
       for (const outlet of this.#destinations.all) outlet.maintain();
       this.#distribution.observe();
-      this.#acknowledgement.release(this.#engine, this.#destinations.all);
+      void this.#aggregation.maintain();
+      this.#acknowledgement.release(this.#engine, this.#destinations.all, this.#aggregation.neededFrom);
       void this.#reserve.maintain();
       this.#planAdapt();
     });
@@ -449,16 +477,12 @@ export class App implements Intake {
     const flags = flagValues(schema, this.#config.set);
     registerAppMetrics(meter, { version, versionLabel, flags, memory: this.#memory }, clock);
     registerProcessMetrics(meter, { clock });
-    const { values } = this.#config;
     registerRelayMetrics(meter, {
       ledger: this.#destinations.way,
       inEngine: () => this.#destinations.inEngine(),
       engine: () => this.#engine,
       orphanBytes: () => this.#admin.orphans.reduce((sum, { bytes }) => sum + bytes, 0),
-      seriesLimits: {
-        hourly: values['remoteWrite.maxHourlySeries'],
-        daily: values['remoteWrite.maxDailySeries'],
-      },
+      seriesLimits: this.#shaping.seriesLimits,
     });
   }
 }

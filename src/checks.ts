@@ -1,4 +1,5 @@
 /** The rules of all components about the configuration, for the start, -dryRun and commands that read a configuration. */
+import { checkAggregation } from './aggregation.ts';
 import type { Check } from './config/check.ts';
 import { checkDestination, checkUrl } from './deliver/check.ts';
 import { checkDistribution } from './distribution.ts';
@@ -16,6 +17,7 @@ export function checksOf(
         ...checkDestination(values, where),
       ]),
     (config) => checkShaping(config, { env }),
+    (config) => checkAggregation(config, env),
     checkRouting,
     checkDistribution,
   ];

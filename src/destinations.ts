@@ -4,8 +4,9 @@
  * it is counted at them and nowhere else, and so are its blocks, also those that arrive when others have taken over.
  */
 import type { Distribution } from './distribution.ts';
-import type { Dropped, GroupConfig } from './engine/messages.ts';
-import type { Admitted, EnginePool } from './engine/pool.ts';
+import type { Dropped, GroupConfig, Told } from './engine/messages.ts';
+import type { EnginePool } from './engine/pool.ts';
+import type { Admitted } from './engine/pool-ports.ts';
 import { DestinationLedger } from './ledger/ledger.ts';
 import type { Block } from './model/block.ts';
 import { type Counts, noCounts } from './model/body.ts';
@@ -133,10 +134,23 @@ export class Destinations {
   drop(dropped: readonly Dropped[], number: number): void {
     const generation = this.#under(number);
     for (const { group, reason, counts } of dropped) {
-      const members = group === undefined ? generation.members : generation.groups[group]!;
-      for (const outlet of members) outlet.drop(reason, counts);
-      if (members.includes(generation.members[0]!)) this.way.drop(reason, counts);
+      for (const ledger of this.#ledgersOf(generation, group)) ledger.drop(reason, counts);
     }
+  }
+
+  /** Counts what aggregation and deduplication offer to destinations. */
+  tell(told: readonly Told[], number: number): void {
+    const generation = this.#under(number);
+    for (const { group, kind, samples } of told) {
+      for (const ledger of this.#ledgersOf(generation, group)) ledger.tell(kind, samples);
+    }
+  }
+
+  /** Of a group's members, or of all. */
+  #ledgersOf({ members, groups }: Generation, group: number | undefined): DestinationLedger[] {
+    const meant = group === undefined ? members : groups[group]!;
+    const ledgers = meant.map(({ queue }) => queue.ledger);
+    return meant.includes(members[0]!) ? [...ledgers, this.way] : ledgers;
   }
 
   /** Gives a block to those that it was made for. */
@@ -167,6 +181,17 @@ export class Destinations {
     const wanted = outlet ?? generation.members[0];
     const group = generation.groups.findIndex((members) => members.includes(wanted!));
     return engine?.stats?.pending[group] ?? noCounts;
+  }
+
+  /**
+   * Whether everything that was made of the bodies up to this one is delivered or in a queue file; `filesOnly`: queues
+   * without a file do not matter.
+   */
+  isSafeTo(id: number, filesOnly: boolean): boolean {
+    return this.all.every(({ queue }) => {
+      const isCounted = queue.config.onDisk || !filesOnly;
+      return !isCounted || (queue.firstUnsafeBody ?? Number.POSITIVE_INFINITY) > id;
+    });
   }
 
   /**

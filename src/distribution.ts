@@ -22,6 +22,11 @@ const UNIFORM = [
   'remoteWrite.significantFigures',
   'remoteWrite.roundDigits',
   'remoteWrite.disableMetadata',
+  'remoteWrite.streamAggr.config',
+  'remoteWrite.streamAggr.keepInput',
+  'remoteWrite.streamAggr.dropInput',
+  'remoteWrite.streamAggr.dedupInterval',
+  'remoteWrite.streamAggr.dropInputLabels',
 ] as const;
 
 /** Any of the doors to one store may get a block, so it has to look the same for all. */

@@ -1,5 +1,5 @@
 /** The last series that rules and limits dropped, a few of each reason, for the status page. */
-import type { ShownDrop } from './engine/pool.ts';
+import type { ShownDrop } from './engine/pool-ports.ts';
 
 const EACH_MAX = 5;
 

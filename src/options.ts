@@ -9,6 +9,7 @@ import { protocols } from './protocol/index.ts';
 import { queueOptions } from './queue/options.ts';
 import { routeOptions } from './route/options.ts';
 import { telemetryOptions } from './telemetry/options.ts';
+import { aggregationOptions } from './transform/aggregate/options.ts';
 import { transformOptions } from './transform/options.ts';
 
 export const schema = collect([
@@ -20,6 +21,7 @@ export const schema = collect([
     options,
   })),
   { title: 'Relabeling and limits', options: transformOptions },
+  { title: 'Stream aggregation', options: aggregationOptions },
   { title: 'Shards', options: routeOptions },
   { title: 'Blocks', options: encodeOptions },
   { title: 'Queues', options: queueOptions },

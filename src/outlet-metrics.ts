@@ -13,7 +13,7 @@ export function registerOutletMetrics(meter: Meter, outlet: Outlet): void {
     for (const { column } of outlet.columns()) {
       meter.counterOf(
         `sluice_ledger_destination_${kind}`,
-        'Where everything went, by column of the ledger; received + replayed + taken_over + recovered is the sum of the others.',
+        'Where everything went, by column of the ledger; received, replayed, taken_over, recovered, aggregated_out and deduplicated_out are together the sum of the others.',
         { destination: outlet.name, url: outlet.shownUrl, column },
         () => outlet.columns().find((other) => other.column === column)!.counts[kind],
       );
@@ -31,7 +31,9 @@ function registerRemoteWrite(meter: Meter, { queue, shownUrl: url }: Outlet): vo
   const full = ledger.ended.dropped_queue_full;
   count('rows_pushed_after_relabel_total', 'Samples for the destination.', () => {
     const dropped = dropReasons.reduce((sum, reason) => sum + ledger.dropped[reason].samples, 0);
-    return ledger.received.samples + ledger.replayed.samples + ledger.takenOver.samples - dropped;
+    const { received, replayed, takenOver, aggregatedOut, deduplicatedOut } = ledger;
+    const incoming = [received, replayed, takenOver, aggregatedOut, deduplicatedOut];
+    return incoming.reduce((sum, { samples }) => sum + samples, -dropped);
   });
   meter.counterOf(
     'vmagent_remotewrite_relabel_metrics_dropped_total',

@@ -29,7 +29,7 @@ function registerLedger(meter: Meter, { ledger, inEngine }: RelaySource): void {
     for (const { column } of ledger.wayToQueue(noCounts)) {
       meter.counterOf(
         `sluice_ledger_${kind}_total`,
-        'Where everything went on its way to the queues; received + replayed + taken_over is the sum of the others.',
+        'Where everything went on its way to the queues; received, replayed, taken_over, aggregated_out and deduplicated_out are together the sum of the others.',
         { column },
         () => ledger.wayToQueue(inEngine()).find((other) => other.column === column)!.counts[kind],
       );
@@ -80,7 +80,11 @@ function registerEngine(meter: Meter, { engine }: RelaySource): void {
   gauge('plan_bytes', 'Memory of what was decided about series.', ({ stats }) => {
     return stats?.shaping.planBytes ?? 0;
   });
-  gauge('held_requests', 'Requests that are not yet in finished blocks.', ({ heldBodies }) => heldBodies);
+  gauge(
+    'held_requests',
+    'Requests that are not yet in finished blocks, or not in the last state of aggregation.',
+    ({ heldBodies }) => heldBodies,
+  );
   gauge('arena_bytes', 'Memory for requests that are not yet in finished blocks.', ({ arenaBytes }) => {
     return arenaBytes;
   });

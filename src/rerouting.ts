@@ -15,6 +15,8 @@ const LOOK_EVERY_MS = 100;
 const LOG_EVERY_MS = 60_000;
 /** A queue that is fuller than this gets nothing more of others: it would only drop it, or what came first. */
 const FILL_MAX = 0.8;
+/** While the engine keeps more bytes than this for a new one, which aggregation makes it do, it gets nothing more of queues. */
+const KEPT_BYTES_MAX = 128 * 1024 * 1024;
 /** Blocks that are under way at most, however small they are: they are looked at one by one. */
 const ITEMS_MAX = 4_096;
 
@@ -85,7 +87,7 @@ export class Rerouting {
     const { bytes, codec } = lease.block;
     const encoding = codec === 'zstd' ? 'zstd-or-snappy' : 'snappy-or-zstd';
     const body = { bytes, encoding, protocol: REROUTED, extraLabels: [], client: from.name } as const;
-    const { id, verdict } = engine.replay(body, 'queue', lease.block.bornMs);
+    const { id, verdict } = engine.replay(body, { origin: 'queue', receivedMs: lease.block.bornMs });
     if (id > 0) this.#items.set(id, { from, lease, members: undefined });
     const judged = await verdict;
     if (judged.ok) return true;
@@ -109,7 +111,8 @@ export class Rerouting {
 
   get #hasRoom(): boolean {
     const members = this.#ports.members();
-    if (this.#items.size >= ITEMS_MAX) return false;
+    const keptBytes = this.#ports.engine()?.arenaBytes ?? 0;
+    if (this.#items.size >= ITEMS_MAX || keptBytes > KEPT_BYTES_MAX) return false;
     return members.length > 0 && members.every(({ queue, fill }) => !queue.full && fill <= FILL_MAX);
   }
 
@@ -144,7 +147,7 @@ export class Rerouting {
   }
 
   #safeItems(): [number, Item][] {
-    const firstHeld = this.#ports.engine()?.firstHeld ?? Number.POSITIVE_INFINITY;
+    const firstInWork = this.#ports.engine()?.firstInWork ?? Number.POSITIVE_INFINITY;
     const firstUnsafe = new Map<Outlet, number>();
     const firstUnsafeOf = (outlet: Outlet): number => {
       const first = firstUnsafe.get(outlet) ?? outlet.queue.firstUnsafeBody ?? Number.POSITIVE_INFINITY;
@@ -153,7 +156,7 @@ export class Rerouting {
     };
     return [...this.#items].filter(
       ([id, { members }]) =>
-        id < firstHeld && members !== undefined && members.every((outlet) => id < firstUnsafeOf(outlet)),
+        id < firstInWork && members !== undefined && members.every((outlet) => id < firstUnsafeOf(outlet)),
     );
   }
 

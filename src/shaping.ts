@@ -2,13 +2,17 @@
  * From options and rule files to what the engine does with series: reads the files, tells what is wrong with them, and
  * keeps the last good rules when a reload fails.
  */
-import { readFile } from 'node:fs/promises';
+import { Aggregation, type StageContents } from './aggregation.ts';
 import type { Config } from './config/config.ts';
 import { formatProblem, type Problem } from './config/problem.ts';
+import type { StageStats } from './engine/aggregation-stage.ts';
 import type { FormConfig, ShapeConfig } from './engine/shape.ts';
 import { isShaping } from './engine/shape.ts';
 import type { schema } from './options.ts';
+import { routingOf } from './route/routing.ts';
+import { readRuleText } from './rule-files.ts';
 import type { RelabelSource } from './service/relabel-debug.ts';
+import type { ShownStage } from './service/stream-agg.ts';
 import { parseRules, type RuleSpec } from './transform/relabel/rule.ts';
 import type { Clock } from './util/clock.ts';
 import { messageOf, SluiceError } from './util/error.ts';
@@ -16,9 +20,6 @@ import type { Logger } from './util/logger.ts';
 import type { Meter } from './util/meter.ts';
 
 type ShapingConfig = Config<typeof schema.table>;
-
-const FETCH_TIMEOUT_MS = 30_000;
-const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface ShapingPorts {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -49,7 +50,7 @@ export async function readRuleFiles(
   const read = async (path: string, from: string): Promise<RuleFile> => {
     if (path === '') return NO_RULES;
     try {
-      const text = expandEnvironment(await readText(path), ports.env);
+      const text = await readRuleText(path, ports.env);
       const parsed = parseRules(text, path);
       problems.push(...parsed.problems);
       return { path, text, rules: parsed.rules };
@@ -66,25 +67,6 @@ export async function readRuleFiles(
     own.push(await read(path, where('remoteWrite.urlRelabelConfig', index)));
   }
   return { files: { global, destinations: own }, problems };
-}
-
-/** Variables that are not there stay as they are written, as in vmagent. */
-function expandEnvironment(text: string, env: ShapingPorts['env']): string {
-  return text.replaceAll(/%\{(\w+)\}/g, (whole, name: string) => env[name] ?? whole);
-}
-
-async function readText(path: string): Promise<string> {
-  if (!/^https?:\/\//.test(path)) return readFile(path, 'utf8');
-  const response = await fetch(path, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new SluiceError('rules_status', `the answer has status ${response.status}`);
-  }
-  const text = await response.text();
-  if (text.length > FILE_BYTES_MAX) {
-    throw new SluiceError('rules_long', `it has more than ${FILE_BYTES_MAX} bytes`);
-  }
-  return text;
 }
 
 /** The rule of this component about the options, for the start and -dryRun. */
@@ -108,15 +90,24 @@ export interface Shape {
   readonly formOf: readonly number[];
 }
 
-export function shapeOf({ values, destinations }: ShapingConfig, files: RuleFiles): Shape {
+const NO_STAGES: StageContents = { global: undefined, destinations: [] };
+
+export function shapeOf(
+  { values, destinations }: ShapingConfig,
+  files: RuleFiles,
+  stages: StageContents = NO_STAGES,
+): Shape {
+  // A shard aggregates what it owns: it shares neither rules nor windows with others.
+  const isSharded = routingOf(values, destinations).kind === 'shard';
   const labels = values['remoteWrite.label'].map((label) => {
     const at = label.indexOf('=');
     return [label.slice(0, at), label.slice(at + 1)] as const;
   });
   const forms: FormConfig[] = [];
   const indexes = new Map<string, number>();
-  const formOf = destinations.map(({ values: own }, index) => {
-    const form: FormConfig = {
+  const formOf = destinations.map(({ name, values: own }, index) => {
+    const stage = stages.destinations[index];
+    const form = {
       rules: files.destinations[index]!.rules,
       labels,
       rounding: {
@@ -124,8 +115,13 @@ export function shapeOf({ values, destinations }: ShapingConfig, files: RuleFile
         roundDigits: own['remoteWrite.roundDigits'],
       },
     };
-    const key = JSON.stringify(form, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
-    const known = indexes.get(key) ?? forms.push(form) - 1;
+    const shard = isSharded && stage !== undefined ? index : undefined;
+    const key = JSON.stringify({ ...form, stage, shard }, (_, value) =>
+      typeof value === 'bigint' ? `${value}` : value,
+    );
+    const placed =
+      stage === undefined ? form : { ...form, stage: { ...stage, scope: `destination ${name}`, shard } };
+    const known = indexes.get(key) ?? forms.push(placed) - 1;
     indexes.set(key, known);
     return known;
   });
@@ -144,6 +140,7 @@ export function shapeOf({ values, destinations }: ShapingConfig, files: RuleFile
       future: { afterMs: values.maxFutureOffset, drop: values.dropFutureSamples },
     }),
     forms,
+    ...(stages.global !== undefined && { stage: { ...stages.global, scope: 'global' } }),
   };
   return { config, formOf };
 }
@@ -152,6 +149,7 @@ export function shapeOf({ values, destinations }: ShapingConfig, files: RuleFile
 export class Shaping {
   readonly #config: ShapingConfig;
   readonly #ports: ShapingPorts & { readonly clock: Clock; readonly log: Logger };
+  readonly #aggregation: Aggregation;
   #files: RuleFiles | undefined;
   #shape: Shape | undefined;
   #reloads = 0;
@@ -165,6 +163,7 @@ export class Shaping {
   ) {
     this.#config = config;
     this.#ports = ports;
+    this.#aggregation = new Aggregation(config, ports);
     if (this.#hasFiles) this.#registerMetrics(ports.meter);
   }
 
@@ -190,8 +189,22 @@ export class Shaping {
   }
 
   get shape(): Shape {
-    this.#shape ??= shapeOf(this.#config, this.files);
+    this.#shape ??= shapeOf(this.#config, this.files, this.#aggregation.contents);
     return this.#shape;
+  }
+
+  /** 0: no limit, -1: series are only counted. */
+  get seriesLimits(): { readonly hourly: number; readonly daily: number } {
+    const { values } = this.#config;
+    return { hourly: values['remoteWrite.maxHourlySeries'], daily: values['remoteWrite.maxDailySeries'] };
+  }
+
+  /** The places that aggregate or deduplicate, with what the engine tells of them. */
+  stagesWith(stats: readonly StageStats[]): ShownStage[] {
+    const { stage, forms } = this.shape.config;
+    return [stage, ...forms.map((form) => form.stage)].flatMap((config) =>
+      config === undefined ? [] : [{ config, stats: stats.find(({ scope }) => scope === config.scope) }],
+    );
   }
 
   /** What the engine is told; undefined when series go on as they come. */
@@ -202,6 +215,12 @@ export class Shaping {
 
   /** Throws a SluiceError when the rules cannot be used. */
   async load(): Promise<void> {
+    await this.#loadFiles();
+    await this.#aggregation.load();
+    this.#shape = undefined;
+  }
+
+  async #loadFiles(): Promise<void> {
     const { files, problems } = await readRuleFiles(this.#config, this.#ports);
     if (problems.length > 0) {
       throw new SluiceError(
@@ -216,10 +235,16 @@ export class Shaping {
 
   /** Reads the files again; what is wrong is told and leaves the old rules in force. Resolves to whether they are new. */
   async reload(): Promise<boolean> {
+    const isAggregationNew = await this.#aggregation.reload();
+    if (isAggregationNew) this.#shape = undefined;
+    return (await this.#reloadFiles()) || isAggregationNew;
+  }
+
+  async #reloadFiles(): Promise<boolean> {
     if (!this.#hasFiles) return false;
     this.#reloads++;
     try {
-      await this.load();
+      await this.#loadFiles();
     } catch (error) {
       this.#errors++;
       this.#isGood = false;

@@ -49,7 +49,7 @@ async function killed(): Promise<MemoryFs> {
   const { acknowledgement } = await open(fs);
   for (const [index, text] of ['one', 'two', 'three'].entries()) {
     const counts = { ...noCounts, samples: index + 1 };
-    await acknowledgement.commit!({ id: index + 1, format, bytes: Buffer.from(text), counts });
+    await acknowledgement.commit!({ id: index + 1, format, bytes: Buffer.from(text), counts, arrivedMs: 0 });
   }
   fs.crash(() => 0.9);
   return fs;
@@ -97,7 +97,7 @@ test('what is refused and cannot be kept stops the start, and stays in the journ
 test('a journal that cannot be closed holds up no stop, and is told', async () => {
   const fs = new MemoryFs();
   const { acknowledgement, log } = await open(fs, 'written');
-  await acknowledgement.commit!({ id: 1, format, bytes: Buffer.from('one'), counts: noCounts });
+  await acknowledgement.commit!({ id: 1, format, bytes: Buffer.from('one'), counts: noCounts, arrivedMs: 0 });
   fs.onOperation = (operation) => {
     if (operation === 'sync' || operation === 'write') throw Object.assign(new Error('EIO'), { code: 'EIO' });
   };

@@ -9,7 +9,7 @@ import type { GroupConfig } from '../src/engine/messages.ts';
 import type { EnginePool } from '../src/engine/pool.ts';
 import { DestinationLedger } from '../src/ledger/ledger.ts';
 import type { Block } from '../src/model/block.ts';
-import { type BodyOrigin, type Counts, noCounts } from '../src/model/body.ts';
+import { addCounts, type BodyOrigin, type Counts, noCounts } from '../src/model/body.ts';
 import type { DropReason } from '../src/model/drops.ts';
 import { schema } from '../src/options.ts';
 import type { Outlet, Share } from '../src/outlet.ts';
@@ -23,7 +23,13 @@ const of = (samples: number, metadata = 0): Counts => ({ ...noCounts, samples, m
 /** The part of an outlet that is needed. */
 class FakeOutlet {
   readonly url = '';
-  readonly queue = { ledger: new DestinationLedger(), full: false, refuses: false };
+  readonly queue = {
+    ledger: new DestinationLedger(),
+    full: false,
+    refuses: false,
+    config: { onDisk: true },
+    firstUnsafeBody: undefined as number | undefined,
+  };
   readonly attempts = { listen: () => {} };
   readonly takesMetadata: boolean;
   readonly name: string;
@@ -67,6 +73,8 @@ class FakeEngine {
   told = 1;
   readonly configs = new Map<number, readonly GroupConfig[]>();
   pending: Counts[] = [];
+  /** What aggregation tells behind each body. */
+  toldPerBody = 0;
   #id = 0;
   #bodies: { counts: Counts; origin: BodyOrigin }[] = [];
   /** Bodies and changes of the configuration, in their order. */
@@ -115,7 +123,18 @@ class FakeEngine {
       pending.metadata += metadata ? counts.metadata : 0;
     }
     destinations.accept({ id: ++this.#id, counts, origin, generation });
+    this.#tell(destinations, this.toldPerBody);
     this.#bodies.push(message);
+  }
+
+  /** Aggregation tells samples: for all destinations, and the same for those of each group. */
+  #tell(destinations: Destinations, samples: number): void {
+    const { generation } = this;
+    destinations.tell([{ group: undefined, kind: 'aggregated_out', samples }], generation);
+    for (const [group, pending] of this.pending.entries()) {
+      destinations.tell([{ group, kind: 'deduplicated_out', samples }], generation);
+      addCounts(pending, { ...of(2 * samples), series: 2 * samples });
+    }
   }
 
   finish(destinations: Destinations): void {
@@ -202,6 +221,7 @@ for (const kind of ['shard', 'copies', 'spread'] as const) {
           const outlets = ['a', 'b', 'c', 'd'].map((name) => new FakeOutlet(name));
           const chosen = (mask: number) => outlets.filter((_, place) => (mask & (1 << place)) !== 0);
           const { engine, destinations, begin } = await world(kind);
+          engine.toldPerBody = 2;
           begin(chosen(first));
           let samples = 0;
           for (const one of steps) {
@@ -275,6 +295,20 @@ test('requests of the journal that are refused now are booked at the destination
   assert.deepEqual(destinations.way.quarantined, of(5));
   assert.deepEqual(gone.queue.ledger.quarantined, NOTHING);
   assertBalanced(destinations, [...outlets, gone]);
+});
+
+test('bodies are safe once no queue, also of those that leave, waits for them; without a file it may be left out', async () => {
+  const { destinations, begin } = await world('copies');
+  const [a, b, gone] = [new FakeOutlet('a'), new FakeOutlet('b'), new FakeOutlet('gone')];
+  begin([a, b]);
+  replace(destinations, [a, b], [gone]);
+  const safe = (id: number) => [false, true].map((filesOnly) => destinations.isSafeTo(id, filesOnly));
+  assert.deepEqual(safe(7), [true, true]);
+  gone.queue.firstUnsafeBody = 7;
+  assert.deepEqual(safe(6), [true, true]);
+  assert.deepEqual(safe(7), [false, false]);
+  gone.queue.config.onDisk = false;
+  assert.deepEqual(safe(7), [false, true]);
 });
 
 test('what is lost with a quarantined body is booked at every destination that it was for', async () => {

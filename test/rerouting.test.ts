@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { EnginePool } from '../src/engine/pool.ts';
+import type { Replayed } from '../src/engine/pool-ports.ts';
 import type { Block } from '../src/model/block.ts';
 import { type Body, noCounts, type Verdict } from '../src/model/body.ts';
 import type { Outlet } from '../src/outlet.ts';
@@ -38,11 +39,11 @@ class FakeEngine {
   readonly held: Taken[] = [];
   #next = 1;
 
-  get firstHeld(): number | undefined {
-    return this.held[0]?.id;
+  get firstInWork(): number {
+    return this.held[0]?.id ?? this.#next;
   }
 
-  replay({ bytes, protocol }: Body, origin: string, receivedMs: number) {
+  replay({ bytes, protocol }: Body, { origin, receivedMs = 0 }: Replayed) {
     assert.deepEqual([protocol, origin], ['rerouted', 'queue']);
     const id = this.#next++;
     const number = numberOf(bytes);

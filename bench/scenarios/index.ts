@@ -1,6 +1,7 @@
 /** The registry of scenarios; the keys are the names that `--scenario` takes. */
 import type { Scenario } from '../scenario.ts';
 import { acknowledgement } from './acknowledgement.ts';
+import { aggregate } from './aggregate.ts';
 import { churn } from './churn.ts';
 import { idle } from './idle.ts';
 import { millionSeries } from './million-series.ts';
@@ -22,6 +23,7 @@ export const scenarios = {
   'small-requests': smallRequests,
   relabel,
   'url-rules': urlRules,
+  aggregate,
   'shard-four': shardFour,
   churn,
   'million-series': millionSeries,

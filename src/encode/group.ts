@@ -23,12 +23,18 @@ export interface GroupOptions {
   readonly spans?: boolean | undefined;
 }
 
-/** Everything of the bodies before `body` is out, and of `body` all series before `series`, and its samples before `sample`. */
+/**
+ * Everything of the bodies before `body` is out, and of `body` all series before `series`, and its samples before `sample`.
+ * What aggregation puts between two bodies has numbers between theirs.
+ */
 export interface LaneProgress {
   readonly body: number;
   readonly series: number;
   readonly sample: number;
 }
+
+/** From a body to what may come right behind it; small enough for a window with a billion outputs. */
+export const BODY_STEP = 2 ** -18;
 
 function startOf(body: number): LaneProgress {
   return { body, series: 0, sample: 0 };
@@ -140,7 +146,7 @@ export class GroupEncoder {
     if (!builder.fits(parcel)) this.#finish(0, startOf(parcel.body));
     if (lane === 'verbatim') builder.addVerbatim(parcel, nowMs);
     else builder.addMessage(parcel, nowMs);
-    if (builder.full) this.#finish(0, startOf(parcel.body + 1));
+    if (builder.full) this.#finish(0, startOf(parcel.body + BODY_STEP));
     return lane;
   }
 
@@ -168,7 +174,7 @@ export class GroupEncoder {
       sample = step.nextSample;
       if (series < columns.seriesCount) this.#finish(lane, { body: parcel.body, series, sample });
     }
-    if (builder.full) this.#finish(lane, startOf(parcel.body + 1));
+    if (builder.full) this.#finish(lane, startOf(parcel.body + BODY_STEP));
   }
 
   #encode(

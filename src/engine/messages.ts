@@ -11,8 +11,10 @@ import type { Arrival, BodyEncoding, Counts, Label, ParseNotes } from '../model/
 import type { DropReason } from '../model/drops.ts';
 import type { OptionValues } from '../protocol/protocol.ts';
 import type { TalkersReport } from '../series/talkers.ts';
+import type { StageStats } from './aggregation-stage.ts';
 import type { ShapeConfig } from './shape.ts';
 import type { DropExample } from './shaper.ts';
+import type { Outputs, StageObservation } from './stages.ts';
 
 /** What all destinations of a group have in common, so that one block serves them all. */
 export interface GroupConfig {
@@ -61,6 +63,25 @@ export interface BodyRef extends BodyFormat {
   readonly length: number;
   /** It was judged before the engine was started again: what it drops is counted already. */
   readonly isJudged?: boolean;
+  /** When it came, in wall time: what aggregation goes by. Absent where nothing is aggregated. */
+  readonly arrivedMs?: number;
+  /** The state that aggregation was restored with has its samples. */
+  readonly isTaken?: boolean;
+}
+
+/** What aggregation and deduplication hold. */
+export interface EngineState {
+  /** A checkpoint (`transform/aggregate/checkpoint.ts`). */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** It holds all bodies up to this number, and all outputs up to it are out in blocks. */
+  readonly at: number;
+}
+
+/** Where a new engine goes on. */
+export interface EngineResume {
+  readonly state: EngineState | undefined;
+  /** What has a number up to this one was counted by the engine before. */
+  readonly countedTo: number;
 }
 
 /** How far a lane of a group has come. After a crash the next engine starts there: nothing is sent twice or left out. */
@@ -75,14 +96,23 @@ export type ToEngine =
       readonly config: EngineConfig;
       /** [group][lane]; absent at a change of configuration, where every lane starts with what comes next. */
       readonly progress?: readonly (readonly Progress[])[];
+      /** Absent at a change of configuration. */
+      readonly resume?: EngineResume;
+      readonly nowMs: number;
     }
   | {
       readonly kind: 'bodies';
-      /** id, slab, offset, length, index of the format and whether it is judged, body after body: objects cost more than small bodies do. */
+      /** id, slab, offset, length, index of the format, flags and time of arrival, body after body: objects cost more than small bodies do. */
       readonly fields: readonly number[];
       readonly formats: readonly BodyFormat[];
     }
   | { readonly kind: 'flush'; readonly ticket: number }
+  /** Time went by: windows may be over. `isLate`: for the first time since a pause of the program. */
+  | { readonly kind: 'tick'; readonly nowMs: number; readonly isLate: boolean }
+  /** As `flush`, and asks for the state of aggregation. */
+  | { readonly kind: 'save'; readonly ticket: number }
+  /** The state of aggregation will not be kept: what is to be told at the end is told. */
+  | { readonly kind: 'finish' }
   /** Asks for an `EngineReport`. */
   | { readonly kind: 'report' };
 
@@ -102,7 +132,10 @@ export interface BlockMessage {
   readonly progress: Progress;
 }
 
-export const BODY_FIELDS = 6;
+export const BODY_FIELDS = 7;
+/** Flags of a body. */
+export const IS_JUDGED = 1;
+export const IS_TAKEN = 2;
 
 /** The protocol of bodies that went through the engine before, for other destinations: they are placed, and no more. */
 export const REROUTED = 'rerouted';
@@ -128,6 +161,14 @@ export interface Dropped {
   readonly counts: Counts;
 }
 
+/** What aggregation and deduplication told. */
+export interface Told {
+  /** The group whose destinations get it; undefined: all are offered it. */
+  readonly group: number | undefined;
+  readonly kind: Outputs['kind'];
+  readonly samples: number;
+}
+
 export interface FromEngine {
   readonly kind: 'done';
   /** id, series, samples, histograms, exemplars and metadata of accepted bodies, one after another. */
@@ -136,6 +177,15 @@ export interface FromEngine {
   readonly noted: readonly { readonly id: number; readonly notes: ParseNotes }[];
   readonly refused: readonly Refusal[];
   readonly dropped: readonly Dropped[];
+  readonly told: readonly Told[];
+  readonly observed: readonly StageObservation[];
+  readonly state?: EngineState | undefined;
+  /** How long it took to save, in milliseconds; with `state`. */
+  readonly saveMs?: number;
+  /** What of aggregation could not be restored. */
+  readonly problems: readonly string[];
+  /** The number of the last body or output that was looked at. */
+  readonly reached: number;
   readonly examples: readonly DropExample[];
   readonly blocks: readonly BlockMessage[];
   /** Every body with a smaller id has left the engine; undefined while it holds none. */
@@ -169,6 +219,14 @@ export interface EngineStats {
   readonly pending: readonly Counts[];
   readonly lanes: { readonly verbatim: number; readonly join: number; readonly column: number };
   readonly shaping: ShapingStats;
+  /** Undefined when nothing is aggregated. */
+  readonly aggregation: AggregationStats | undefined;
+}
+
+export interface AggregationStats {
+  readonly nextFlushMs: number;
+  /** By place: now and then, and whenever blocks were flushed. */
+  readonly stages: readonly StageStats[] | undefined;
 }
 
 /**

@@ -4,7 +4,7 @@
 import type { BodyOrigin, Verdict } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Slice } from './arena.ts';
-import type { BodyFormat, ToEngine } from './messages.ts';
+import { type BodyFormat, IS_JUDGED, IS_TAKEN, type ToEngine } from './messages.ts';
 
 /** A second `bodies` message lies ready while the engine works on the first, so that it never waits for the main thread. */
 const BATCHES_IN_FLIGHT_MAX = 2;
@@ -21,6 +21,10 @@ export interface Held extends Slice {
   readonly format: BodyFormat;
   readonly client: string;
   readonly receivedMs: number;
+  /** In wall time; for a request of the journal, when it came to the earlier run. */
+  readonly arrivedMs: number;
+  /** The state that aggregation began with has its samples. */
+  readonly isTaken: boolean;
   deaths: number;
   /** Absent once the verdict was given. */
   settle: ((verdict: Verdict) => void) | undefined;
@@ -103,11 +107,14 @@ export class Outbox {
 function bodiesMessage(bodies: readonly Held[]): ToEngine {
   const fields: number[] = [];
   const formats: BodyFormat[] = [];
-  for (const { id, slab, offset, length, format, settle, isCommitting } of bodies) {
+  for (const body of bodies) {
+    const { id, slab, offset, length, format, settle, isCommitting, arrivedMs, isTaken } = body;
     // The last one is nearly always it.
     let index = formats.lastIndexOf(format);
     if (index < 0) index = formats.push(format) - 1;
-    fields.push(id, slab, offset, length, index, settle === undefined || isCommitting ? 1 : 0);
+    const isJudged = settle === undefined || isCommitting;
+    const flags = (isJudged ? IS_JUDGED : 0) + (isTaken ? IS_TAKEN : 0);
+    fields.push(id, slab, offset, length, index, flags, arrivedMs);
   }
   return { kind: 'bodies', fields, formats };
 }

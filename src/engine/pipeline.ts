@@ -4,36 +4,39 @@
  * Engine thread only; no sockets, no files.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { constants, zstdDecompressSync } from 'node:zlib';
-import { type FinishedBlock, GroupEncoder } from '../encode/group.ts';
+import { BODY_STEP, type FinishedBlock, GroupEncoder } from '../encode/group.ts';
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
-import type { Columns, Kernel } from '../kernel/kernel.ts';
-import { addCounts, type BodyEncoding, type Counts, type Label, noCounts } from '../model/body.ts';
-import { type DropReason, dropReasonOf, OTHER_SHARD } from '../model/drops.ts';
+import type { Columns, Identity, Kernel } from '../kernel/kernel.ts';
+import { type Label, noCounts } from '../model/body.ts';
+import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
-import { messageOf } from '../util/error.ts';
-import { freeOwned } from '../util/free-buffer.ts';
+import { assert } from '../util/assert.ts';
+import { type Clock, systemClock } from '../util/clock.ts';
 import { encodeVarint } from '../util/varint.ts';
 import { BodyParser } from './body-parser.ts';
-import { ZSTD_WINDOW_LOG_MAX } from './content.ts';
+import { BodyDecoder } from './decoder.ts';
+import { DropTally } from './drop-tally.ts';
 import {
+  type AggregationStats,
   type BlockMessage,
   type BodyRef,
-  type Dropped,
   type EngineConfig,
   type EngineReport,
+  type EngineResume,
+  type EngineState,
   type EngineStats,
+  type FromEngine,
   type Judged,
   type Progress,
   REROUTED,
+  type Told,
 } from './messages.ts';
+import { excessOf } from './request-limits.ts';
 import { placingOnly, type ShapeConfig } from './shape.ts';
-import { type DropExample, Shaper } from './shaper.ts';
-
-/** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
-const ZSTD_RATIO_COMMON = 32;
+import { Shaper } from './shaper.ts';
+import { GLOBAL, type Outputs, Stages, stagesOf } from './stages.ts';
 
 /** The age of series is told in these. */
 const EPOCH_MS = 60_000;
@@ -43,33 +46,24 @@ const EPOCHS_KEPT = 60;
 /** While plans take more than their share of the memory: many series come once and never again. */
 const EPOCHS_KEPT_CROWDED = 5;
 
-/**
- * What a single request may hold. Real series take 30 bytes or more and real samples 12, so no request of a real sender
- * within 32 MiB reaches these; empty ones of 2 bytes would make 40 times their size in rows and columns.
- */
-const SERIES_MAX = 1_000_000;
-const SAMPLES_MAX = 4_000_000;
-const METADATA_MAX = 1_000_000;
-
 /** Blocks of an earlier run, which may have had larger limits. */
 const REROUTED_BYTES_MAX = 64 * 1024 * 1024;
 
+const OUTPUT_MARK_BYTES = 5;
+
 const NO_SHAPING = { planBytes: 0, decided: 0, futureSamples: 0, hourlySeries: 0, dailySeries: 0 };
 
-/** What is wrong with a body, for the client. */
-interface Flaw {
-  readonly status: 400 | 413;
-  readonly reason: 'malformed' | 'too_large';
-  readonly error: string;
+export interface PipelineStart {
+  readonly progress?: readonly (readonly Progress[])[] | undefined;
+  readonly resume?: EngineResume | undefined;
+  /** Wall time. */
+  readonly nowMs?: number;
+  /** Measures how long flushes take. */
+  readonly clock?: Clock;
 }
 
-/** A decoded body: where the message lies, and where its snappy elements lie if it came as snappy. */
-interface Decoded {
-  readonly rawPtr: number;
-  readonly rawLength: number;
-  readonly elementsPtr: number;
-  readonly elementsLength: number;
-}
+/** How long statistics of aggregation may be old. */
+const STAGES_EVERY_MS = 500;
 
 export class Pipeline {
   readonly #kernel: Kernel;
@@ -79,59 +73,60 @@ export class Pipeline {
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
   #parser!: BodyParser;
+  #decoder!: BodyDecoder;
+  /** For blocks of destinations that are gone. */
+  #rerouted!: BodyDecoder;
   #epochMs: number | undefined;
   #blocks: BlockMessage[] = [];
-  #input = { ptr: 0, capacity: 0 };
   #scratch = { ptr: 0, capacity: 0 };
   #suffix = { ptr: 0, capacity: 0 };
+  /** Tells series that outputs are from series that came in. */
+  readonly #outputMark: number;
   readonly #talkers: Talkers;
-  #nextBody = 1;
-  /** Whether the body at hand is. */
-  #isRerouted = false;
+  readonly #clock: Clock;
+  /** The number of the last body or output. */
+  #reached = 0;
+  readonly #countedTo: number;
+  /** The state that this engine began with holds everything up to here. */
+  readonly #takenTo: number;
+  /** Undefined when nothing is aggregated or deduplicated. */
+  #stages: Stages | undefined;
+  /** A new configuration began with state of the old one: it is to be kept at once. */
+  #wantsSave = false;
+  #stagesToldMs = Number.NEGATIVE_INFINITY;
+  #told: Told[] = [];
   /** Undefined when series go on as they come. */
   #shaper: Shaper | undefined;
   /** For bodies that were shaped before; made when the first one comes. */
   #placer: Shaper | undefined;
-  /** What was dropped since the last answer, by group (-1: for all) and reason. */
-  readonly #dropped = new Map<string, Dropped>();
+  readonly #dropped = new DropTally();
   /** The group in whose open block the body at hand was decoded. */
   #host: GroupEncoder | undefined;
 
-  constructor(kernel: Kernel, config: EngineConfig, progress?: readonly (readonly Progress[])[]) {
+  constructor(
+    kernel: Kernel,
+    config: EngineConfig,
+    { progress, resume, nowMs = 0, clock = systemClock }: PipelineStart = {},
+  ) {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
     this.#table = new SeriesTable(kernel);
     this.#talkers = new Talkers(kernel);
     this.#config = config;
-    if (config.shape !== undefined) this.#shaper = new Shaper(kernel, config.shape, config);
+    this.#clock = clock;
+    this.#outputMark = kernel.memory.alloc(OUTPUT_MARK_BYTES);
+    this.#takenTo = resume?.state?.at ?? 0;
+    this.#reached = this.#takenTo;
+    this.#countedTo = resume?.countedTo ?? 0;
+    const stages = config.shape === undefined ? undefined : stagesOf(config.shape);
+    if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs);
+    if (resume?.state !== undefined) this.#stages?.load(resume.state.bytes);
+    this.#shape(config.shape);
+    this.#wantsSave = this.#stages !== undefined && resume?.state === undefined;
     this.#build(progress);
   }
 
-  #build(progress?: readonly (readonly Progress[])[]): void {
-    const limits: BlockLimits = {
-      rowsMax: this.#config.maxRowsPerBlock,
-      rawBytesMax: this.#config.maxBlockBytes,
-      metadataMax: this.#config.maxMetadataPerBlock,
-    };
-    this.#parser = new BodyParser({ protocolOptions: {}, ...this.#config });
-    this.#groups = this.#config.groups.map((config, group) => {
-      const options = { ...config, ...this.#shaper?.encodingOf(config) };
-      return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
-        this.#emit(group, block),
-      );
-    });
-  }
-
-  /** Finishes every block of the old configuration; what comes next follows the new one. */
-  configure(config: EngineConfig): void {
-    this.flush();
-    for (const group of this.#groups) group.close();
-    if (!isDeepStrictEqual(config.shape, this.#config.shape)) this.#reshape(config.shape);
-    this.#config = config;
-    this.#build();
-  }
-
-  #reshape(shape: ShapeConfig | undefined): void {
+  #shape(shape: ShapeConfig | undefined): void {
     const before = this.#shaper;
     before?.close();
     this.#placer?.close();
@@ -141,18 +136,71 @@ export class Pipeline {
       this.#shaper = new Shaper(this.#kernel, shape, {
         planBytesMax: this.#config.planBytesMax,
         limits: before?.limitsFor(shape),
+        stages: this.#stages,
       });
     }
   }
 
+  #build(progress?: readonly (readonly Progress[])[]): void {
+    const limits: BlockLimits = {
+      rowsMax: this.#config.maxRowsPerBlock,
+      rawBytesMax: this.#config.maxBlockBytes,
+      metadataMax: this.#config.maxMetadataPerBlock,
+    };
+    this.#parser = new BodyParser({ protocolOptions: {}, ...this.#config });
+    const { bodyBytesMax } = this.#config;
+    const decoderOf = (bytesMax: number) =>
+      new BodyDecoder(this.#kernel, bytesMax, (length) => this.#target(length), this.#decoder);
+    this.#decoder = decoderOf(bodyBytesMax);
+    this.#rerouted = decoderOf(Math.max(bodyBytesMax, REROUTED_BYTES_MAX));
+    this.#groups = this.#config.groups.map((config, group) => {
+      const options = { ...config, ...this.#shaper?.encodingOf(config) };
+      return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
+        this.#emit(group, block),
+      );
+    });
+  }
+
+  /**
+   * Finishes every block of the old configuration; what comes next follows the new one. Rules of aggregation that say the
+   * same as before go on, others end.
+   */
+  configure(config: EngineConfig, nowMs = 0): void {
+    const isShapeNew = !isDeepStrictEqual(config.shape, this.#config.shape);
+    if (isShapeNew) this.#restage(config.shape, nowMs);
+    this.flush();
+    if (isShapeNew) this.#shape(config.shape);
+    for (const group of this.#groups) group.close();
+    this.#config = config;
+    this.#build();
+  }
+
+  #restage(shape: ShapeConfig | undefined, nowMs: number): void {
+    const before = this.#stages;
+    const stages = shape === undefined ? undefined : stagesOf(shape);
+    this.#wantsSave = stages !== undefined;
+    // Destinations may come and go, and other rules change, without a word about these.
+    if (isDeepStrictEqual(stages, before?.config)) return;
+    const next = stages === undefined ? undefined : new Stages(stages, this.#clock, nowMs);
+    before?.finish(next?.identities ?? new Set(), (outputs) => this.#emitOutputs(outputs));
+    if (before !== undefined) next?.load(before.save());
+    this.#stages = next;
+  }
+
   /** `wire` is only read during the call. `nowMs` is monotonic. */
-  accept(body: BodyRef, wire: Uint8Array, nowMs: number, wallMs = nowMs): Judged {
-    this.#nextBody = body.id + 1;
-    this.#isRerouted = body.protocol === REROUTED;
+  accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
+    const isRerouted = body.protocol === REROUTED;
     this.#forgetIdle(nowMs);
+    // What was in the state that this engine began with is not taken again.
+    const isTaken = body.isTaken === true || body.id <= this.#takenTo;
+    // What is rerouted passes by, and brings no time along: requests of the journal may come after it.
+    if (!isTaken && !isRerouted && body.arrivedMs !== undefined) this.advance(body.arrivedMs, false);
+    this.#reached = Math.max(this.#reached, body.id);
     const parsed = this.#parser.parse(body, wire);
     if (parsed !== undefined && 'error' in parsed) return { id: body.id, ...parsed };
-    const decoded = parsed === undefined ? this.#decode(wire, body.encoding) : this.#place(parsed.message);
+    const decoder = isRerouted ? this.#rerouted : this.#decoder;
+    const decoded =
+      parsed === undefined ? decoder.decode(wire, body.encoding) : decoder.place(parsed.message);
     if ('error' in decoded) return { id: body.id, ...decoded };
     const found = this.#kernel.validateWriteRequest(decoded.rawPtr, decoded.rawLength);
     if ('error' in found) {
@@ -175,9 +223,9 @@ export class Pipeline {
       suffixPtr: suffix.ptr,
       suffixLength: suffix.length,
       suffixLabels: body.extraLabels.length,
-      isShaped: this.#isRerouted,
+      isShaped: isRerouted,
     };
-    this.#route(this.#settled(parcel), body, nowMs, wallMs);
+    this.#route(this.#settled(parcel), { ...body, isTaken }, nowMs);
     return { id: body.id, counts: found.counts, notes: parsed?.notes };
   }
 
@@ -190,7 +238,7 @@ export class Pipeline {
     return { ...parcel, rawPtr };
   }
 
-  #route(parcel: Parcel, body: BodyRef, nowMs: number, wallMs: number): void {
+  #route(parcel: Parcel, body: BodyRef, nowMs: number): void {
     let scanned = false;
     const columns = () => {
       if (!scanned) {
@@ -201,17 +249,19 @@ export class Pipeline {
       }
       return this.#columns;
     };
-    const shaper = this.#isRerouted ? this.#placing() : this.#shaper;
+    const shaper = parcel.isShaped ? this.#placing() : this.#shaper;
     if (shaper !== undefined) {
-      const samples = shaper.dropFuture(columns(), wallMs);
-      if (samples > 0 && !body.isJudged) this.#drop(undefined, 'too_far_in_future', { ...noCounts, samples });
-      shaper.shape(columns(), body.extraLabels, body.id, nowMs);
-      if (!body.isJudged) this.#countDrops(this.#columns, shaper);
+      const samples = shaper.dropFuture(columns(), body.arrivedMs ?? nowMs);
+      if (samples > 0 && !body.isJudged)
+        this.#dropped.add(undefined, 'too_far_in_future', { ...noCounts, samples });
+      const isTaken = body.isTaken === true;
+      shaper.shape(columns(), { id: body.id, added: body.extraLabels, isTaken }, nowMs);
+      if (!body.isJudged) this.#countDrops(this.#columns, shaper, GLOBAL, isTaken);
     }
     // What is placed anew came long ago, and by other names perhaps.
-    const isLookedAt = !this.#isRerouted && this.#talkers.note(parcel.counts.samples, nowMs);
+    const isLookedAt = !parcel.isShaped && this.#talkers.note(parcel.counts.samples, nowMs);
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
-    if (this.#isRerouted) return;
+    if (parcel.isShaped) return;
     if (scanned) this.#talkers.noteNew(this.#columns.addedCount);
     // What is forwarded as it came leaves no trace in the series table.
     else if (isLookedAt) this.#columns.scan(parcel.rawPtr, parcel.rawLength);
@@ -223,40 +273,107 @@ export class Pipeline {
     return { kind: 'report', talkers: this.#talkers.report(nowMs), lately: this.#talkers.lately };
   }
 
-  /** Refs are the same for both shapers, plans are not: each has its own. */
+  /** Refs are the same for both shapers, plans are not: each has its own. This one knows nothing of aggregation. */
   #placing(): Shaper | undefined {
-    const { shape } = this.#config;
-    if (shape !== undefined) this.#placer ??= new Shaper(this.#kernel, placingOnly(shape), this.#config);
+    const { shape, planBytesMax } = this.#config;
+    if (shape !== undefined) this.#placer ??= new Shaper(this.#kernel, placingOnly(shape), { planBytesMax });
     return this.#placer;
   }
 
-  #countDrops(columns: Columns, shaper: Shaper): void {
+  /** Ends the windows that are over at this wall time; `isLate`: for the first time since a pause. */
+  advance(nowMs: number, isLate: boolean): void {
+    this.#stages?.advance(nowMs, isLate, (outputs) => this.#emitOutputs(outputs));
+  }
+
+  /** The state will not be kept: rules end, and tell what they tell at their end. */
+  finish(): void {
+    this.#stages?.finish(new Set(), (outputs) => this.#emitOutputs(outputs));
+  }
+
+  /** Outputs take the way that bodies take from the place that they come from. */
+  #emitOutputs({ from, kind, request, samples }: Outputs): void {
+    const shaper = this.#shaper;
+    if (shaper === undefined) return;
+    const nowMs = this.#clock.monotonicMs();
+    // Never up to the next body, however long none comes.
+    this.#reached = Math.min(this.#reached + BODY_STEP, Math.floor(this.#reached) + 1 - BODY_STEP);
+    const rawPtr = this.#reserve(this.#scratch, request.byteLength);
+    this.#kernel.memory.bytes().set(request, rawPtr);
+    const found = this.#kernel.validateWriteRequest(rawPtr, request.byteLength);
+    assert(!('error' in found), 'outputs are well-formed');
+    const slots = this.#groups.some((group) => group.options.parallel > 1);
+    this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
+    shaper.shapeOutputs(this.#columns, from);
+    const parcel: Parcel = {
+      body: this.#reached,
+      rawPtr,
+      rawLength: request.byteLength,
+      elementsPtr: 0,
+      elementsLength: 0,
+      ...found,
+      suffixPtr: 0,
+      suffixLength: 0,
+      suffixLabels: 0,
+      isShaped: false,
+    };
+    const isCounted = this.#reached <= this.#countedTo;
+    if (!isCounted && from === GLOBAL) this.#told.push({ group: undefined, kind, samples });
+    if (!isCounted) this.#countDrops(this.#columns, shaper, from, false);
+    for (const [index, group] of this.#groups.entries()) {
+      if (from !== GLOBAL && (this.#config.groups[index]!.form ?? 0) !== from) continue;
+      if (!isCounted && from !== GLOBAL) this.#told.push({ group: index, kind, samples });
+      group.add(parcel, () => this.#columns, nowMs);
+    }
+  }
+
+  #markOf(from: number): Identity {
+    const bytes = this.#kernel.memory.bytes();
+    // No label begins like that, so what clients add to their series is never the same.
+    bytes[this.#outputMark] = 0xff;
+    new DataView(bytes.buffer).setInt32(this.#outputMark + 1, from, true);
+    return { ptr: this.#outputMark, length: OUTPUT_MARK_BYTES };
+  }
+
+  /** `from`: only groups that see outputs of this form; GLOBAL: all. */
+  #countDrops(columns: Columns, shaper: Shaper, from: number, isTaken: boolean): void {
     for (const [group, config] of this.#config.groups.entries()) {
+      if (from !== GLOBAL && (config.form ?? 0) !== from) continue;
       const { view } = shaper.encodingOf(config);
       for (const [judged, counts] of this.#kernel.judgePlans(columns, view).entries()) {
         if (judged === 0 || counts.series === 0) continue;
         // What is dropped before the destinations is the same for every group.
         const isForAll = judged < OTHER_SHARD;
-        if (!isForAll || group === 0) this.#drop(isForAll ? undefined : group, dropReasonOf(judged), counts);
+        if (isForAll && group > 0) continue;
+        const reason = isTaken && isHeldBack(judged) ? 'restored' : dropReasonOf(judged);
+        this.#dropped.add(isForAll ? undefined : group, reason, counts);
       }
     }
   }
 
-  #drop(group: number | undefined, reason: DropReason, counts: Counts): void {
-    const key = `${group}/${reason}`;
-    let dropped = this.#dropped.get(key);
-    if (dropped === undefined) {
-      dropped = { group, reason, counts: { ...noCounts } };
-      this.#dropped.set(key, dropped);
-    }
-    addCounts(dropped.counts, counts);
+  /** What was dropped and told since the last call. */
+  takeNews(): PipelineNews {
+    const told = this.#told;
+    if (told.length > 0) this.#told = [];
+    return {
+      dropped: this.#dropped.take(),
+      told,
+      problems: this.#stages?.takeProblems() ?? [],
+      observed: this.#stages?.takeObservations() ?? [],
+      examples: this.#shaper?.takeExamples() ?? [],
+      reached: this.#reached,
+    };
   }
 
-  /** What was dropped since the last call. */
-  takeDropped(): { dropped: Dropped[]; examples: DropExample[] } {
-    const dropped = [...this.#dropped.values()];
-    this.#dropped.clear();
-    return { dropped, examples: this.#shaper?.takeExamples() ?? [] };
+  /** Whether the state of aggregation began anew or in another form, so that the last one that was saved is of no use. */
+  get wantsSave(): boolean {
+    return this.#wantsSave;
+  }
+
+  /** Finishes all blocks, and gives the state that goes with them; undefined when there is none. */
+  save(): EngineState | undefined {
+    this.flush();
+    this.#wantsSave = false;
+    return this.#stages === undefined ? undefined : { bytes: this.#stages.save(), at: this.#reached };
   }
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. */
@@ -270,70 +387,6 @@ export class Pipeline {
     const freed = this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT)));
     this.#shaper?.forget(freed);
     this.#placer?.forget(freed);
-  }
-
-  get #bytesMax(): number {
-    const { bodyBytesMax } = this.#config;
-    return this.#isRerouted ? Math.max(bodyBytesMax, REROUTED_BYTES_MAX) : bodyBytesMax;
-  }
-
-  #decode(wire: Uint8Array, encoding: BodyEncoding): Decoded | Flaw {
-    if (wire.byteLength > this.#bytesMax) return this.#tooLarge('the body', wire.byteLength);
-    if (encoding === 'zstd-or-snappy') {
-      const zstd = this.#decodeZstd(wire);
-      if (!('error' in zstd) || zstd.status === 413) return zstd;
-      const snappy = this.#decodeSnappy(wire);
-      return 'error' in snappy && snappy.status === 400 ? zstd : snappy;
-    }
-    const snappy = this.#decodeSnappy(wire);
-    if (!('error' in snappy) || !looksLikeZstd(wire)) return snappy;
-    return this.#decodeZstd(wire);
-  }
-
-  #decodeSnappy(wire: Uint8Array): Decoded | Flaw {
-    const src = this.#reserve(this.#input, wire.byteLength);
-    this.#kernel.memory.bytes().set(wire, src);
-    const rawLength = this.#kernel.snappyDecodedLength(src, wire.byteLength);
-    if (rawLength < 0) return malformed('cannot decode snappy body: it does not begin with a length');
-    if (rawLength > this.#bytesMax) return this.#tooLarge('the decoded body', rawLength);
-    const target = this.#target(rawLength);
-    if (this.#kernel.snappyDecode(src, wire.byteLength, target, rawLength) !== rawLength) {
-      return malformed(`cannot decode snappy body: ${this.#kernel.snappyError()}`);
-    }
-    const preamble = wire.findIndex((byte) => byte < 128) + 1;
-    return {
-      rawPtr: target,
-      rawLength,
-      elementsPtr: src + preamble,
-      elementsLength: wire.byteLength - preamble,
-    };
-  }
-
-  #decodeZstd(wire: Uint8Array): Decoded | Flaw {
-    let message: Buffer;
-    const chunkSize = Math.max(64, Math.min(wire.byteLength * ZSTD_RATIO_COMMON, this.#bytesMax));
-    try {
-      message = zstdDecompressSync(wire, {
-        chunkSize,
-        maxOutputLength: this.#bytesMax,
-        params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
-      });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        return this.#tooLarge('the decoded body');
-      }
-      return malformed(`cannot decode zstd body: ${messageOf(error)}`);
-    }
-    const decoded = this.#place(message);
-    freeOwned(message, chunkSize);
-    return decoded;
-  }
-
-  /** Puts a message into linear memory. */
-  #place(message: Uint8Array): Decoded {
-    const rawPtr = this.#target(message.byteLength);
-    this.#kernel.memory.bytes().set(message, rawPtr);
-    return { rawPtr, rawLength: message.byteLength, elementsPtr: 0, elementsLength: 0 };
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */
@@ -357,15 +410,6 @@ export class Pipeline {
     return region.ptr;
   }
 
-  #tooLarge(what: string, byteLength?: number): Flaw {
-    const size = byteLength === undefined ? 'more' : `${byteLength} bytes`;
-    return {
-      status: 413,
-      reason: 'too_large',
-      error: `cannot take the request: ${what} has ${size}, the limit is ${this.#bytesMax} bytes; send smaller requests or raise -maxInsertRequestSize`,
-    };
-  }
-
   /** Encodes extra labels as label fields of a TimeSeries. */
   #writeSuffix(labels: readonly Label[]): { ptr: number; length: number } {
     if (labels.length === 0) return { ptr: 0, length: 0 };
@@ -381,7 +425,7 @@ export class Pipeline {
 
   /** Finishes the blocks that were begun at or before this monotonic time. */
   flushBornBefore(monotonicMs: number): void {
-    for (const group of this.#groups) group.flush(monotonicMs, this.#nextBody);
+    for (const group of this.#groups) group.flush(monotonicMs, this.#reached + BODY_STEP);
   }
 
   #emit(group: number, block: FinishedBlock): void {
@@ -393,6 +437,10 @@ export class Pipeline {
     const blocks = this.#blocks;
     this.#blocks = [];
     return blocks;
+  }
+
+  get hasBlocks(): boolean {
+    return this.#blocks.length > 0;
   }
 
   /** The first body of which something is in an unfinished block. */
@@ -413,33 +461,27 @@ export class Pipeline {
       pending: this.#groups.map((group) => group.pending),
       lanes: { ...this.#lanes },
       shaping: this.#shaper?.stats ?? NO_SHAPING,
+      aggregation: this.#aggregationStats,
     };
   }
+
+  get #aggregationStats(): AggregationStats | undefined {
+    if (this.#stages === undefined) return undefined;
+    const nowMs = this.#clock.monotonicMs();
+    const isDue = nowMs - this.#stagesToldMs >= STAGES_EVERY_MS || this.oldestBornMs === undefined;
+    if (isDue) this.#stagesToldMs = nowMs;
+    return { nextFlushMs: this.#stages.nextFlushMs, stages: isDue ? this.#stages.stats : undefined };
+  }
 }
+
+export type PipelineNews = Pick<
+  FromEngine,
+  'dropped' | 'told' | 'problems' | 'observed' | 'examples' | 'reached'
+>;
 
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
-}
-
-/** What a message has too much of; undefined when it can be taken. */
-function excessOf({ series, samples, metadata }: Counts): string | undefined {
-  const found = [
-    [series, SERIES_MAX, 'series'] as const,
-    [samples, SAMPLES_MAX, 'samples'] as const,
-    [metadata, METADATA_MAX, 'metadata entries'] as const,
-  ].find(([count, max]) => count > max);
-  if (found === undefined) return undefined;
-  const [count, max, what] = found;
-  return `cannot take the request: it has ${count} ${what}, the limit for one request is ${max}; send smaller requests`;
-}
-
-function malformed(error: string): Flaw {
-  return { status: 400, reason: 'malformed', error };
-}
-
-function looksLikeZstd(wire: Uint8Array): boolean {
-  return wire[0] === 0x28 && wire[1] === 0xb5 && wire[2] === 0x2f && wire[3] === 0xfd;
 }
 
 function encodeLabel({ name, value }: Label): Buffer {

@@ -5,18 +5,16 @@
  * that was being worked on at two deaths is the cause: it is refused and set aside.
  */
 import { Worker } from 'node:worker_threads';
-import { type Block, BlockMemory } from '../model/block.ts';
-import type { Body, BodyOrigin, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
+import { BODY_STEP } from '../encode/group.ts';
+import { BlockMemory } from '../model/block.ts';
+import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
-import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
-import type { Logger } from '../util/logger.ts';
 import { Arena } from './arena.ts';
 import {
   ACCEPTED_FIELDS,
   type BlockMessage,
   type BodyFormat,
-  type Dropped,
   type EngineConfig,
   type EngineReport,
   type EngineStart,
@@ -27,7 +25,9 @@ import {
   type ToEngine,
 } from './messages.ts';
 import { type Held, Outbox } from './outbox.ts';
-import type { DropExample } from './shaper.ts';
+import type { PoolPorts, Replayed } from './pool-ports.ts';
+import { stagesOf } from './stages.ts';
+import { StateKeeper } from './state-keeper.ts';
 
 /** Compressed bytes that may wait for the engine, some 50 ms of its work, before the limiter counts them. */
 const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
@@ -39,49 +39,9 @@ const RESTART_DELAY_MS_MAX = 5_000;
 /** More deaths in a row than one bad body can cause. */
 const RESTARTS_AT_CLOSE_MAX = 4;
 
-/** What the journal keeps of an accepted body; `bytes` stay until the promise is settled. */
-export interface Accepted {
-  readonly id: number;
-  readonly format: BodyFormat;
-  readonly bytes: Uint8Array;
-  readonly counts: Readonly<Counts>;
-}
-
-/** An accepted body, and the configuration that all of it is treated by. */
-export interface Admitted {
-  readonly id: number;
-  readonly counts: Readonly<Counts>;
-  readonly origin: BodyOrigin;
-  readonly generation: number;
-}
-
 export interface Submitted {
   readonly id: number;
   readonly verdict: Promise<Verdict>;
-}
-
-/** A series that was dropped, for the status page. */
-export interface ShownDrop extends Omit<DropExample, 'body'> {
-  readonly client: string;
-}
-
-export interface PoolPorts {
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** A finished block of a group, under the configuration that was in force when it was begun. */
-  readonly onBlock: (group: number, generation: number, block: Block) => void;
-  /** Called once a body, before its verdict. */
-  readonly onAccepted: (accepted: Admitted) => void;
-  /** What the configuration dropped of accepted bodies; called before their `onAccepted`. */
-  readonly onDropped: (dropped: readonly Dropped[], generation: number) => void;
-  readonly onDropExample: (example: ShownDrop) => void;
-  /** Makes an accepted body as safe as promised before its verdict goes out; without it that is at once. */
-  readonly commit?: ((accepted: Accepted) => Promise<void>) | undefined;
-  /** A body that killed the engine twice; it may have been acknowledged before. */
-  readonly onQuarantined: (body: Uint8Array, client: string) => void;
-  readonly module: WebAssembly.Module;
-  /** The thread's entry; tests put a faulty one here. */
-  readonly workerUrl?: URL;
 }
 
 export class EnginePool implements Intake {
@@ -91,11 +51,8 @@ export class EnginePool implements Intake {
   readonly #outbox: Outbox;
   readonly #current = new SharedArrayBuffer(8);
   #worker: Worker | undefined;
-  /**
-   * Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. All
-   * bodies before `firstId` are out in blocks of earlier ones.
-   */
-  readonly #configs = new Map<number, { readonly config: EngineConfig; firstId: number }>();
+  /** Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. */
+  readonly #configs = new Map<number, EngineConfig>();
   #generation = 1;
   #activeGeneration = 1;
   #progress: Progress[][] = [];
@@ -105,7 +62,7 @@ export class EnginePool implements Intake {
   #nextId = 1;
   #nextSeq = 1;
   #nextTicket = 1;
-  readonly #tickets = new Map<number, () => void>();
+  readonly #tickets = new Map<number, { readonly kind: 'flush' | 'save'; readonly settle: () => void }>();
   readonly #reports: ((report: EngineReport | undefined) => void)[] = [];
   #restartsInRow = 0;
   #restarts = 0;
@@ -117,10 +74,21 @@ export class EnginePool implements Intake {
   /** The engine was started again and has not yet seen the bodies that the dead one had. */
   #isCatchingUp = false;
   #cancelRestart: (() => void) | undefined;
+  readonly aggregation: StateKeeper;
+  /** The number of the last body or output that the engine looked at. */
+  #reached = 0;
 
-  constructor(config: EngineConfig, ports: PoolPorts) {
-    this.#configs.set(1, { config, firstId: 0 });
+  /** `restored`: the state of aggregation that an earlier run left. */
+  constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array<ArrayBuffer>) {
+    this.#configs.set(1, config);
     this.#ports = ports;
+    this.aggregation = new StateKeeper({
+      ...ports,
+      tick: (isLate) => this.#tick(isLate),
+      save: () => void this.#ticketed('save'),
+      restored,
+    });
+    this.aggregation.isActive = isAggregating(config);
     this.#arena = new Arena({
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
       removed: (index) => this.#post({ kind: 'forget-slab', index }),
@@ -155,21 +123,30 @@ export class EnginePool implements Intake {
     return this.#backlogBytes < BACKLOG_BYTES_MAX;
   }
 
-  /** The first body of which something is not in a block yet, or that has no verdict; undefined when there is none. */
+  /** The first body that a new engine would need, or that has no verdict; undefined when there is none. */
   get firstHeld(): number | undefined {
     return this.#held.keys().next().value;
   }
 
+  /** All that was made of the bodies before it is out in blocks, but for what aggregation holds. */
+  get firstInWork(): number {
+    if (this.#isCatchingUp) return 0;
+    if (this.#outFrom !== undefined) return this.#outFrom;
+    for (const [id, held] of this.#held) if (held.settle !== undefined) return id;
+    return this.#nextId;
+  }
+
   submit(body: Body): Promise<Verdict> {
-    return this.#submit(body, 'client').verdict;
+    return this.#submit(body).verdict;
   }
 
   /** A body that is kept elsewhere: it is not committed. Its number is known at once; 0 when it was not taken. */
-  replay(body: Body, origin: Exclude<BodyOrigin, 'client'>, receivedMs?: number): Submitted {
-    return this.#submit(body, origin, receivedMs);
+  replay(body: Body, replayed: Replayed): Submitted {
+    return this.#submit(body, replayed);
   }
 
-  #submit(body: Body, origin: BodyOrigin, receivedMs = this.#ports.clock.monotonicMs()): Submitted {
+  #submit(body: Body, replayed?: Replayed): Submitted {
+    const { clock } = this.#ports;
     if (this.#closed) {
       const verdict = Promise.resolve(
         refuse('the relay is shutting down; send it again to another instance'),
@@ -186,10 +163,12 @@ export class EnginePool implements Intake {
         id,
         format: this.#formatOf(body),
         client: body.client,
-        receivedMs,
+        receivedMs: replayed?.receivedMs ?? clock.monotonicMs(),
         deaths: 0,
         settle,
-        origin,
+        origin: replayed?.origin ?? 'client',
+        isTaken: replayed?.isTaken ?? false,
+        arrivedMs: replayed?.arrivedMs ?? clock.nowMs(),
         isCommitting: false,
       };
       this.#held.set(held.id, held);
@@ -214,9 +193,9 @@ export class EnginePool implements Intake {
 
   /** Blocks that are begun are finished under the old configuration first. Returns the new generation. */
   configure(config: EngineConfig): number {
-    this.#configs.set(++this.#generation, { config, firstId: this.#nextId });
+    this.#configs.set(++this.#generation, config);
     this.#outbox.send();
-    this.#post({ kind: 'configure', generation: this.#generation, config });
+    this.#post({ kind: 'configure', generation: this.#generation, config, nowMs: this.#ports.clock.nowMs() });
     return this.#generation;
   }
 
@@ -235,26 +214,45 @@ export class EnginePool implements Intake {
 
   /** Resolves when everything submitted so far is out in blocks. */
   flush(): Promise<void> {
+    return this.#ticketed('flush');
+  }
+
+  /** Windows of aggregation may be over from now on: everything of an earlier run was replayed. */
+  wake(): void {
+    this.aggregation.wake();
+  }
+
+  #ticketed(kind: 'flush' | 'save'): Promise<void> {
     this.#outbox.send();
     const ticket = this.#nextTicket++;
-    return new Promise((resolve) => {
-      this.#tickets.set(ticket, resolve);
-      this.#post({ kind: 'flush', ticket });
+    return new Promise((settle) => {
+      this.#tickets.set(ticket, { kind, settle });
+      this.#post({ kind, ticket });
     });
+  }
+
+  #tick(isLate: boolean): void {
+    // Bodies that came before go before.
+    this.#outbox.send();
+    this.#post({ kind: 'tick', nowMs: this.#ports.clock.nowMs(), isLate });
   }
 
   /**
    * Takes no more bodies, puts all that were taken into blocks, and ends the thread. When the engine dies again and again
-   * meanwhile, it gives up: `heldBodies` are those that did not get out.
+   * meanwhile, it gives up: `heldBodies` are those that did not get out. The state of aggregation is told last, or is not
+   * kept: then rules tell what they tell at their end.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(keepsState = true): Promise<void> {
+    this.#closing ??= this.#close(keepsState);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(keepsState: boolean): Promise<void> {
     this.#closed = true;
-    const flushed = this.flush();
+    this.aggregation.stop();
+    this.#outbox.send();
+    if (!keepsState) this.#post({ kind: 'finish' });
+    const flushed = this.#ticketed(this.aggregation.isActive ? 'save' : 'flush');
     if (this.#cancelRestart !== undefined) this.#restart();
     await flushed;
     const worker = this.#worker;
@@ -289,16 +287,19 @@ export class EnginePool implements Intake {
     for (const { index, memory } of this.#arena.slabs()) this.#post({ kind: 'slab', index, memory });
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
-    const { config } = active[1];
-    this.#post({ kind: 'configure', generation: active[0], config, progress: this.#progress });
+    const nowMs = this.#ports.clock.nowMs();
+    const resume = { state: this.aggregation.state, countedTo: this.#reached };
+    const [generation, config] = active;
+    this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#isCatchingUp = this.#held.size > 0;
     this.#outbox.restart([...this.#held.values()]);
-    for (const [generation, told] of newer) {
-      told.firstId = this.#nextId;
-      this.#post({ kind: 'configure', generation, config: told.config });
+    // What the dead engine had told since the last request is told to nobody again, before anything changes.
+    this.aggregation.restarted();
+    for (const [later, changed] of newer) {
+      this.#post({ kind: 'configure', generation: later, config: changed, nowMs });
     }
-    for (const ticket of this.#tickets.keys()) this.#post({ kind: 'flush', ticket });
+    for (const [ticket, { kind }] of this.#tickets) this.#post({ kind, ticket });
   }
 
   #onMessage(message: FromEngine): void {
@@ -307,8 +308,13 @@ export class EnginePool implements Intake {
     if (message.generation !== this.#activeGeneration) {
       this.#configs.delete(this.#activeGeneration);
       this.#activeGeneration = message.generation;
-      this.#resetProgress();
+      this.#resetProgress(message.reached + BODY_STEP);
+      const config = this.#configs.get(message.generation);
+      this.aggregation.isActive = config !== undefined && isAggregating(config);
     }
+    this.#reached = Math.max(this.#reached, message.reached);
+    if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
+    if (message.observed.length > 0) this.#ports.onObserved?.(message.observed);
     if (message.dropped.length > 0) this.#ports.onDropped(message.dropped, message.generation);
     for (const { body, ...example } of message.examples) {
       this.#ports.onDropExample({ ...example, client: this.#held.get(body)?.client ?? '' });
@@ -331,10 +337,11 @@ export class EnginePool implements Intake {
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
+    this.aggregation.took(message, this.#arena.bytes);
     this.#outFrom = message.heldFrom;
-    this.#releaseBefore(this.#firstNeeded());
+    this.#releaseDone();
     for (const ticket of message.tickets) {
-      this.#tickets.get(ticket)?.();
+      this.#tickets.get(ticket)?.settle();
       this.#tickets.delete(ticket);
     }
     this.#outbox.done(message.batches);
@@ -369,8 +376,8 @@ export class EnginePool implements Intake {
       return;
     }
     held.isCommitting = true;
-    const accepted = { id, format: held.format, bytes: this.#arena.bytesOf(held), counts };
-    commit(accepted).then(
+    const { format, arrivedMs } = held;
+    commit({ id, format, bytes: this.#arena.bytesOf(held), counts, arrivedMs }).then(
       () => this.#committed(held, verdict),
       () => this.#committed(held, refuse('it could not be written to the journal; send it again')),
     );
@@ -378,28 +385,23 @@ export class EnginePool implements Intake {
 
   #committed(held: Held, verdict: Verdict): void {
     if (held.settle !== undefined) this.#takeSettle(held)(verdict);
-    this.#releaseBefore(this.#firstNeeded());
+    this.#releaseDone();
   }
 
   #onRefused({ id, status, reason, error }: Refusal): void {
     const held = this.#held.get(id);
     if (held?.settle === undefined) return;
-    const settle = this.#takeSettle(held);
-    this.#release(held);
-    settle({ ok: false, status, reason, error });
+    this.#takeSettle(held)({ ok: false, status, reason, error });
   }
 
-  /** All before it are out in blocks, and have their verdicts. */
-  #firstNeeded(): number {
-    if (this.#isCatchingUp) return 0;
-    if (this.#outFrom !== undefined) return this.#outFrom;
-    for (const [id, held] of this.#held) if (held.settle !== undefined) return id;
-    return this.#nextId;
-  }
-
-  #releaseBefore(id: number): void {
-    for (const [heldId, held] of this.#held) {
-      if (heldId >= id || held.settle !== undefined) return;
+  /**
+   * Gives back what no new engine would need: it has its verdict, and is out in blocks and in the state of aggregation. What
+   * was refused, or is rerouted, stays until then, too: outputs are numbered by what came before them.
+   */
+  #releaseDone(): void {
+    const before = Math.min(this.firstInWork, this.aggregation.neededFrom);
+    for (const [id, held] of this.#held) {
+      if (id >= before || held.settle !== undefined) return;
       this.#release(held);
     }
   }
@@ -409,11 +411,11 @@ export class EnginePool implements Intake {
     this.#arena.free(held);
   }
 
-  #resetProgress(): void {
-    const told = this.#configs.get(this.#activeGeneration);
-    assert(told !== undefined, 'the engine works under a configuration that it was told');
-    const start = { body: told.firstId, series: 0, sample: 0 };
-    this.#progress = told.config.groups.map(({ parallel }) => Array.from({ length: parallel }, () => start));
+  #resetProgress(body = 0): void {
+    const groups = this.#configs.get(this.#activeGeneration)?.groups ?? [];
+    this.#progress = groups.map(({ parallel }) =>
+      Array.from({ length: parallel }, () => ({ body, series: 0, sample: 0 })),
+    );
   }
 
   #onDeath(failure: unknown): void {
@@ -436,6 +438,7 @@ export class EnginePool implements Intake {
         client: culprit?.client,
       },
     );
+    this.aggregation.died(culprit !== undefined, this.#reached);
     if (culprit !== undefined && ++culprit.deaths >= DEATHS_MAX) this.#quarantine(culprit);
     const delayMs = Math.min(RESTART_DELAY_MS * 2 ** this.#restartsInRow++, RESTART_DELAY_MS_MAX);
     this.#cancelRestart = this.#ports.clock.after(delayMs, () => this.#startWorker());
@@ -458,7 +461,7 @@ export class EnginePool implements Intake {
   }
 
   #settleTickets(): void {
-    for (const settle of this.#tickets.values()) settle();
+    for (const { settle } of this.#tickets.values()) settle();
     this.#tickets.clear();
   }
 
@@ -483,6 +486,10 @@ export class EnginePool implements Intake {
     this.#backlogBytes -= held.length;
     return settle;
   }
+}
+
+function isAggregating({ shape }: EngineConfig): boolean {
+  return shape !== undefined && stagesOf(shape) !== undefined;
 }
 
 function refuse(why: string): Verdict {

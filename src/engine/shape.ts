@@ -3,6 +3,7 @@ import type { PlacementSpec } from '../route/placement.ts';
 import type { LabelLimits } from '../transform/limit/labels.ts';
 import type { RuleSpec } from '../transform/relabel/rule.ts';
 import type { Rounding } from '../transform/round.ts';
+import type { StageConfig } from './aggregation-stage.ts';
 
 /** What one destination, or several that are configured alike, sees of a series. */
 export interface FormConfig {
@@ -10,6 +11,8 @@ export interface FormConfig {
   /** Set on every series, over a label of that name. */
   readonly labels: readonly (readonly [name: string, value: string])[];
   readonly rounding: Rounding;
+  /** Aggregation and deduplication behind the rules; absent for none. */
+  readonly stage?: StageConfig | undefined;
 }
 
 export interface ShapeConfig {
@@ -22,6 +25,8 @@ export interface ShapeConfig {
   /** Samples that are later than now by more than this, in milliseconds, are counted; absent: not looked at. */
   readonly future?: { readonly afterMs: number; readonly drop: boolean };
   readonly forms: readonly FormConfig[];
+  /** Aggregation and deduplication ahead of all destinations; absent for none. */
+  readonly stage?: StageConfig | undefined;
   /** Absent: every destination gets every series. */
   readonly placement?: PlacementSpec;
   /** Series are placed by the labels that destinations see, in their one form; otherwise by those before the forms. */
@@ -36,8 +41,8 @@ const AS_IT_CAME: FormConfig = {
   rounding: { significantFigures: 0, roundDigits: 100 },
 };
 
-/** For series that were shaped before: they are placed, and nothing else. Their plans have the same layout. */
-export function placingOnly({ future: _, ...shape }: ShapeConfig): ShapeConfig {
+/** For series that were shaped and aggregated before: they are placed, and nothing else. Their plans have the same layout. */
+export function placingOnly({ future: _, stage: __, ...shape }: ShapeConfig): ShapeConfig {
   return {
     ...shape,
     rules: [],
@@ -61,7 +66,11 @@ export function isShaping(shape: ShapeConfig): boolean {
     ) ||
     shape.placement !== undefined ||
     shape.future !== undefined ||
-    shape.forms.some((form) => form.rules.length > 0 || form.labels.length > 0 || isRounding(form.rounding))
+    shape.stage !== undefined ||
+    shape.forms.some(
+      ({ rules, labels, rounding, stage }) =>
+        rules.length > 0 || labels.length > 0 || isRounding(rounding) || stage !== undefined,
+    )
   );
 }
 

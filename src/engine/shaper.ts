@@ -10,9 +10,11 @@ import { Labels } from '../model/labels.ts';
 import { LabelReader } from '../series/label-reader.ts';
 import { type Decision, Plans } from '../series/plans.ts';
 import type { CardinalityLimits } from '../transform/limit/cardinality.ts';
+import type { AggregationStage } from './aggregation-stage.ts';
 import { Decider } from './decider.ts';
 import type { GroupConfig, ShapingStats } from './messages.ts';
 import type { ShapeConfig } from './shape.ts';
+import { GLOBAL, type Stages } from './stages.ts';
 
 /** A series that was dropped, for the status page. */
 export interface DropExample {
@@ -31,6 +33,17 @@ export interface ShaperOptions {
   readonly planBytesMax?: number | undefined;
   /** Windows of the limits that go on. */
   readonly limits?: CardinalityLimits | undefined;
+  /** What aggregates and deduplicates; by the places of the configuration. */
+  readonly stages?: Stages | undefined;
+}
+
+/** A scanned body that series are shaped of. */
+export interface ShapedBody {
+  readonly id: number;
+  /** Labels that the client's request adds to every series. */
+  readonly added: readonly Label[];
+  /** Aggregation has its samples already. */
+  readonly isTaken: boolean;
 }
 
 const PLAN_BYTES_MAX = 512 * 1024 * 1024;
@@ -46,7 +59,12 @@ export class Shaper {
   readonly #plans: Plans;
   readonly #planBytesMax: number;
   readonly #labels = new Labels();
-  readonly #decision: Decision = { verdict: 0, owners: [], forms: [] };
+  readonly #decision: Decision = { verdict: 0, heldBack: 0, owners: [], forms: [], fates: [] };
+  readonly #stages: Stages | undefined;
+  /** The series that is being decided. */
+  #series = { ref: NO_REF, row: 0, isTaken: false };
+  #columns: Columns | undefined;
+  readonly #asked: AggregationStage[] = [];
   #examples: DropExample[] = [];
   #decided = 0;
   #future = 0;
@@ -54,11 +72,12 @@ export class Shaper {
   constructor(
     kernel: Kernel,
     config: ShapeConfig,
-    { planBytesMax = PLAN_BYTES_MAX, limits }: ShaperOptions = {},
+    { planBytesMax = PLAN_BYTES_MAX, limits, stages }: ShaperOptions = {},
   ) {
     this.#config = config;
+    this.#stages = stages;
     this.#planBytesMax = planBytesMax;
-    this.#decider = new Decider(config, limits);
+    this.#decider = new Decider(config, limits, stages);
     this.#reader = new LabelReader(kernel);
     this.#plans = new Plans(kernel, this.#reader, {
       shards: config.placement?.destinations.length ?? 0,
@@ -102,27 +121,73 @@ export class Shaper {
     return future.drop ? found : 0;
   }
 
-  /** Gives every scanned series its plan. `added` are the labels that the client's request adds to every series. */
-  shape(columns: Columns, added: readonly Label[], body: number, nowMs: number): void {
+  /** Gives every scanned series its plan, and aggregation its samples. */
+  shape(columns: Columns, body: ShapedBody, nowMs: number): void {
     if (this.#decider.limits.turn(nowMs)) this.#plans.clear();
+    this.#gather(columns, body.isTaken, (series) => {
+      const own = this.#read(columns, series, body.added);
+      const verdict = this.#decider.decide(this.#labels, this.#decision, this.#ask);
+      if (verdict !== 'none') this.#note(verdict, columns, series, body);
+      return own;
+    });
+    if (!body.isTaken) this.#push(columns, false);
+  }
+
+  /** The same for outputs of aggregation and deduplication, from GLOBAL or of a form. */
+  shapeOutputs(columns: Columns, from: number): void {
+    this.#gather(columns, false, (series) => {
+      const own = this.#read(columns, series, []);
+      if (from === GLOBAL) this.#decider.decideOutput(this.#labels, this.#decision, this.#ask);
+      else this.#decider.decideOutputOf(from, this.#labels, this.#decision);
+      return own;
+    });
+    if (from === GLOBAL) this.#push(columns, true);
+  }
+
+  /** `decide` reads the labels of a series and decides on them; it returns how many the series brought along. */
+  #gather(columns: Columns, isTaken: boolean, decide: (series: number) => number): void {
     const missing = this.#plans.gather(columns);
+    this.#columns = columns;
     for (let nth = 0; nth < missing; nth++) {
       const series = columns.missing(nth);
       const ref = columns.ref(series);
       // It may have come earlier in the same body.
       const known = ref === NO_REF ? 0 : this.#plans.get(ref);
-      columns.setPlan(series, known || this.#decide(columns, series, ref, added, body));
+      if (known !== 0) {
+        columns.setPlan(series, known);
+        continue;
+      }
+      this.#series = { ref, row: series, isTaken };
+      this.#decided++;
+      this.#asked.length = 0;
+      const own = decide(series);
+      this.#forgetElsewhere(ref);
+      // Without room a series is decided anew each time: slow, and no memory more.
+      const isKept = ref !== NO_REF && this.#plans.byteLength < this.#planBytesMax;
+      columns.setPlan(series, this.#plans.add(isKept ? ref : undefined, this.#decision, own));
     }
   }
 
-  #decide(columns: Columns, series: number, ref: number, added: readonly Label[], body: number): number {
-    this.#decided++;
-    const own = this.#read(columns, series, added);
-    const verdict = this.#decider.decide(this.#labels, this.#decision);
-    if (verdict !== 'none') this.#note(verdict, columns, series, added, body);
-    // Without room a series is decided anew each time: slow, and no memory more.
-    const isKept = ref !== NO_REF && this.#plans.byteLength < this.#planBytesMax;
-    return this.#plans.add(isKept ? ref : undefined, this.#decision, own);
+  readonly #ask = (stage: AggregationStage, labels: Labels): number => {
+    const { ref, row, isTaken } = this.#series;
+    this.#asked.push(stage);
+    if (ref !== NO_REF) return stage.plan(ref, labels);
+    const { sampleStart, sampleCount } = this.#columns!.row(row);
+    return stage.take(labels, this.#columns!.samples, sampleStart, isTaken ? 0 : sampleCount);
+  };
+
+  /** It may have been planned before, under other rules. */
+  #forgetElsewhere(ref: number): void {
+    if (this.#stages === undefined || ref === NO_REF) return;
+    for (const stage of [this.#stages.global, ...this.#stages.forms]) {
+      if (stage !== undefined && !this.#asked.includes(stage)) stage.forget([ref]);
+    }
+  }
+
+  #push(columns: Columns, isOutput: boolean): void {
+    if (this.#stages === undefined) return;
+    const batch = { seriesCount: columns.seriesCount, ...columns.spans, ...columns.samples };
+    this.#stages.push(batch, isOutput);
   }
 
   /** As the client sent it; returns the number of labels without the added ones. */
@@ -133,10 +198,10 @@ export class Shaper {
     return own;
   }
 
-  #note(reason: Verdict, columns: Columns, series: number, added: readonly Label[], body: number): void {
+  #note(reason: Verdict, columns: Columns, series: number, { id, added }: ShapedBody): void {
     if (this.#examples.filter((example) => example.reason === reason).length >= EXAMPLES_MAX) return;
     this.#read(columns, series, added);
-    this.#examples.push({ reason, series: this.#labels.toString().slice(0, EXAMPLE_LENGTH_MAX), body });
+    this.#examples.push({ reason, series: this.#labels.toString().slice(0, EXAMPLE_LENGTH_MAX), body: id });
   }
 
   /** The drops that were noted since the last call. */
@@ -149,6 +214,7 @@ export class Shaper {
 
   forget(refs: Uint32Array): void {
     this.#plans.forget(refs);
+    this.#stages?.forget(refs);
   }
 
   close(): void {

@@ -9,6 +9,8 @@ import {
   type BodyRef,
   type EngineStart,
   type FromEngine,
+  IS_JUDGED,
+  IS_TAKEN,
   type Refusal,
   type ToEngine,
 } from './messages.ts';
@@ -48,6 +50,17 @@ class EngineThread {
         this.#flush(Number.POSITIVE_INFINITY);
         this.#answer({ tickets: [message.ticket] });
         break;
+      case 'tick':
+        this.#running.advance(message.nowMs, message.isLate);
+        this.#answer({});
+        break;
+      case 'save':
+        this.#save([message.ticket]);
+        break;
+      case 'finish':
+        this.#running.finish();
+        this.#answer({});
+        break;
       case 'report':
         this.#port.postMessage(this.#running.report(systemClock.monotonicMs()));
         break;
@@ -59,17 +72,34 @@ class EngineThread {
     return this.#pipeline;
   }
 
-  #configure({ generation, config, progress }: Extract<ToEngine, { kind: 'configure' }>): void {
+  #configure({
+    generation,
+    config,
+    progress,
+    resume,
+    nowMs,
+  }: Extract<ToEngine, { kind: 'configure' }>): void {
     if (this.#pipeline === undefined) {
-      this.#pipeline = new Pipeline(this.#kernel, config, progress);
+      const start = { progress, resume, nowMs, clock: systemClock };
+      this.#pipeline = new Pipeline(this.#kernel, config, start);
     } else {
       this.#flush(Number.POSITIVE_INFINITY);
       this.#answer({});
-      this.#pipeline.configure(config);
+      this.#pipeline.configure(config, nowMs);
     }
+    // Blocks that were finished by the new configuration came from the old one.
+    if (this.#pipeline.hasBlocks) this.#answer({});
     this.#generation = generation;
     this.#flushIntervalMs = config.flushIntervalMs;
-    this.#answer({});
+    if (this.#pipeline.wantsSave) this.#save([]);
+    else this.#answer({});
+  }
+
+  #save(tickets: number[]): void {
+    this.#flush(Number.POSITIVE_INFINITY);
+    const startMs = systemClock.monotonicMs();
+    const state = this.#running.save();
+    this.#answer({ tickets, state, saveMs: systemClock.monotonicMs() - startMs });
   }
 
   /** Wakes up when the oldest unfinished block has waited for a flush interval. */
@@ -87,7 +117,7 @@ class EngineThread {
 
   /** If a block cannot be finished, the first of its bodies is taken for the cause. */
   #flush(bornBeforeMs: number): void {
-    this.#current[0] = this.#running.heldFrom ?? 0;
+    this.#current[0] = Math.floor(this.#running.heldFrom ?? 0);
     this.#running.flushBornBefore(bornBeforeMs);
     this.#current[0] = 0;
   }
@@ -102,14 +132,16 @@ class EngineThread {
         slab: fields[at + 1]!,
         offset: fields[at + 2]!,
         length: fields[at + 3]!,
-        isJudged: fields[at + 5] === 1,
+        isJudged: (fields[at + 5]! & IS_JUDGED) !== 0,
+        isTaken: (fields[at + 5]! & IS_TAKEN) !== 0,
+        arrivedMs: fields[at + 6]!,
         ...formats[fields[at + 4]!]!,
       };
       const slab = this.#slabs.get(body.slab);
       assert(slab !== undefined, `slab ${body.slab} was announced`);
       this.#current[0] = body.id;
       const wire = slab.subarray(body.offset, body.offset + body.length);
-      const judged = this.#running.accept(body, wire, systemClock.monotonicMs(), systemClock.nowMs());
+      const judged = this.#running.accept(body, wire, systemClock.monotonicMs());
       this.#current[0] = 0;
       if ('error' in judged) refused.push(judged);
       else {
@@ -121,7 +153,7 @@ class EngineThread {
     this.#answer({ accepted, noted, refused, batches: 1 });
   }
 
-  #answer(news: Partial<Pick<FromEngine, 'accepted' | 'noted' | 'refused' | 'batches' | 'tickets'>>): void {
+  #answer(news: Partial<Omit<FromEngine, 'kind' | 'blocks' | 'heldFrom' | 'generation' | 'stats'>>): void {
     const blocks = this.#running.takeBlocks();
     const message: FromEngine = {
       kind: 'done',
@@ -130,17 +162,16 @@ class EngineThread {
       refused: [],
       batches: 0,
       tickets: [],
-      ...this.#running.takeDropped(),
+      ...this.#running.takeNews(),
       ...news,
       blocks,
       heldFrom: this.#running.heldFrom,
       generation: this.#generation,
       stats: this.#running.stats,
     };
-    this.#port.postMessage(
-      message,
-      blocks.map((block) => block.memory),
-    );
+    const owned = blocks.map((block) => block.memory);
+    if (message.state !== undefined) owned.push(message.state.bytes.buffer);
+    this.#port.postMessage(message, owned);
     this.#planFlush();
   }
 }

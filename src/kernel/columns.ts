@@ -44,6 +44,21 @@ export interface Interner {
   intern(columns: Columns, identity: Identity): void;
 }
 
+/** Samples of a scan; timestamps as i64 milliseconds in two words, low first. */
+export interface SampleViews {
+  readonly timestampWords: Int32Array;
+  readonly values: Float64Array;
+  /** The same memory as `values`. */
+  readonly valueWords: Uint32Array;
+}
+
+/** By series; only as many items as the scan has series mean something. */
+export interface SeriesSpans {
+  readonly refs: Uint32Array;
+  readonly starts: Uint32Array;
+  readonly counts: Uint32Array;
+}
+
 /** A region that is replaced by a larger one when needed. */
 interface Region {
   ptr: number;
@@ -64,6 +79,7 @@ export class Columns {
   /** What `#rounded` holds at the moment. */
   #roundedBy: Round | undefined;
   #hasPlans = false;
+  #spans: SeriesSpans = { refs: new Uint32Array(0), starts: new Uint32Array(0), counts: new Uint32Array(0) };
   #scans = 0;
   readonly #scratch: Region = { ptr: 0, bytes: 0 };
   #seriesCount = 0;
@@ -208,6 +224,34 @@ export class Columns {
       this.#plans.ptr,
       this.#missing.ptr,
     );
+  }
+
+  /** The samples as arrays; they are views, gone when the memory grows. */
+  get samples(): SampleViews {
+    const { buffer } = this.#kernel.memory.bytes();
+    const count = this.#sampleCount;
+    return {
+      timestampWords: new Int32Array(buffer, this.#timestamps.ptr, 2 * count),
+      values: new Float64Array(buffer, this.#values.ptr, count),
+      valueWords: new Uint32Array(buffer, this.#values.ptr, 2 * count),
+    };
+  }
+
+  /** Of every series its ref, its first sample and their number, into arrays that are used again by the next call. */
+  get spans(): SeriesSpans {
+    const count = this.#seriesCount;
+    if (count > this.#spans.refs.length) {
+      const make = () => new Uint32Array(Math.ceil(count * 1.5));
+      this.#spans = { refs: make(), starts: make(), counts: make() };
+    }
+    const { refs, starts, counts } = this.#spans;
+    const words = this.#kernel.memory.u32();
+    for (let series = 0, at = this.#rows.ptr / 4; series < count; series++, at += ROW_WORDS) {
+      refs[series] = words[at + ROW.ref]!;
+      starts[series] = words[at + ROW.sampleStart]!;
+      counts[series] = words[at + ROW.sampleCount]!;
+    }
+    return this.#spans;
   }
 
   /** Index of the nth series that had no plan. */

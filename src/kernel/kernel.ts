@@ -59,7 +59,7 @@ export interface PlanView {
 
 const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
 /** What `judgePlans` tells apart. */
-export const JUDGEMENTS = 16;
+export const JUDGEMENTS = 32;
 
 export interface EncodeOptions {
   /** Index of the series to begin with. */

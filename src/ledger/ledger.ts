@@ -1,8 +1,9 @@
 /**
  * The ledger: for each destination, every sample that came in is in exactly one column, so at every quiet moment
  *
- *     received + replayed + taken_over + recovered
- *                        = withheld + quarantined + dropped_* + other_shard + in_engine + pending
+ *     received + replayed + taken_over + recovered + aggregated_out + deduplicated_out
+ *                        = withheld + quarantined + dropped_* + other_shard
+ *                          + aggregated_in + dropped_input + deduplicated_in + restored + in_engine + pending
  *                          + delivered + partly_delivered + rejected + dead_lettered + rerouted
  *                          + dropped_queue_full + damaged + purged + too_old
  *
@@ -44,6 +45,9 @@ export class DestinationLedger {
   readonly replayed: Counts = { ...noCounts };
   /** Taken out of the queue of a destination that is gone, and placed anew (there it is `rerouted`). */
   readonly takenOver: Counts = { ...noCounts };
+  /** What aggregation told, and what deduplication let go of; what went in there are columns of `dropped`. */
+  readonly aggregatedOut: Counts = { ...noCounts };
+  readonly deduplicatedOut: Counts = { ...noCounts };
   /** Metadata for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later what the engine died of or refused when it was replayed; kept in the quarantine directory. */
@@ -77,6 +81,12 @@ export class DestinationLedger {
   /** The configuration keeps something that was accepted from this destination. */
   drop(reason: DropReason, counts: Readonly<Counts>): void {
     addCounts(this.dropped[reason], counts);
+  }
+
+  /** Aggregation or deduplication offers samples to this destination. */
+  tell(kind: 'aggregated_out' | 'deduplicated_out', samples: number): void {
+    const column = kind === 'aggregated_out' ? this.aggregatedOut : this.deduplicatedOut;
+    addCounts(column, { ...noCounts, series: samples, samples });
   }
 
   /** A block of this run came to the queue. */
@@ -118,8 +128,9 @@ export class DestinationLedger {
   /** What was received and is in no block although the engine, which holds `inEngine`, is through with it. */
   unaccounted(inEngine: Readonly<Counts>): Counts {
     const rest = { ...this.received };
-    addCounts(rest, this.replayed);
-    addCounts(rest, this.takenOver);
+    for (const more of [this.replayed, this.takenOver, this.aggregatedOut, this.deduplicatedOut]) {
+      addCounts(rest, more);
+    }
     const dropped = { ...noCounts };
     for (const reason of dropReasons) addCounts(dropped, this.dropped[reason]);
     for (const kind of countKeys) {
@@ -136,6 +147,7 @@ export class DestinationLedger {
       { column: 'replayed', counts: this.replayed },
       { column: 'taken_over', counts: this.takenOver },
       { column: 'recovered', counts: this.recovered },
+      ...this.#told(),
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       ...this.#drops(),
@@ -147,17 +159,25 @@ export class DestinationLedger {
 
   #drops(): LedgerColumn[] {
     return dropReasons.map((reason) => ({
-      column: reason === 'other_shard' ? reason : `dropped_${reason}`,
+      column: unprefixed.has(reason) ? reason : `dropped_${reason}`,
       counts: this.dropped[reason],
     }));
   }
 
-  /** The way to the queues: `received` + `replayed` + `taken_over` is the sum of the others. */
+  #told(): LedgerColumn[] {
+    return [
+      { column: 'aggregated_out', counts: this.aggregatedOut },
+      { column: 'deduplicated_out', counts: this.deduplicatedOut },
+    ];
+  }
+
+  /** The way to the queues: what came in (`received` to `deduplicated_out`) is the sum of the others. */
   wayToQueue(inEngine: Readonly<Counts>): LedgerColumn[] {
     return [
       { column: 'received', counts: this.received },
       { column: 'replayed', counts: this.replayed },
       { column: 'taken_over', counts: this.takenOver },
+      ...this.#told(),
       { column: 'withheld', counts: this.withheld },
       { column: 'quarantined', counts: this.quarantined },
       ...this.#drops(),
@@ -166,5 +186,14 @@ export class DestinationLedger {
     ];
   }
 }
+
+/** Columns that have the names of their reasons: another destination gets it, or aggregation is about it. */
+const unprefixed: ReadonlySet<DropReason> = new Set([
+  'other_shard',
+  'aggregated_in',
+  'dropped_input',
+  'deduplicated_in',
+  'restored',
+]);
 
 const countKeys = ['series', ...kinds] as const;

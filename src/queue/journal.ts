@@ -47,6 +47,8 @@ export interface JournalEntry {
   readonly format: JournalFormat;
   readonly bytes: Uint8Array;
   readonly counts: Readonly<Counts>;
+  /** Wall time; now if absent. */
+  readonly arrivedMs?: number;
 }
 
 export interface ReplayedEntry {
@@ -54,6 +56,8 @@ export interface ReplayedEntry {
   readonly format: JournalFormat;
   readonly bytes: Uint8Array;
   readonly counts: Readonly<Counts>;
+  /** When it came to the earlier run, in wall time. */
+  readonly arrivedMs: number;
 }
 
 export class Journal {
@@ -63,6 +67,10 @@ export class Journal {
   /** Requests in the journal by the engine's number, in order. */
   #kept: { readonly id: number; readonly seq: number }[] = [];
   #heads = new WeakMap<JournalFormat, Buffer>();
+  /** Requests that are being written. */
+  readonly #pending = new Set<number>();
+  /** The last record that was given back. */
+  #releasedSeq = 0;
   #isCheckpointing = false;
   #failure: string | undefined;
 
@@ -129,20 +137,23 @@ export class Journal {
   }
 
   /** Resolves when the request is as safe as promised; rejects when it is not. `bytes` must stay until then. */
-  async append({ id, format, bytes, counts }: JournalEntry): Promise<void> {
+  async append({ id, format, bytes, counts, arrivedMs }: JournalEntry): Promise<void> {
     const payload = [this.#headOf(format), bytes];
     const header = {
       type: 'body',
       counts,
       rawLength: 0,
       slots: 0,
-      bornAtMs: this.#ports.clock.nowMs(),
+      bornAtMs: arrivedMs ?? this.#ports.clock.nowMs(),
     } as const;
+    this.#pending.add(id);
     try {
       const seq = await this.#log.append([{ header, payload }], this.#config.synced);
       this.#kept.push({ id, seq });
+      this.#pending.delete(id);
       this.#failure = undefined;
     } catch (error) {
+      this.#pending.delete(id);
       this.#failure = messageOf(error);
       this.#ports.log
         .limited('journal', LOG_EVERY_MS)
@@ -170,8 +181,17 @@ export class Journal {
   release(id: number): void {
     const count = this.#kept.findIndex((kept) => kept.id >= id);
     const released = this.#kept.splice(0, count < 0 ? this.#kept.length : count);
-    for (const { seq } of released) this.#log.done(seq);
+    for (const { seq } of released) {
+      this.#log.done(seq);
+      this.#releasedSeq = seq;
+    }
     void this.#checkpoint();
+  }
+
+  /** The last record of the requests up to `id`; undefined while one of them is being written. */
+  seqUpTo(id: number): number | undefined {
+    for (const pending of this.#pending) if (pending <= id) return undefined;
+    return this.#kept.findLast((kept) => kept.id <= id)?.seq ?? this.#releasedSeq;
   }
 
   async #checkpoint(): Promise<void> {
@@ -199,5 +219,6 @@ function parse({ header, payload }: LogRecord): ReplayedEntry | undefined {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const headEnd = 2 + bytes.readUInt16LE(0);
   const format: JournalFormat = JSON.parse(bytes.toString('utf8', 2, headEnd));
-  return { seq: header.seq, format, bytes: bytes.subarray(headEnd), counts: header.counts };
+  const { seq, counts, bornAtMs: arrivedMs } = header;
+  return { seq, format, bytes: bytes.subarray(headEnd), counts, arrivedMs };
 }

@@ -15,14 +15,19 @@ export type Form = 'as-it-came' | 'none' | Labels;
 export interface Decision {
   /** Number in `drops` of model/drops.ts; 0: it goes on. */
   verdict: number;
+  /** Why its samples go to no destination although it does: a number from HELD_BACK on; 0: they do. */
+  heldBack: number;
   /** The shards that get it. */
   owners: number[];
   /** One a form that destinations see it in. */
   forms: Form[];
+  /** One a form: index into `fates` of model/drops.ts. */
+  fates: number[];
 }
 
 const AS_IT_CAME = 0;
 const NONE = 1;
+const VERDICT_BITS = 8;
 const LITERAL = 0x80000000;
 const SHARD_WORD_BITS = 32;
 const FIRST_REFS = 1024;
@@ -165,25 +170,32 @@ export class Plans {
     this.#sizes = sizes;
   }
 
-  #write({ verdict, owners, forms }: Decision, labelCount: number): { ptr: number; bytes: number } {
+  #write(
+    { verdict, heldBack, owners, forms, fates }: Decision,
+    labelCount: number,
+  ): { ptr: number; bytes: number } {
     const head = this.#headWords;
     const words = this.#scratch.words;
     words.fill(0, 0, head);
-    words[0] = verdict;
+    words[0] = verdict + (heldBack << VERDICT_BITS);
     for (const owner of owners) {
       const at = 1 + Math.floor(owner / SHARD_WORD_BITS);
       words[at] = (words[at]! | (1 << (owner % SHARD_WORD_BITS))) >>> 0;
     }
     this.#end = head * 4;
     const firstForm = 1 + this.#ownerWords;
+    const patches: number[] = [];
     for (let index = 0; index < forms.length; index++) {
       const form = forms[index]!;
       const same = forms.indexOf(form);
-      let word = form === 'none' ? NONE : AS_IT_CAME;
-      if (typeof form !== 'string') {
-        word = same < index ? this.#scratch.words[firstForm + same]! : this.#writePatch(form, labelCount);
-      }
-      this.#scratch.words[firstForm + index] = word;
+      patches[index] =
+        typeof form === 'string'
+          ? AS_IT_CAME
+          : same < index
+            ? patches[same]!
+            : this.#writePatch(form, labelCount);
+      const fate = form === 'none' ? NONE : fates[index]! === 0 ? 0 : NONE + fates[index]!;
+      this.#scratch.words[firstForm + index] = patches[index]! + fate;
     }
     return this.#keep();
   }
@@ -226,7 +238,7 @@ export class Plans {
       lastFlag = flag;
       total += length;
     }
-    this.#end = (this.#end + 3) & ~3;
+    this.#end = (this.#end + 7) & ~7;
     const patch = this.#end;
     this.#need((3 + stepWords) * 4);
     const { words } = this.#scratch;
@@ -333,12 +345,13 @@ function sizeOf(bytes: number): number {
 }
 
 /** Equal for decisions whose plans are equal; undefined when the labels are its own. */
-function sharedKey({ verdict, owners, forms }: Decision): string | undefined {
+function sharedKey({ verdict, heldBack, owners, forms, fates }: Decision): string | undefined {
   if (verdict !== 0) return `${verdict}`;
-  let key = '';
-  for (const form of forms) {
+  let key = heldBack === 0 ? '' : `${heldBack}`;
+  for (let index = 0; index < forms.length; index++) {
+    const form = forms[index]!;
     if (typeof form !== 'string') return undefined;
-    key += form === 'none' ? 'n' : 'a';
+    key += form === 'none' ? 'n' : 'abcd'[fates[index]!]!;
   }
   return owners.length === 0 ? key : `${key}${owners.join(',')}`;
 }

@@ -2,8 +2,10 @@
  * `/explain`: what happens to a series under the configuration in force, step by step, for people who wonder where it
  * went; `format=json` for programs.
  */
+import type { ExplainedStage } from '../engine/aggregation-stage.ts';
 import type { ExplainedDestination, ExplainedSeries } from '../explainer.ts';
 import type { Endpoint, EndpointAnswer } from '../ingest/endpoint.ts';
+import type { Fate } from '../model/drops.ts';
 import type { ExplainedStep } from '../transform/relabel/chain.ts';
 import { type Html, html } from './html.ts';
 import { page } from './page.ts';
@@ -46,9 +48,11 @@ function json(explained: Explained): EndpointAnswer {
     verdict: explanation.verdict,
     steps: explanation.steps.map(stepJson),
     labels: explanation.labels.toString(),
+    aggregation: explanation.stage ?? null,
     destinations: destinations.map(({ name, why, form }) => ({
       name,
       why,
+      aggregation: form?.stage ?? null,
       steps: form?.steps.map(stepJson) ?? [],
       series: form?.labels?.toString() ?? null,
     })),
@@ -76,7 +80,7 @@ function body(explained: Explained): Html {
       ? html`<p>Behind the rules for everything: <code>${explanation.labels.toString()}</code></p>`
       : html`<p class="bad">It is dropped: ${explanation.verdict.replaceAll('_', ' ')}.</p>`;
   return html`<h2>Rules for everything</h2>
-${stepsTable(explanation.steps)}${fate}
+${stepsTable(explanation.steps)}${fate}${stageNote(explanation.stage)}
 <h2>Destinations</h2>
 ${destinations.map(destinationCard)}`;
 }
@@ -85,8 +89,21 @@ function destinationCard({ name, why, form: own }: ExplainedDestination): Html {
   const gets = own?.labels;
   return html`<section class="card pad"><strong>${name}</strong> <span class="${gets === undefined ? 'bad' : 'good'}">${why}</span>
 ${own === undefined || own.steps.length === 0 ? '' : stepsTable(own.steps)}
-${gets === undefined ? '' : html`<p><code>${gets.toString()}</code></p>`}
+${stageNote(own?.stage)}${gets === undefined ? '' : html`<p><code>${gets.toString()}</code></p>`}
 </section>`;
+}
+
+const fateTexts: Readonly<Record<Fate, string>> = {
+  goes_on: 'Its samples go on.',
+  aggregated_in: 'Its samples do not go on as they are: rules of aggregation take them.',
+  dropped_input: 'Its samples do not go on: -streamAggr.dropInput.',
+  deduplicated_in: 'Its samples are held back, and one an interval goes on: deduplication.',
+};
+
+function stageNote(stage: ExplainedStage | undefined): Html {
+  if (stage === undefined) return html``;
+  const rules = stage.rules.map((rule) => html`<br><code>${rule}</code>`);
+  return html`<p>${stage.rules.length === 0 ? 'No rule of aggregation takes it.' : 'Rules of aggregation that take it:'}${rules}<br>${fateTexts[stage.fate]}</p>`;
 }
 
 function stepsTable(steps: readonly ExplainedStep[]): Html {

@@ -38,10 +38,12 @@ ${status.drops.length === 0 ? '' : dropsCard(status)}
 ${talkers === undefined || talkers.samples === 0 ? '' : html`<h2>Top talkers</h2><p class="soft">${covered(talkers)}; <a href="top">more</a></p>${tables(talkers, TALKERS_SHOWN)}`}`;
 }
 
-/** One row a column of the ledger (what was dropped only where it was), one column a kind: reads well on narrow screens. */
+const SOMETIMES = /^(?:dropped_|aggregated_|deduplicated_|restored$)/;
+
+/** One row a column of the ledger (what was dropped or aggregated only where it was), one column a kind: reads well on narrow screens. */
 function ledgerTable(ledger: readonly LedgerColumn[]): Html {
   const seen = ledger.filter(({ column, counts }) => {
-    return !column.startsWith('dropped_') || kinds.some((kind) => counts[kind] > 0);
+    return !SOMETIMES.test(column) || kinds.some((kind) => counts[kind] > 0);
   });
   const rows = seen.map(
     ({ column, counts }) =>

@@ -13,6 +13,7 @@ import { alwaysReady, ready } from './ready.ts';
 import { relabelDebug } from './relabel-debug.ts';
 import { reload } from './reload.ts';
 import { robots } from './robots.ts';
+import { streamAgg } from './stream-agg.ts';
 import { top, topApi } from './top.ts';
 
 export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
@@ -32,5 +33,6 @@ export function createEndpoints(ports: ServicePorts): readonly Endpoint[] {
     top(ports),
     topApi(ports),
     relabelDebug(ports),
+    streamAgg(ports.aggregation),
   ];
 }

@@ -66,6 +66,7 @@ const links: readonly (readonly [path: string, title: string])[] = [
   ['explain', 'Explain a series'],
   ['top', 'Top talkers'],
   ['metric-relabel-debug', 'Try rules'],
+  ['stream-agg', 'Aggregation'],
   ['metrics', 'Metrics'],
   ['flags', 'Options in use'],
   ['health', 'Health'],

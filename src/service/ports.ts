@@ -4,6 +4,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Meter } from '../util/meter.ts';
 import type { RelabelSource } from './relabel-debug.ts';
 import type { StatusSource } from './status.ts';
+import type { StreamAggSource } from './stream-agg.ts';
 
 /** An option that was set, as it may be shown: secrets are masked already. */
 export interface SetOption {
@@ -21,6 +22,7 @@ export interface ServicePorts {
   /** Begins to read the files of rules again; what comes of it is told by log and metrics. */
   readonly reload: () => void;
   readonly relabel: RelabelSource;
+  readonly aggregation: StreamAggSource;
   readonly clock: Clock;
   readonly meter: Meter;
 }

@@ -1,44 +1,19 @@
 /**
- * VictoriaMetrics' histogram: 18 buckets a decade from 1e-9 to 1e18, and one bucket each below and above. A bucket
- * takes values above its lower bound, up to and including its upper one. Only buckets that have values are exposed,
- * as `_bucket{vmrange="1.000e+01...1.136e+01"}`; they are not cumulative.
- * https://github.com/VictoriaMetrics/metrics/blob/master/histogram.go
+ * VictoriaMetrics' histogram (buckets: `util/vm-buckets.ts`). Only buckets that have values are exposed, as
+ * `_bucket{vmrange="1.000e+01...1.136e+01"}`; they are not cumulative.
  *
  * For plain PromQL the same counts are also exposed cumulatively over a few fixed bounds, as `_le_bucket{le="…"}`.
  * The name must differ from `_bucket`: MetricsQL adds up `le` and `vmrange` buckets of one name, so that
  * `histogram_quantile` over both was checked to give 90 where either alone gives 11.
  */
 import type { Histogram } from '../util/meter.ts';
-
-const PER_DECADE = 18;
-const EXPONENT_MIN = -9;
-const EXPONENT_MAX = 18;
-const BUCKETS = (EXPONENT_MAX - EXPONENT_MIN) * PER_DECADE;
+import { BUCKETS, bucketOf, EXPONENT_MIN, PER_DECADE, rangeOf } from '../util/vm-buckets.ts';
 
 export interface HistogramSample {
   /** What is added to the metric's name. */
   readonly suffix: '_bucket' | '_le_bucket' | '_sum' | '_count';
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
-}
-
-/** `%.3e` of C: the exponent has at least two digits. */
-export function formatBound(value: number): string {
-  return value.toExponential(3).replace(/e([+-])(\d)$/, 'e$10$2');
-}
-
-const boundOf = (index: number): number => 10 ** (EXPONENT_MIN + index / PER_DECADE);
-
-const LOWER_RANGE = `0...${formatBound(boundOf(0))}`;
-const UPPER_RANGE = `${formatBound(boundOf(BUCKETS))}...+Inf`;
-
-/** The bucket of a value: its index, -1 below the first, `BUCKETS` above the last one. */
-function bucketOf(value: number): number {
-  const position = (Math.log10(value) - EXPONENT_MIN) * PER_DECADE;
-  if (position < 0) return -1;
-  if (position >= BUCKETS) return BUCKETS;
-  const index = Math.floor(position);
-  return index === position && index > 0 ? index - 1 : index;
 }
 
 /** The bounds of `le` are half decades, which are also bounds of `vmrange`: their counts are exact. */
@@ -118,10 +93,8 @@ export class VmHistogram implements Histogram {
   #rangeSamples(): HistogramSample[] {
     const sample = (vmrange: string, value: number): HistogramSample[] =>
       value > 0 ? [{ suffix: '_bucket', labels: { vmrange }, value }] : [];
-    const inner = [...this.#buckets()].flatMap(({ index, count }) =>
-      sample(`${formatBound(boundOf(index))}...${formatBound(boundOf(index + 1))}`, count),
-    );
-    return [...sample(LOWER_RANGE, this.#below), ...inner, ...sample(UPPER_RANGE, this.#above)];
+    const inner = [...this.#buckets()].flatMap(({ index, count }) => sample(rangeOf(index), count));
+    return [...sample(rangeOf(-1), this.#below), ...inner, ...sample(rangeOf(BUCKETS), this.#above)];
   }
 
   #leSamples(): HistogramSample[] {

@@ -3,15 +3,16 @@
  * one that is gone comes to those that own its series now, and the ledger balances all the time.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../src/util/clock.ts';
 import { srv, startDnsServer, type Zone } from '../route/dns-server.ts';
 import { assertLedgerBalances, metricSum, readLedger } from '../support/metrics.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { randomFrom } from '../support/random.ts';
-import { bitsOf, push, type Series, seriesKey } from '../support/remote-write.ts';
+import { bitsOf, push, type Series, seriesKey, valueOfBits } from '../support/remote-write.ts';
 import { describe, missingFrom, SampleStore } from '../support/samples.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { type RunningSluice, runSluice, startSluice } from '../support/sluice.ts';
@@ -438,4 +439,63 @@ test('SIGKILL while a backlog is rerouted: it arrives all the same', async (t) =
   assertLedgerBalances(await sluice.metrics());
   t.diagnostic(`${client.acknowledged.samples} samples, ${allOf(others).samples} arrived`);
   assert.deepEqual(await sluice.program.kill('SIGTERM'), { code: 0, signal: null });
+});
+
+test('rules of destinations that come and go: windows go on over changes and a restart, and each output comes to one', async (t) => {
+  const rules = path.join(temporaryDirectory(t), 'rules.yaml');
+  writeFileSync(
+    rules,
+    '- {match: m, interval: 1s, by: [nth], staleness_interval: 1m, outputs: [sum_samples]}\n',
+  );
+  const { doors, publish, start } = await setUp(t, 2, [
+    '-remoteWrite.shardByURL',
+    '-remoteWrite.shardByURL.mode=rendezvous',
+    `-remoteWrite.streamAggr.config=${rules}`,
+  ]);
+  let sluice = await start();
+  let sent = 0;
+  const send = async (rounds: number) => {
+    for (let round = 0; round < rounds; round++) {
+      const points = [{ timestampMs: systemClock.nowMs(), bits: bitsOf(1) }];
+      const series = Array.from({ length: 40 }, (_, nth) => ({
+        labels: { __name__: 'm', nth: `${nth % 20}`, pod: `${nth}` },
+        points,
+      }));
+      const { status, text } = await push(`${sluice.url}/api/v1/write`, series);
+      assert.equal(status, 204, text);
+      sent += series.length;
+      await delay(20);
+    }
+  };
+  const told = () => {
+    const windows = new Map<string, number>();
+    let sum = 0;
+    for (const { samples } of doors) {
+      for (const { key, timestampMs, bits } of samples) {
+        const window = `${key} ${timestampMs}`;
+        windows.set(window, (windows.get(window) ?? 0) + 1);
+        sum += valueOfBits(bits);
+      }
+    }
+    return { sum, repeated: [...windows].filter(([, times]) => times > 1) };
+  };
+  await send(30);
+  doors.push(await openDoor(t));
+  publish(...doors);
+  await send(30);
+  await endpoints(sluice, 3);
+  await send(30);
+  publish(...doors.slice(1));
+  await send(30);
+  await endpoints(sluice, 2);
+  assert.deepEqual(await sluice.program.kill('SIGTERM'), { code: 0, signal: null });
+  sluice = await start();
+  await send(30);
+  await until('everything is told', 30_000, () => told().sum >= sent);
+  assert.deepEqual(told(), { sum: sent, repeated: [] });
+  for (const { samples } of doors) assert.ok(samples.samples > 0);
+  await until('the ledger balances', 30_000, async () => {
+    const { destinations } = assertLedgerBalances(await sluice.metrics());
+    return Object.values(destinations).every(({ pending, in_engine }) => pending === 0 && in_engine === 0);
+  });
 });

@@ -37,7 +37,7 @@ const placementOf = (replicas: number) => ({
 });
 
 function decide(config: ShapeConfig, pairs: readonly (readonly [string, string])[]) {
-  const decision: Decision = { verdict: 0, owners: [], forms: [] };
+  const decision: Decision = { verdict: 0, heldBack: 0, owners: [], forms: [], fates: [] };
   const verdict = new Decider(config).decide(Labels.of(pairs), decision);
   assert.equal(drops[decision.verdict], verdict);
   return { verdict, owners: decision.owners, forms: decision.forms.map((form) => form.toString()) };

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import snappy from 'snappyjs';
-import type { LaneProgress } from '../../src/encode/group.ts';
+import { BODY_STEP, type LaneProgress } from '../../src/encode/group.ts';
 import type { BlockMessage, BodyRef, EngineConfig, GroupConfig } from '../../src/engine/messages.ts';
 import { Pipeline } from '../../src/engine/pipeline.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
@@ -183,7 +183,7 @@ describe('the pipeline', () => {
           const start: LaneProgress = { body: 0, series: 0, sample: 0 };
           const progress = Array.from({ length: config.parallel }, () => start);
           for (const message of arrived) progress[message.lane] = message.progress;
-          const next = new Pipeline(new Kernel(kernelModule), engine, [progress]);
+          const next = new Pipeline(new Kernel(kernelModule), engine, { progress: [progress] });
           const [rest] = run(next, inputs, 1);
           const content: Content = new Map();
           for (const message of [...arrived, ...rest!]) decodeBlock(blockOf(message), content);
@@ -220,7 +220,7 @@ describe('the pipeline', () => {
     assert.equal(pipeline.takeBlocks().length, 0);
     pipeline.flushBornBefore(100);
     const [block] = pipeline.takeBlocks();
-    assert.deepEqual([block!.firstBody, block!.progress], [7, { body: 8, series: 0, sample: 0 }]);
+    assert.deepEqual([block!.firstBody, block!.progress], [7, { body: 7 + BODY_STEP, series: 0, sample: 0 }]);
   });
 });
 

@@ -5,10 +5,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setEnvironmentData } from 'node:worker_threads';
 import snappy from 'snappyjs';
 import type { EngineConfig } from '../../src/engine/messages.ts';
-import { type Accepted, type Admitted, EnginePool } from '../../src/engine/pool.ts';
+import { EnginePool } from '../../src/engine/pool.ts';
+import type { Accepted, Admitted } from '../../src/engine/pool-ports.ts';
 import { compileKernel } from '../../src/kernel/kernel.ts';
 import type { Block } from '../../src/model/block.ts';
 import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
+import { parseAggregationRules } from '../../src/transform/aggregate/rule.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 import { until } from '../support/wait.ts';
@@ -214,9 +216,9 @@ test('a body says where it comes from, and under which configuration it is treat
     extraLabels: [],
     client: 'c',
   } as const;
-  const verdicts = [pool.submit(body), pool.replay(body, 'journal').verdict];
+  const verdicts = [pool.submit(body), pool.replay(body, { origin: 'journal' }).verdict];
   const generation = pool.configure(configOf('snappy'));
-  verdicts.push(pool.replay(body, 'queue').verdict);
+  verdicts.push(pool.replay(body, { origin: 'queue' }).verdict);
   await Promise.all(verdicts);
   assert.deepEqual(
     admitted.map((one) => [one.id, one.origin, one.generation]),
@@ -226,6 +228,94 @@ test('a body says where it comes from, and under which configuration it is treat
       [3, 'queue', generation],
     ],
   );
+});
+
+test('what was aggregated before a death of the engine is told once, with what came after', async (t) => {
+  const deaths = new SharedArrayBuffer(4);
+  new Int32Array(deaths)[0] = 1;
+  setEnvironmentData('deaths-left', deaths);
+  setEnvironmentData('fatal-body', 17);
+  const rules = `
+- interval: 1h
+  staleness_interval: 3h
+  flush_on_shutdown: true
+  by: [__name__]
+  outputs: [count_samples, count_series]
+`;
+  const stage = {
+    scope: 'global',
+    rules: parseAggregationRules(rules, 'f').rules,
+    keepInput: true,
+    dropInput: false,
+    dedupIntervalMs: 0,
+    dropInputLabels: [],
+    enableWindows: false,
+  };
+  const rounding = { significantFigures: 0, roundDigits: 100 };
+  const shape = {
+    rules: [],
+    promNaming: false,
+    sortLabels: false,
+    labelLimits: { labelsMax: 0, nameBytesMax: 0, valueBytesMax: 0 },
+    maxHourlySeries: 0,
+    maxDailySeries: 0,
+    forms: [{ rules: [], labels: [], rounding }],
+    stage,
+  };
+  const { pool, accepted, submit, content } = setUp(t, configOf('snappy', { shape }), 'dying-worker');
+  pool.wake();
+  for (const message of requests.slice(0, 12)) assert.ok((await submit(message)).ok);
+  await pool.flush();
+  assert.equal(pool.firstHeld, 1, 'a new engine would need them again');
+  const rest = requests.slice(12).map((message) => submit(message));
+  assert.ok((await Promise.all(rest)).every(({ ok }) => ok));
+  assert.equal(pool.restarts, 1);
+  await pool.close(false);
+  assert.equal(pool.heldBodies, 0);
+  assert.equal(accepted.samples, 230);
+  const told = content();
+  const toldOf = (output: string) => {
+    const key = JSON.stringify([['__name__', `led:1h_${output}`]]);
+    const points = told.get(key);
+    told.delete(key);
+    return points?.map((point) => Number(BigInt(point.split('@')[0]!)));
+  };
+  const bits = (value: number) => Number(new BigUint64Array(Float64Array.of(value).buffer)[0]);
+  assert.deepEqual(toldOf('count_samples'), [bits(230)]);
+  assert.deepEqual(toldOf('count_series'), [bits(10)]);
+  assert.deepEqual(told, contentOf(requests));
+});
+
+test('with aggregation what was refused is kept for a new engine too: outputs are numbered by what came before them', async (t) => {
+  const rounding = { significantFigures: 0, roundDigits: 100 };
+  const shape = {
+    rules: [],
+    promNaming: false,
+    sortLabels: false,
+    labelLimits: { labelsMax: 0, nameBytesMax: 0, valueBytesMax: 0 },
+    maxHourlySeries: 0,
+    maxDailySeries: 0,
+    forms: [{ rules: [], labels: [], rounding }],
+    stage: {
+      scope: 'global',
+      rules: parseAggregationRules('[{interval: 1h, outputs: [count_samples]}]', 'f').rules,
+      keepInput: true,
+      dropInput: false,
+      dedupIntervalMs: 0,
+      dropInputLabels: [],
+      enableWindows: false,
+    },
+  };
+  const { pool, submit } = setUp(t, configOf('snappy', { shape }));
+  assert.ok((await submit(requestOf(1))).ok);
+  const bad = { bytes: Uint8Array.of(3, 8, 1, 2, 3), encoding: 'snappy-or-zstd', protocol: 'p' } as const;
+  assert.ok(!(await pool.submit({ ...bad, extraLabels: [], client: 'c' })).ok);
+  await pool.flush();
+  assert.equal(pool.heldBodies, 2);
+  assert.equal(pool.firstHeld, 1);
+  assert.equal(pool.firstInWork, 3, 'but both are through');
+  await pool.close();
+  assert.equal(pool.heldBodies, 0);
 });
 
 test('after a death, memory of acknowledged bodies is not given to others before they are in blocks', async (t) => {
@@ -361,7 +451,7 @@ test('a body from the journal is not committed again', async (t) => {
       extraLabels: [],
       client: 'journal',
     },
-    'journal',
+    { origin: 'journal' },
   );
   assert.equal(id, 1);
   assert.equal((await verdict).ok, true);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import snappy from 'snappyjs';
+import type { StageConfig } from '../../src/engine/aggregation-stage.ts';
 import {
   type BlockMessage,
   type BodyRef,
@@ -14,6 +15,7 @@ import { Pipeline } from '../../src/engine/pipeline.ts';
 import type { ShapeConfig } from '../../src/engine/shape.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import type { BodyEncoding } from '../../src/model/body.ts';
+import { parseAggregationRules } from '../../src/transform/aggregate/rule.ts';
 import { type Content, decodeBlock, encodeRequest, request, type TestRequest } from './support/messages.ts';
 
 const kernelModule = compileKernel();
@@ -114,7 +116,7 @@ test('blocks that are placed again among the same destinations come back to thei
       const config = configOf(shapeOf(['one', 'two', 'three']), form);
       const pipeline = new Pipeline(new Kernel(kernelModule), config);
       const blocks = send(pipeline, requests);
-      pipeline.takeDropped();
+      pipeline.takeNews();
       for (const shard of [0, 1, 2]) {
         const own = blocks.filter((block) => block.group === shard);
         const again = reroute(pipeline, own);
@@ -122,7 +124,7 @@ test('blocks that are placed again among the same destinations come back to thei
           const expected = other === shard ? contentAt(blocks, shard) : new Map();
           assert.deepEqual(contentAt(again, other), expected);
         }
-        const { dropped } = pipeline.takeDropped();
+        const { dropped } = pipeline.takeNews();
         assert.ok(dropped.every(({ reason }) => reason === 'other_shard'));
       }
     }),
@@ -172,8 +174,124 @@ test('rules, limits and rounding are passed by', () => {
   const [block] = send(new Pipeline(new Kernel(kernelModule), configOf(shapeOf(['one']))), [one]);
   const pipeline = new Pipeline(new Kernel(kernelModule), configOf(strict));
   assert.deepEqual(contentAt(reroute(pipeline, [block!]), 0), contentAt([block!], 0));
-  assert.deepEqual(pipeline.takeDropped().dropped, []);
+  assert.deepEqual(pipeline.takeNews().dropped, []);
   assert.equal(pipeline.report(0).talkers.samples, 0, 'it came long ago');
+});
+
+const NO_ROUNDING = { significantFigures: 0, roundDigits: 100 };
+const START_MS = 1_800_000_000_000;
+
+const stageOf = (rules: string, over: Partial<StageConfig> = {}): StageConfig => ({
+  scope: 'destination d',
+  rules: parseAggregationRules(rules, 'f').rules,
+  keepInput: false,
+  dropInput: false,
+  dedupIntervalMs: 0,
+  dropInputLabels: [],
+  enableWindows: false,
+  ...over,
+});
+
+const aggregating = (names: readonly string[], stage: StageConfig, isGlobal: boolean): ShapeConfig =>
+  shapeOf(names, {
+    forms: [
+      { rules: [], labels: [['relay', 'x']], rounding: NO_ROUNDING, stage: isGlobal ? undefined : stage },
+    ],
+    stage: isGlobal ? stage : undefined,
+  });
+
+const samplesOf = (name: string, pods: number): TestRequest => ({
+  series: Array.from({ length: pods }, (_, pod) => ({
+    labels: [
+      { name: '__name__', value: name },
+      { name: 'pod', value: `${pod}` },
+    ],
+    points: [{ bits: 0x3ff0000000000000n, timestamp: START_MS + 1 }], // 1
+    exemplars: 0,
+  })),
+  metadata: [],
+});
+
+for (const isGlobal of [true, false]) {
+  const where = isGlobal ? 'ahead of all destinations' : 'of the destination';
+  test(`aggregation and deduplication ${where} are passed by, whatever is known of the series`, () => {
+    const names = ['one', 'two'];
+    const asTheyCome = new Pipeline(new Kernel(kernelModule), configOf(shapeOf(names)));
+    const blocks = send(asTheyCome, [samplesOf('m', 9)]);
+    const rules = '[{interval: 10s, without: [pod], outputs: [count_samples]}]';
+    for (const stage of [stageOf(rules), stageOf('[]', { dedupIntervalMs: 10_000 })]) {
+      const pipeline = new Pipeline(new Kernel(kernelModule), configOf(aggregating(names, stage, isGlobal)), {
+        nowMs: START_MS,
+      });
+      const content = (found: readonly BlockMessage[]) => names.map((_, shard) => contentAt(found, shard));
+      for (const turn of ['before the rules know them', 'after']) {
+        pipeline.takeNews();
+        assert.deepEqual(content(reroute(pipeline, blocks)), content(blocks), turn);
+        const { dropped, told } = pipeline.takeNews();
+        assert.deepEqual([told, dropped.filter(({ reason }) => reason !== 'other_shard')], [[], []]);
+        assert.deepEqual(send(pipeline, [samplesOf('m', 9)]), []);
+      }
+      pipeline.advance(START_MS + 10_000, false);
+      const told = pipeline.takeNews().told.map(({ group: of, samples }) => [of, samples]);
+      const outputs = stage.rules.length > 0 ? 1 : 9;
+      const expected = names.map((_, of) => [of, outputs]);
+      assert.deepEqual(told, isGlobal ? [[undefined, outputs]] : expected);
+    }
+  });
+}
+
+test('what a stage tells for destinations that come and go is placed as what comes in, and its windows go on', () => {
+  const stage = stageOf('[{interval: 10s, by: [__name__], outputs: [count_samples]}]');
+  const names = Array.from({ length: 12 }, (_, nth) => `m${nth}`);
+  const requests = names.map((name) => samplesOf(name, 5));
+  const pipeline = new Pipeline(
+    new Kernel(kernelModule),
+    configOf(aggregating(['one', 'two'], stage, false)),
+    { nowMs: START_MS },
+  );
+  assert.deepEqual(send(pipeline, requests), []);
+  pipeline.configure(configOf(aggregating(['one', 'two', 'three'], stage, false)), START_MS + 1);
+  assert.equal(pipeline.wantsSave, true);
+  assert.deepEqual(send(pipeline, requests), []);
+  pipeline.takeNews();
+  pipeline.advance(START_MS + 10_000, false);
+  pipeline.flush();
+  const blocks = pipeline.takeBlocks();
+  const found = [0, 1, 2].map((shard) => contentAt(blocks, shard));
+  const all = merged(...found);
+  assert.equal(
+    found.reduce((sum, { size }) => sum + size, 0),
+    names.length,
+    'one of them has each',
+  );
+  for (const points of all.values()) {
+    assert.deepEqual(
+      points.map((point) => point.split('@')[0]),
+      [`${0x4024000000000000n}`],
+    ); // 10
+  }
+  assert.ok(found.every(({ size }) => size > 0));
+  // The same series, from a client that adds nothing and without rules, goes to the same places.
+  const labels = [...all.keys()].map((key) => JSON.parse(key) as [string, string][]);
+  const asSeries = labels.map((pairs) => ({
+    labels: pairs.filter(([name]) => name !== 'relay').map(([name, value]) => ({ name, value })),
+    points: [{ bits: 0n, timestamp: 1 }],
+    exemplars: 0,
+  }));
+  const plain = new Pipeline(new Kernel(kernelModule), configOf(shapeOf(['one', 'two', 'three'])));
+  const placed = send(plain, [{ series: asSeries, metadata: [] }]);
+  for (const shard of [0, 1, 2]) {
+    assert.deepEqual([...contentAt(placed, shard).keys()].sort(), [...found[shard]!.keys()].sort());
+  }
+  const { told, dropped } = pipeline.takeNews();
+  assert.deepEqual(
+    told.map(({ group: of, samples }) => [of, samples]),
+    [0, 1, 2].map((of) => [of, 12]),
+  );
+  for (const [shard, { size }] of found.entries()) {
+    const elsewhere = dropped.find((one) => one.group === shard && one.reason === 'other_shard');
+    assert.equal(elsewhere?.counts.samples, names.length - size);
+  }
 });
 
 test('blocks of a run with larger limits are taken', () => {

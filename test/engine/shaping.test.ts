@@ -85,7 +85,7 @@ test('drops are counted once, with a few examples; a body that was judged before
     seriesOf({ job: nth < 7 ? 'a' : 'b', nth: `${nth}` }, 2),
   );
   send(pipeline, series);
-  const { dropped, examples } = pipeline.takeDropped();
+  const { dropped, examples } = pipeline.takeNews();
   assert.deepEqual(
     dropped.map(({ group: of, reason, counts }) => [of, reason, counts.series, counts.samples]),
     [[undefined, 'relabel', 7, 14]],
@@ -95,7 +95,8 @@ test('drops are counted once, with a few examples; a body that was judged before
     [0, 1, 2].map((nth) => ['relabel', `{job="a",nth="${nth}"}`]),
   );
   send(pipeline, series, { isJudged: true });
-  assert.deepEqual(pipeline.takeDropped(), { dropped: [], examples: [] });
+  const again = pipeline.takeNews();
+  assert.deepEqual([again.dropped, again.examples], [[], []]);
   assert.deepEqual(arrived(pipeline), { 'job=b,nth=7': 4, 'job=b,nth=8': 4, 'job=b,nth=9': 4 });
 });
 
@@ -195,7 +196,7 @@ test('samples of the future are counted, and dropped only if that is configured'
     const pipeline = new Pipeline(new Kernel(module), config);
     send(pipeline, series, { nowMs: 1_000 });
     send(pipeline, series, { nowMs: 1_000, isJudged: true });
-    const { dropped } = pipeline.takeDropped();
+    const { dropped } = pipeline.takeNews();
     assert.equal(pipeline.stats.shaping.futureSamples, 6);
     if (drop) {
       assert.deepEqual(arrived(pipeline), { 'a=1': 4 });

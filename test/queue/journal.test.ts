@@ -150,3 +150,22 @@ test('what a parser needs of a request is kept with it', async () => {
   const found = await next.nextReplay();
   assert.deepEqual(found?.format, { ...format, encoding: 'gzip', protocol: 'influx', arrival });
 });
+
+test('tells up to which record requests are in it: those before it were written, given back or refused', async () => {
+  const { journal, fs } = await openJournal();
+  assert.equal(journal.seqUpTo(9), 0);
+  await Promise.all([2, 3].map((id) => journal.append(entry(id))));
+  const third = journal.append(entry(5));
+  assert.equal(journal.seqUpTo(4), 2);
+  assert.equal(journal.seqUpTo(5), undefined, 'it is on its way');
+  await third;
+  assert.deepEqual([journal.seqUpTo(1), journal.seqUpTo(2), journal.seqUpTo(9)], [0, 1, 3]);
+  journal.release(5);
+  assert.equal(journal.seqUpTo(3), 2);
+  fs.kill();
+  const { journal: next } = await openJournal(fs);
+  const replay = await next.nextReplay();
+  assert.equal(replay!.arrivedMs > 0, true);
+  next.replayed(replay!.seq, 1);
+  assert.equal(next.seqUpTo(1), replay!.seq);
+});

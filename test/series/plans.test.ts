@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import snappy from 'snappyjs';
 import type { Columns } from '../../src/kernel/columns.ts';
 import { NO_REF } from '../../src/kernel/columns.ts';
-import { compileKernel, Kernel, type PlanView } from '../../src/kernel/kernel.ts';
+import { compileKernel, JUDGEMENTS, Kernel, type PlanView } from '../../src/kernel/kernel.ts';
 import { ALL_SLOTS } from '../../src/model/block.ts';
 import { noCounts } from '../../src/model/body.ts';
 import { OTHER_SHARD, URL_RELABEL } from '../../src/model/drops.ts';
@@ -53,6 +53,8 @@ const series: fc.Arbitrary<TestSeries> = fc.record({
 
 const decision = fc.record({
   verdict: fc.constantFrom(0, 0, 0, 0, 1, 3),
+  heldBack: fc.constantFrom(0, 0, 0, 0, 7, 9),
+  fates: fc.array(fc.constantFrom(0, 0, 0, 1, 2, 3), { minLength: 2, maxLength: 2 }),
   owners: fc.uniqueArray(fc.nat(SHARDS - 1), { maxLength: 3 }),
   forms: fc.tuple(fc.array(change, { maxLength: 3 }), fc.array(change, { maxLength: 3 })),
 });
@@ -157,9 +159,11 @@ test('every destination gets what was decided, and what it does not get is count
             labels.pairs(),
             all[index]![0].labels.map(({ name, value }) => [name, value]),
           );
-          const { verdict, owners, forms } = all[first[index]!]![1];
+          const { verdict, heldBack, fates, owners, forms } = all[first[index]!]![1];
           const decision: Decision = {
             verdict,
+            heldBack,
+            fates,
             owners,
             forms: forms.map((changes) => {
               if (changes.every(({ kind }) => kind === 'keep')) return 'as-it-came';
@@ -176,18 +180,22 @@ test('every destination gets what was decided, and what it does not get is count
         }
         const view = plans.view(form, shard);
         const expected: TestSeries[] = [];
-        const counts = Array.from({ length: 16 }, () => ({ ...noCounts }));
+        const counts = Array.from({ length: JUDGEMENTS }, () => ({ ...noCounts }));
         for (const [index, [one]] of all.entries()) {
-          const { verdict, owners, forms } = decided[index]!;
+          const { verdict, heldBack, fates, owners, forms } = decided[index]!;
           const labels = forms[form]!;
           const judged =
             verdict !== 0
               ? verdict
-              : !owners.includes(shard)
-                ? OTHER_SHARD
-                : labels === 'none'
-                  ? URL_RELABEL
-                  : 0;
+              : heldBack !== 0
+                ? heldBack
+                : !owners.includes(shard)
+                  ? OTHER_SHARD
+                  : labels === 'none'
+                    ? URL_RELABEL
+                    : fates[form] === 0
+                      ? 0
+                      : URL_RELABEL + fates[form]!;
           counts[judged]!.series++;
           counts[judged]!.samples += one.points.length;
           counts[judged]!.exemplars += one.exemplars;
@@ -221,7 +229,10 @@ test('a destination that is no shard gets the series of all shards', () => {
   scan(set, { series: [one], metadata: [] });
   const { plans, columns, kernel } = set;
   plans.gather(columns);
-  columns.setPlan(0, plans.add(0, { verdict: 0, owners: [39], forms: ['as-it-came', 'none'] }, 1));
+  columns.setPlan(
+    0,
+    plans.add(0, { verdict: 0, owners: [39], forms: ['as-it-came', 'none'], fates: [0, 0], heldBack: 0 }, 1),
+  );
   assert.equal(kernel.judgePlans(columns, plans.view(0, undefined))[0]!.series, 1);
   assert.equal(kernel.judgePlans(columns, plans.view(0, 39))[0]!.series, 1);
   assert.equal(kernel.judgePlans(columns, plans.view(0, 38))[OTHER_SHARD]!.series, 1);
@@ -245,7 +256,10 @@ test('labels that are no UTF-8 are copied byte for byte', () => {
   const labels = new Labels();
   const count = reader.read(columns, 0, labels);
   labels.set('b', 'd');
-  columns.setPlan(0, plans.add(0, { verdict: 0, owners: [], forms: [labels, labels] }, count));
+  columns.setPlan(
+    0,
+    plans.add(0, { verdict: 0, owners: [], forms: [labels, labels], fates: [0, 0], heldBack: 0 }, count),
+  );
   const dst = kernel.memory.alloc(1_000);
   const { bytes } = kernel.encodeSeries(columns, {
     first: 0,
@@ -270,6 +284,8 @@ test('the memory of forgotten plans is given back', () => {
     verdict: 0,
     owners: [],
     forms: [Labels.of([['new', 'x'.repeat(100)]]), 'none' as const],
+    fates: [0, 0],
+    heldBack: 0,
   });
   const labels = own();
   (labels.forms[0] as Labels).origins[0] = -1;

@@ -7,6 +7,7 @@ import { noCounts } from '../../src/model/body.ts';
 import { Labels } from '../../src/model/labels.ts';
 import { createEndpoints } from '../../src/service/index.ts';
 import type { ServicePorts } from '../../src/service/ports.ts';
+import { parseAggregationRules } from '../../src/transform/aggregate/rule.ts';
 import { Secret } from '../../src/util/secret.ts';
 import { fetchText, type Harness, RecordingMeter, startServer } from '../ingest/harness.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -23,6 +24,7 @@ function portsWith(overrides: Partial<ServicePorts> = {}): ServicePorts {
     reload: () => {},
     explain: () => 'nothing',
     relabel: { globalRules: () => '', urlRules: () => '' },
+    aggregation: { stages: () => [] },
     clock: new FakeClock(),
     meter: new RecordingMeter(),
     ...overrides,
@@ -246,9 +248,16 @@ test('/explain shows the way of a series, and escapes what was typed', async (t)
   const labels = Labels.of([['__name__', 'up']]);
   const explained: ExplainedSeries = {
     series,
-    explanation: { steps, verdict: 'none', labels, owners: [0], forms: [{ steps: [], labels }] },
+    explanation: {
+      steps,
+      verdict: 'none',
+      labels,
+      owners: [0],
+      stage: undefined,
+      forms: [{ steps: [], stage: undefined, labels }],
+    },
     destinations: [
-      { name: 'a', why: 'the owner', form: { steps: [], labels } },
+      { name: 'a', why: 'the owner', form: { steps: [], stage: undefined, labels } },
       { name: 'b', why: 'other shards own it', form: undefined },
     ],
   };
@@ -272,9 +281,10 @@ test('/explain shows the way of a series, and escapes what was typed', async (t)
       },
     ],
     labels: 'up',
+    aggregation: null,
     destinations: [
-      { name: 'a', why: 'the owner', steps: [], series: 'up' },
-      { name: 'b', why: 'other shards own it', steps: [], series: null },
+      { name: 'a', why: 'the owner', aggregation: null, steps: [], series: 'up' },
+      { name: 'b', why: 'other shards own it', aggregation: null, steps: [], series: null },
     ],
   });
   assert.match((await fetchText(`${url}/explain`)).body, /<textarea/);
@@ -316,4 +326,43 @@ test('/-/reload begins a reload, with its own key', async (t) => {
   assert.equal((await fetchText(`${url}/-/reload`)).status, 401);
   assert.equal((await fetchText(`${url}/-/reload?authKey=rkey`)).status, 200);
   assert.equal(reloads, 1);
+});
+
+test('/stream-agg shows places, rules and what they did', async (t) => {
+  const empty = await start(t);
+  assert.match((await fetchText(`${empty.url}/stream-agg`)).body, /Nothing is aggregated/);
+  const rules = parseAggregationRules(
+    '- name: "<b>"\n  match: up\n  interval: 1m\n  by: [job]\n  outputs: [total, max]\n',
+    'rules.yaml',
+  ).rules;
+  const config = {
+    scope: 'destination one',
+    rules,
+    keepInput: false,
+    dropInput: true,
+    dedupIntervalMs: 30_000,
+    dropInputLabels: [],
+    enableWindows: false,
+  };
+  const dedup = { received: 5, dropped: 2, emitted: 1, items: 2, series: 3, bytes: 40, flushTimeouts: 0 };
+  const stats = {
+    scope: 'destination one',
+    rules: [],
+    dedup,
+    lastFlushMs: 1_790_000_000_000,
+    nextFlushMs: 1_790_000_060_000,
+  };
+  const shown = [
+    { config, stats },
+    { config: { ...config, scope: 'global', dedupIntervalMs: 0 }, stats: undefined },
+  ];
+  const { url } = await start(t, { aggregation: { stages: () => shown } });
+  const { body } = await fetchText(`${url}/stream-agg`);
+  assert.match(body, /For destination one/);
+  assert.match(body, /Ahead of all destinations/);
+  assert.match(body, /<code>total, max<\/code> every 1m by job/);
+  assert.match(body, /No sample goes on as it is\. Last flush: 2026-09-21/);
+  assert.match(body, /one sample a series every 30 s/);
+  assert.match(body, /&lt;b&gt;, rules\.yaml:1:3/);
+  assert.ok(!body.includes('<b>'));
 });

@@ -68,25 +68,27 @@ export function readLedger(samples: readonly Sample[]): Ledger {
 /** Every sample that came in is in exactly one column of outcomes, for each destination too. Holds at every quiet moment. */
 export function assertLedgerBalances(samples: readonly Sample[]): Ledger {
   const ledger = readLedger(samples);
-  const { received, replayed, taken_over: fromGlobal = 0 } = ledger.global;
-  assert.ok(received !== undefined && replayed !== undefined, 'the ledger is on /metrics');
+  const incoming = ['received', 'replayed', 'taken_over', 'aggregated_out', 'deduplicated_out'];
+  assert.ok(
+    incoming.every((column) => ledger.global[column] !== undefined),
+    'the ledger is on /metrics',
+  );
   assert.equal(
-    received + replayed + fromGlobal,
-    without(ledger.global, 'received', 'replayed', 'taken_over'),
-    `received + replayed + taken_over ≠ Σ outcomes: ${JSON.stringify(ledger.global)}`,
+    incoming.reduce((sum, column) => sum + ledger.global[column]!, 0),
+    without(ledger.global, ...incoming),
+    `${incoming.join(' + ')} ≠ Σ outcomes: ${JSON.stringify(ledger.global)}`,
   );
   assert.notEqual(Object.keys(ledger.destinations).length, 0, 'destinations are on /metrics');
   for (const [name, columns] of Object.entries(ledger.destinations)) {
-    const { received: taken, replayed: again, recovered, taken_over: over = 0, ...outcomes } = columns;
+    const sources = [...incoming, 'recovered'];
     assert.ok(
-      taken !== undefined && again !== undefined && recovered !== undefined,
+      sources.every((column) => columns[column] !== undefined),
       `${name} has its columns`,
     );
-    const sum = Object.values(outcomes).reduce((total, value) => total + value, 0);
     assert.equal(
-      taken + again + over + recovered,
-      sum,
-      `${name}: received + replayed + taken_over + recovered ≠ Σ outcomes: ${JSON.stringify(columns)}`,
+      sources.reduce((sum, column) => sum + columns[column]!, 0),
+      without(columns, ...sources),
+      `${name}: ${sources.join(' + ')} ≠ Σ outcomes: ${JSON.stringify(columns)}`,
     );
   }
   return ledger;

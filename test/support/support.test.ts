@@ -16,19 +16,26 @@ import { missingFrom, SampleStore } from './samples.ts';
 const balanced = `# HELP sluice_ledger_samples_total where samples went
 sluice_ledger_samples_total{column="received"} 10
 sluice_ledger_samples_total{column="replayed"} 0
+sluice_ledger_samples_total{column="taken_over"} 0
+sluice_ledger_samples_total{column="aggregated_out"} 0
+sluice_ledger_samples_total{column="deduplicated_out"} 0
 sluice_ledger_samples_total{column="dropped"} 1
 sluice_ledger_samples_total{column="routed"} 9
 sluice_ledger_destination_samples{destination="1",column="received"} 8
 sluice_ledger_destination_samples{destination="1",column="replayed"} 0
+sluice_ledger_destination_samples{destination="1",column="taken_over"} 0
+sluice_ledger_destination_samples{destination="1",column="aggregated_out"} 0
+sluice_ledger_destination_samples{destination="1",column="deduplicated_out"} 0
 sluice_ledger_destination_samples{destination="1",column="recovered"} 1
 sluice_ledger_destination_samples{destination="1",column="delivered"} 6
 sluice_ledger_destination_samples{destination="1",column="pending"} 3
 `;
 
 test('a ledger that balances passes', () => {
+  const none = { replayed: 0, taken_over: 0, aggregated_out: 0, deduplicated_out: 0 };
   const ledger = assertLedgerBalances(parseMetrics(balanced));
   assert.deepEqual(ledger.destinations, {
-    1: { received: 8, replayed: 0, recovered: 1, delivered: 6, pending: 3 },
+    1: { ...none, received: 8, recovered: 1, delivered: 6, pending: 3 },
   });
 });
 

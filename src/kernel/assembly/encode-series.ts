@@ -91,7 +91,7 @@ export function encodeSeries(
     const plan: usize = plans === 0 ? 0 : load<u32>(plans + (i << 2));
     const wanted =
       (slotMask === ALL_SLOTS || ((slotMask >> load<u8>(slots + i)) & 1) !== 0) &&
-      (plan === 0 || judge(plan, ownerAt, ownerBit, formAt) === 0);
+      (plan === 0 || judge(plan, row, ownerAt, ownerBit, formAt) === 0);
     if (!wanted || own + (ownHistograms as usize) + (ownExemplars as usize) === 0) {
       i++;
       skip = 0;

@@ -4,10 +4,12 @@
  *
  * A plan is a record of u32 words:
  *
- *   0                  verdict: 0 goes on, else why the series is dropped (1 to VERDICT_MAX)
+ *   0                  verdict: 0 goes on, 1 to 13 why the series is dropped; times 256, why it is held back
  *   1 … ownerWords     owners: bit s set when shard s gets the series
- *   then one a form    labels that destinations of this form see: 0 as they came, 1 none (dropped), else the offset of a
- *                      patch from the beginning of the record
+ *   then one a form    what destinations of this form see: fate (0 the series, 1 nothing, 2 to 4 it is held back) + the
+ *                      offset of a patch for the labels from the beginning of the record, a multiple of 8; 0: as they came
+ *
+ * What is held back is aggregated or deduplicated, and so are samples only: native histograms of such a series go on.
  *
  * A patch makes the label fields of a series out of those that came in:
  *
@@ -28,12 +30,13 @@ import {
 } from './row';
 
 const LITERAL: u32 = 0x80000000;
-const AS_IT_CAME: u32 = 0;
+const FATE: u32 = 7;
 const NONE: u32 = 1;
+const VERDICT_BITS: usize = 8;
 
-/** Counts of `judgePlans`, 16 bytes each: verdicts 0 to 13, then these. */
+/** Counts of `judgePlans`, 16 bytes each: verdicts 0 to 13, then this, then the fates from 1 on. */
 const OTHER_SHARD: usize = 14;
-const NO_FORM: usize = 15;
+const JUDGEMENTS_BYTES: usize = 32 * 16;
 
 /**
  * Writes the plan of every row to `plans`, 0 where there is none yet; appends the indices of those rows to `missing`
@@ -60,17 +63,23 @@ export function gatherPlans(
 }
 
 /** Why a destination does not get the series of a plan: 0 when it does. `ownerBit` 0: the destination is no shard. */
-export function judge(plan: usize, ownerAt: usize, ownerBit: u32, formAt: usize): usize {
-  const verdict = load<u32>(plan) as usize;
-  if (verdict !== 0) return verdict;
+export function judge(plan: usize, row: usize, ownerAt: usize, ownerBit: u32, formAt: usize): usize {
+  const head = load<u32>(plan) as usize;
+  if (head !== 0) {
+    const verdict = head & ((1 << VERDICT_BITS) - 1);
+    if (verdict !== 0) return verdict;
+    if (load<u32>(row, ROW_HISTOGRAMS) === 0) return head >> VERDICT_BITS;
+  }
   if (ownerBit !== 0 && (load<u32>(plan + ownerAt) & ownerBit) === 0) return OTHER_SHARD;
-  return load<u32>(plan + formAt) === NONE ? NO_FORM : 0;
+  const fate = load<u32>(plan + formAt) & FATE;
+  if (fate === 0 || (fate !== NONE && load<u32>(row, ROW_HISTOGRAMS) !== 0)) return 0;
+  return OTHER_SHARD + (fate as usize);
 }
 
 /** The patch for the labels, 0 where they go on as they came. */
 export function patchOf(plan: usize, formAt: usize): usize {
-  const offset = load<u32>(plan + formAt);
-  return offset === AS_IT_CAME ? 0 : plan + offset;
+  const offset = load<u32>(plan + formAt) & ~FATE;
+  return offset === 0 ? 0 : plan + offset;
 }
 
 export function patchLabels(patch: usize): u32 {
@@ -94,7 +103,7 @@ export function putPatched(dst: usize, patch: usize, plan: usize, labels: usize)
   return d;
 }
 
-/** Adds up what the rows hold by what is judged of them: series, samples, histograms and exemplars (u32) for each of 16. */
+/** Adds up what the rows hold by what is judged of them: series, samples, histograms and exemplars (u32) for each of 32. */
 export function judgePlans(
   rows: usize,
   count: usize,
@@ -104,10 +113,10 @@ export function judgePlans(
   formAt: usize,
   out: usize,
 ): void {
-  memory.fill(out, 0, 256);
+  memory.fill(out, 0, JUDGEMENTS_BYTES);
   for (let i: usize = 0; i < count; i++) {
     const row = rows + i * ROW_BYTES;
-    const sum = out + (judge(load<u32>(plans + (i << 2)), ownerAt, ownerBit, formAt) << 4);
+    const sum = out + (judge(load<u32>(plans + (i << 2)), row, ownerAt, ownerBit, formAt) << 4);
     store<u32>(sum, load<u32>(sum) + 1);
     store<u32>(sum, load<u32>(sum, 4) + load<u32>(row, ROW_SAMPLE_COUNT), 4);
     store<u32>(sum, load<u32>(sum, 8) + load<u32>(row, ROW_HISTOGRAMS), 8);

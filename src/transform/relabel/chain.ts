@@ -21,11 +21,18 @@ export interface ExplainedStep {
   readonly dropped: boolean;
 }
 
+export interface ChainOptions {
+  /** Labels that begin with `__` stay. */
+  readonly keepsHidden?: boolean;
+}
+
 export class RelabelChain {
   readonly #steps: readonly Step[];
+  readonly #isKept: (name: string, value: string) => boolean;
 
   /** The rules are those that `parseRules` made, perhaps in another thread. */
-  constructor(rules: readonly RuleSpec[]) {
+  constructor(rules: readonly RuleSpec[], { keepsHidden = false }: ChainOptions = {}) {
+    this.#isKept = keepsHidden ? isFilled : isVisible;
     this.#steps = rules.map((rule) => {
       const action = actions.get(rule.action)!;
       return {
@@ -51,7 +58,7 @@ export class RelabelChain {
       if (error instanceof TooLarge) return false;
       throw error;
     }
-    if (!isFinished(labels)) labels.filter(isVisible);
+    if (!isFinished(labels, this.#isKept)) labels.filter(this.#isKept);
     return labels.length > 0;
   }
 
@@ -97,17 +104,21 @@ function runLimited(step: Step, labels: Labels): boolean {
 }
 
 const afterwards = [
-  ['remove empty labels', (name: string, value: string) => name !== '' && value !== ''],
+  ['remove empty labels', isFilled],
   ['remove labels that begin with __, except __name__', (name: string) => !isHidden(name)],
 ] as const;
 
-function isVisible(name: string, value: string): boolean {
-  return name !== '' && value !== '' && !isHidden(name);
+function isFilled(name: string, value: string): boolean {
+  return name !== '' && value !== '';
 }
 
-function isFinished({ names, values }: Labels): boolean {
+function isVisible(name: string, value: string): boolean {
+  return isFilled(name, value) && !isHidden(name);
+}
+
+function isFinished({ names, values }: Labels, isKept: (name: string, value: string) => boolean): boolean {
   for (let index = 0; index < names.length; index++) {
-    if (!isVisible(names[index]!, values[index]!)) return false;
+    if (!isKept(names[index]!, values[index]!)) return false;
   }
   return true;
 }

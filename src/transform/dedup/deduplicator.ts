@@ -1,0 +1,263 @@
+/**
+ * Deduplication without aggregation (`-streamAggr.dedupInterval`): holds every sample back until its interval ends, and
+ * then lets the best one of each series go on, with the timestamp and the value bits that it came with. Intervals count
+ * from the start, not from a grid. Samples with labels that differ only in those to be dropped are one series.
+ *
+ * Used like `Aggregators`: `seriesPlan` once a series, `push` each request, `flushDue` when `nextFlushMs` has come, `save`
+ * and `load` around a restart, or `finish` where there is none: otherwise what is held is lost.
+ */
+import { Labels } from '../../model/labels.ts';
+import type { Clock } from '../../util/clock.ts';
+import { messageOf } from '../../util/error.ts';
+import type { CheckpointPart, Restored } from '../aggregate/checkpoint.ts';
+import { FlushSchedule } from '../aggregate/flush.ts';
+import { ByteReader, DamagedState, stateBytes } from '../state/bytes.ts';
+import type { Colour } from '../state/columns.ts';
+import { labelKey, normalise, readLabelKey } from '../state/label-key.ts';
+import { type SampleBatch, type SampleColumns, Samples, timestampOf } from '../state/samples.ts';
+import { NO_SLOT, SlotTable } from '../state/slots.ts';
+import { Targets } from '../state/targets.ts';
+import { DedupWindow } from './window.ts';
+
+export interface DeduplicatorOptions {
+  readonly intervalMs: number;
+  readonly dropInputLabels: readonly string[];
+  /** Intervals by sample time: see `FlushSchedule`. */
+  readonly enableWindows: boolean;
+}
+
+export interface DeduplicatorPorts {
+  readonly clock: Clock;
+  /** Tells this place of the pipeline apart in checkpoints. */
+  readonly scope: string;
+  /** The most series that are held. */
+  readonly slotsMax?: number;
+}
+
+/** `labels` is used again after the call; the value is the f64 with these words. */
+export type EmitBits = (labels: Labels, timestampMs: number, low: number, high: number) => void;
+
+export interface DeduplicatorStats {
+  readonly received: number;
+  /** Samples that a better one kept from going on, or that were older than the window. */
+  readonly dropped: number;
+  readonly emitted: number;
+  /** Samples that wait. */
+  readonly items: number;
+  readonly series: number;
+  readonly bytes: number;
+  readonly flushTimeouts: number;
+}
+
+const DEFAULT_SLOTS_MAX = 2 ** 22;
+
+export class Deduplicator {
+  readonly identity: string;
+  readonly #options: DeduplicatorOptions;
+  readonly #ports: DeduplicatorPorts;
+  readonly #targets = new Targets();
+  readonly #samples = [new Samples(), new Samples()] as const;
+  readonly #labels = new Labels();
+  #schedule: FlushSchedule;
+  #slots: SlotTable;
+  #window: DedupWindow;
+  #colour: Colour = 0;
+  #received = 0;
+  #tooOld = 0;
+  #emitted = 0;
+  #flushTimeouts = 0;
+
+  constructor(options: DeduplicatorOptions, ports: DeduplicatorPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    const { intervalMs, dropInputLabels, enableWindows } = options;
+    this.identity = `dedup ${ports.scope} ${JSON.stringify([intervalMs, dropInputLabels.toSorted(), enableWindows])}`;
+    this.#schedule = this.#newSchedule();
+    this.#slots = new SlotTable(ports.slotsMax ?? DEFAULT_SLOTS_MAX);
+    this.#window = new DedupWindow(enableWindows ? 2 : 1);
+  }
+
+  /** Whether samples of this series are held; false when there is no room or no label is left: they go on as they are. */
+  seriesPlan(ref: number, labels: Labels): boolean {
+    this.#forget(ref);
+    const slot = this.#place(labels);
+    if (slot === NO_SLOT) return false;
+    this.#slots.pin(slot);
+    this.#targets.set(ref, slot);
+    return true;
+  }
+
+  /** Holds the samples of the series that were planned; others are passed over. */
+  push({ refs, starts, counts, seriesCount, ...columns }: SampleBatch): void {
+    const nowMs = this.#ports.clock.nowMs();
+    const targets = this.#targets.data;
+    let lagMs = 0;
+    for (let row = 0; row < seriesCount; row++) {
+      const slot = targets[refs[row]!] ?? NO_SLOT;
+      if (slot >= 0) lagMs = this.#take(slot, columns, starts[row]!, counts[row]!, nowMs, lagMs);
+    }
+    this.#endPush(lagMs);
+  }
+
+  /** Holds `count` samples from `start` of a series without a ref; false as for `seriesPlan`. */
+  pushSeries(labels: Labels, columns: SampleColumns, start: number, count: number): boolean {
+    const slot = this.#place(labels);
+    if (slot === NO_SLOT) return false;
+    this.#endPush(this.#take(slot, columns, start, count, this.#ports.clock.nowMs(), 0));
+    return true;
+  }
+
+  /** The refs mean nothing any more; samples that are held stay. */
+  forget(refs: Iterable<number>): void {
+    for (const ref of refs) this.#forget(ref);
+  }
+
+  get nextFlushMs(): number {
+    return this.#schedule.dueMs;
+  }
+
+  /** Lets go of what is due. */
+  flushDue(emit: EmitBits): void {
+    const { clock } = this.#ports;
+    if (this.#schedule.take(clock.nowMs()) === undefined) return;
+    const startMs = clock.monotonicMs();
+    const colour = this.#colour;
+    if (this.#options.enableWindows) this.#colour = colour === 0 ? 1 : 0;
+    this.#letGo(colour, emit);
+    for (let slot = 0; slot < this.#slots.limit; slot++) {
+      const isNeeded = this.#slots.isPinned(slot) || this.#window.holds(slot);
+      if (!isNeeded && this.#slots.key(slot) !== undefined) this.#slots.release(slot);
+    }
+    if (clock.monotonicMs() - startMs > this.#options.intervalMs) this.#flushTimeouts++;
+  }
+
+  /** The end when the state is not saved: lets go of everything. */
+  finish(emit: EmitBits): void {
+    this.#letGo(this.#colour, emit);
+    if (this.#options.enableWindows) this.#letGo(this.#colour === 0 ? 1 : 0, emit);
+  }
+
+  save(): CheckpointPart[] {
+    const state = stateBytes((to) => {
+      to.u32(this.#colour);
+      this.#schedule.save(to);
+      this.#slots.save(to);
+      this.#window.save(to, this.#slots.limit);
+    });
+    return [{ id: this.identity, state }];
+  }
+
+  /** Takes up the state of a deduplicator with the same options, before the first series is planned. */
+  load(parts: ReadonlyMap<string, Uint8Array>): Restored {
+    const state = parts.get(this.identity);
+    if (state === undefined) return { restored: 0, problems: [] };
+    try {
+      this.#load(new ByteReader(state));
+      return { restored: 1, problems: [] };
+    } catch (error) {
+      this.#schedule = this.#newSchedule();
+      this.#slots = new SlotTable(this.#slots.capacity);
+      this.#window = new DedupWindow(this.#options.enableWindows ? 2 : 1);
+      this.#colour = 0;
+      return { restored: 0, problems: [`${this.#ports.scope} deduplication: ${messageOf(error)}`] };
+    }
+  }
+
+  stats(): DeduplicatorStats {
+    return {
+      received: this.#received,
+      dropped: this.#window.dropped + this.#tooOld,
+      emitted: this.#emitted,
+      items: this.#window.size,
+      series: this.#slots.size,
+      bytes: this.#window.byteLength + this.#targets.byteLength,
+      flushTimeouts: this.#flushTimeouts,
+    };
+  }
+
+  #letGo(colour: Colour, emit: EmitBits): void {
+    this.#window.drain(colour, (slot, timestampMs, low, high) => {
+      readLabelKey(this.#slots.key(slot)!, this.#labels);
+      this.#emitted++;
+      emit(this.#labels, timestampMs, low, high);
+    });
+  }
+
+  #load(from: ByteReader): void {
+    const colour = from.u32();
+    if (colour > (this.#options.enableWindows ? 1 : 0)) throw new DamagedState('there is no such colour');
+    this.#colour = colour as Colour;
+    this.#schedule.load(from);
+    this.#slots.load(from);
+    this.#window.load(from, this.#slots.limit);
+    if (from.left > 0) throw new DamagedState('there is something behind the end');
+  }
+
+  #newSchedule(): FlushSchedule {
+    const { intervalMs, enableWindows } = this.#options;
+    const options = { intervalMs, dedupIntervalMs: 0, aligned: false, windows: enableWindows };
+    return new FlushSchedule(options, this.#ports.clock.nowMs());
+  }
+
+  #forget(ref: number): void {
+    const slot = this.#targets.take(ref);
+    if (slot >= 0) this.#slots.unpin(slot);
+  }
+
+  #place(labels: Labels): number {
+    const own = this.#labels;
+    own.copyFrom(labels);
+    const { dropInputLabels } = this.#options;
+    if (dropInputLabels.length > 0) own.filter((name) => !dropInputLabels.includes(name));
+    normalise(own);
+    if (own.length === 0) return NO_SLOT;
+    const key = labelKey(own);
+    const known = this.#slots.find(key);
+    if (known !== NO_SLOT) return known;
+    const slot = this.#slots.add(key);
+    this.#window.reserve(this.#slots.limit);
+    return slot;
+  }
+
+  #take(
+    slot: number,
+    { timestampWords, valueWords }: SampleColumns,
+    start: number,
+    count: number,
+    nowMs: number,
+    lagBeforeMs: number,
+  ): number {
+    const { enableWindows } = this.#options;
+    const { minDeadlineMs, deadlineMs } = this.#schedule;
+    let lagMs = lagBeforeMs;
+    this.#received += count;
+    for (let sample = start; sample < start + count; sample++) {
+      const time = timestampOf(timestampWords, sample);
+      if (enableWindows && time < minDeadlineMs) {
+        this.#tooOld++;
+        continue;
+      }
+      if (nowMs - time > lagMs) lagMs = nowMs - time;
+      const isNext = enableWindows && time > deadlineMs;
+      const samples = isNext ? this.#samples[1] : this.#samples[0];
+      const at = samples.length++;
+      samples.series[at] = slot;
+      samples.times[at] = time;
+      samples.words[2 * at] = valueWords[2 * sample]!;
+      samples.words[2 * at + 1] = valueWords[2 * sample + 1]!;
+      if (samples.length === samples.capacity) this.#fold(samples);
+    }
+    return lagMs;
+  }
+
+  #endPush(lagMs: number): void {
+    for (const samples of this.#samples) if (samples.length > 0) this.#fold(samples);
+    this.#schedule.observeLag(lagMs);
+  }
+
+  #fold(samples: Samples): void {
+    samples.colour = samples === this.#samples[1] ? ((1 - this.#colour) as Colour) : this.#colour;
+    this.#window.fold(samples);
+    samples.length = 0;
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RuleState, type SweepPorts } from '../../../src/transform/aggregate/rule-state.ts';
+import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
+import { Samples } from '../../../src/transform/state/samples.ts';
+import { NO_SLOT } from '../../../src/transform/state/slots.ts';
+
+const options = { tellsSeries: true, isIdentity: false, colours: 1, slotsMax: 100 } as const;
+const quiet: SweepPorts = { clearGroup() {}, forgetCounter() {}, isHeld: () => false };
+
+function touch(state: RuleState, targets: readonly number[], deadlineMs: number): void {
+  const samples = new Samples();
+  for (const target of targets) {
+    samples.groups[samples.length] = state.groupOf(target);
+    samples.series[samples.length++] = target;
+  }
+  state.touch(samples, deadlineMs);
+}
+
+test('series of one group, and groups that are their series', () => {
+  const state = new RuleState(options);
+  const first = state.place({ group: 'g', input: 'a' });
+  const second = state.place({ group: 'g', input: 'b' });
+  assert.notEqual(first, second);
+  assert.equal(state.place({ group: 'g', input: 'a' }), first);
+  assert.equal(state.groupOf(first), state.groupOf(second));
+  assert.notEqual(state.place({ group: 'h', input: 'a' }), first);
+  const identity = new RuleState({ ...options, isIdentity: true });
+  const target = identity.place({ group: 'g', input: '' });
+  assert.equal(identity.groupOf(target), target);
+  assert.equal(identity.groupOfTarget, undefined);
+});
+
+test('what nobody needs is released at the sweep: first the series, then its group', () => {
+  const state = new RuleState(options);
+  const target = state.place({ group: 'g', input: 'a' });
+  touch(state, [target], 50);
+  assert.equal(state.sweep(50, quiet), 1, 'it lives to the very end');
+  assert.equal(state.sampleCounts[0]!.data[state.groupOf(target)], 1);
+  state.targets.pin(target);
+  assert.equal(state.sweep(51, quiet), 0);
+  assert.equal(state.sampleCounts[0]!.data[0], 0, 'emptied');
+  assert.equal(state.series!.size, 1, 'a ref points to it');
+  state.targets.unpin(target);
+  assert.equal(state.sweep(60, { ...quiet, isHeld: () => true }), 0);
+  assert.equal(state.series!.size, 1, 'a sample waits for it');
+  state.sweep(70, quiet);
+  assert.deepEqual([state.series!.size, state.groups.size], [0, 1]);
+  state.sweep(80, quiet);
+  assert.equal(state.groups.size, 0);
+});
+
+test('there is an end to slots', () => {
+  const state = new RuleState({ ...options, slotsMax: 2 });
+  assert.ok(state.place({ group: 'g', input: 'a' }) >= 0);
+  assert.ok(state.place({ group: 'g', input: 'b' }) >= 0);
+  assert.equal(state.place({ group: 'g', input: 'c' }), NO_SLOT);
+  assert.equal(state.place({ group: 'h', input: 'c' }), NO_SLOT);
+  assert.equal(state.place({ group: 'i', input: 'c' }), NO_SLOT);
+});
+
+test('saved state has the same slots; a series without its group is damage', () => {
+  const state = new RuleState(options);
+  const targets = ['a', 'b', 'c'].map((input) => state.place({ group: input === 'c' ? 'h' : 'g', input }));
+  touch(state, targets, 50);
+  const to = new ByteWriter();
+  state.save(to);
+  const next = new RuleState(options);
+  next.load(new ByteReader(to.bytes()));
+  assert.deepEqual(
+    ['a', 'b'].map((input) => next.place({ group: 'g', input })),
+    targets.slice(0, 2),
+  );
+  assert.equal(next.sweep(50, quiet), 2);
+  next.sweep(60, quiet);
+  next.sweep(60, quiet);
+  assert.deepEqual([next.series!.size, next.groups.size], [0, 0]);
+
+  const broken = Uint8Array.from(to.bytes());
+  const groupOf = Buffer.from(Int32Array.of(0, 0, 1).buffer);
+  const at = Buffer.from(broken.buffer).lastIndexOf(groupOf);
+  assert.ok(at > 0);
+  broken[at] = 77;
+  assert.throws(() => new RuleState(options).load(new ByteReader(broken)), DamagedState);
+});
