@@ -118,12 +118,17 @@ const ONES = `
 
 // They mostly wait for windows to end.
 describe('in the real daemon', { concurrency: 3 }, () => {
-  test('the same input gives the same outputs as vmagent', {
-    skip: missingPrograms('vmagent'),
-  }, async (t) => {
-    const rules = rulesFile(
-      t,
-      `
+  // Both go by the clock of a machine that has to be quiet: part of `npm run test:long`.
+  const whenQuiet = process.env.BESIDE_VMAGENT === '1' ? test : () => {};
+  whenQuiet(
+    'the same input gives the same outputs as vmagent',
+    {
+      skip: missingPrograms('vmagent'),
+    },
+    async (t) => {
+      const rules = rulesFile(
+        t,
+        `
 - match: '{__name__=~"m|n"}'
   interval: 2s
   by: [job]
@@ -143,71 +148,72 @@ describe('in the real daemon', { concurrency: 3 }, () => {
     regex: c
   outputs: [sum_samples]
 `,
-    );
-    const flags = [`-streamAggr.config=${rules}`, '-remoteWrite.flushInterval=100ms'];
-    const sinks = [await startSink(t), await startSink(t)] as const;
-    const sluice = await startSluice(t, temporaryDirectory(t), [
-      `-remoteWrite.url=${sinks[0].url}`,
-      ...flags,
-    ]);
-    const port = await freePort();
-    const vmagentUrl = `http://127.0.0.1:${port}`;
-    await startProgram(t, {
-      name: 'vmagent',
-      command: program('vmagent'),
-      args: [
-        `-httpListenAddr=127.0.0.1:${port}`,
-        `-remoteWrite.url=${sinks[1].url}`,
-        `-remoteWrite.tmpDataPath=${temporaryDirectory(t)}`,
-        '-remoteWrite.forcePromProto',
-        ...flags,
-      ],
-      readyUrl: `${vmagentUrl}/health`,
-    });
-    const startedMs = systemClock.nowMs();
-    const windows: number[] = [];
-    for (let round = 0; round < 2; round++) {
-      // The first window of a rule is longer, and not the same for both.
-      const beginMs = await until('a window begins', WITHIN_MS, () => {
-        const nowMs = systemClock.nowMs();
-        const windowMs = Math.floor(nowMs / INTERVAL_MS) * INTERVAL_MS;
-        const isNew = windowMs > startedMs + INTERVAL_MS && !windows.includes(windowMs + INTERVAL_MS);
-        return isNew && nowMs - windowMs < INTERVAL_MS / 2 && windowMs;
-      });
-      windows.push(beginMs + INTERVAL_MS);
-      const series = ['a', 'a', 'b', 'c'].flatMap((job, nth) =>
-        ['m', 'n'].map((name) => ({
-          labels: { __name__: name, job, pod: `${nth}` },
-          points: [0, 1, 2].map((step): Point => {
-            const value = 10 * round * (nth + 1) + step * 1.5 + nth - (nth === 2 && round === 1 ? 15 : 0);
-            return {
-              timestampMs: beginMs + step * 10,
-              bits: step === 1 && nth === 3 ? STALE_MARKER_BITS : bitsOf(value),
-            };
-          }),
-        })),
       );
-      await Promise.all([pushTo(sluice.url, series), pushTo(vmagentUrl, series)]);
-      assert.ok(systemClock.nowMs() < beginMs + INTERVAL_MS, 'the machine is fast enough for this test');
-    }
-    const told = (sink: Sink) =>
-      [...arrived(sink)].filter(([key]) => windows.some((endMs) => key.endsWith(` @ ${endMs}`))).toSorted();
-    const last = ` @ ${windows.at(-1)}`;
-    for (const sink of sinks) {
-      const whole = () =>
-        told(sink).filter(([key]) => key.endsWith(last) && key.includes('2s_without_pod_sum_samples'))
-          .length === 2;
-      await until('the last window is told', WITHIN_MS, whole);
-    }
-    await until('both told as much', WITHIN_MS, () => told(sinks[0]).length === told(sinks[1]).length);
-    const rounded = ([key, values]: [string, number[]]) => [
-      key,
-      values.map((value) => Number(value.toPrecision(12))),
-    ];
-    assert.deepEqual(told(sinks[0]).map(rounded), told(sinks[1]).map(rounded));
-    assert.ok(told(sinks[0]).length > 2 * 3 * OUTPUTS.length, 'all outputs are told for three groups');
-    await balanced(sluice);
-  });
+      const flags = [`-streamAggr.config=${rules}`, '-remoteWrite.flushInterval=100ms'];
+      const sinks = [await startSink(t), await startSink(t)] as const;
+      const sluice = await startSluice(t, temporaryDirectory(t), [
+        `-remoteWrite.url=${sinks[0].url}`,
+        ...flags,
+      ]);
+      const port = await freePort();
+      const vmagentUrl = `http://127.0.0.1:${port}`;
+      await startProgram(t, {
+        name: 'vmagent',
+        command: program('vmagent'),
+        args: [
+          `-httpListenAddr=127.0.0.1:${port}`,
+          `-remoteWrite.url=${sinks[1].url}`,
+          `-remoteWrite.tmpDataPath=${temporaryDirectory(t)}`,
+          '-remoteWrite.forcePromProto',
+          ...flags,
+        ],
+        readyUrl: `${vmagentUrl}/health`,
+      });
+      const startedMs = systemClock.nowMs();
+      const windows: number[] = [];
+      for (let round = 0; round < 2; round++) {
+        // The first window of a rule is longer, and not the same for both.
+        const beginMs = await until('a window begins', WITHIN_MS, () => {
+          const nowMs = systemClock.nowMs();
+          const windowMs = Math.floor(nowMs / INTERVAL_MS) * INTERVAL_MS;
+          const isNew = windowMs > startedMs + INTERVAL_MS && !windows.includes(windowMs + INTERVAL_MS);
+          return isNew && nowMs - windowMs < INTERVAL_MS / 2 && windowMs;
+        });
+        windows.push(beginMs + INTERVAL_MS);
+        const series = ['a', 'a', 'b', 'c'].flatMap((job, nth) =>
+          ['m', 'n'].map((name) => ({
+            labels: { __name__: name, job, pod: `${nth}` },
+            points: [0, 1, 2].map((step): Point => {
+              const value = 10 * round * (nth + 1) + step * 1.5 + nth - (nth === 2 && round === 1 ? 15 : 0);
+              return {
+                timestampMs: beginMs + step * 10,
+                bits: step === 1 && nth === 3 ? STALE_MARKER_BITS : bitsOf(value),
+              };
+            }),
+          })),
+        );
+        await Promise.all([pushTo(sluice.url, series), pushTo(vmagentUrl, series)]);
+        assert.ok(systemClock.nowMs() < beginMs + INTERVAL_MS, 'the machine is fast enough for this test');
+      }
+      const told = (sink: Sink) =>
+        [...arrived(sink)].filter(([key]) => windows.some((endMs) => key.endsWith(` @ ${endMs}`))).toSorted();
+      const last = ` @ ${windows.at(-1)}`;
+      for (const sink of sinks) {
+        const whole = () =>
+          told(sink).filter(([key]) => key.endsWith(last) && key.includes('2s_without_pod_sum_samples'))
+            .length === 2;
+        await until('the last window is told', WITHIN_MS, whole);
+      }
+      await until('both told as much', WITHIN_MS, () => told(sinks[0]).length === told(sinks[1]).length);
+      const rounded = ([key, values]: [string, number[]]) => [
+        key,
+        values.map((value) => Number(value.toPrecision(12))),
+      ];
+      assert.deepEqual(told(sinks[0]).map(rounded), told(sinks[1]).map(rounded));
+      assert.ok(told(sinks[0]).length > 2 * 3 * OUTPUTS.length, 'all outputs are told for three groups');
+      await balanced(sluice);
+    },
+  );
 
   test('deduplication keeps the samples that vmagent keeps, bit for bit', {
     skip: missingPrograms('vmagent'),
