@@ -2,7 +2,7 @@
  * Reads the body of one request into memory that grows only as bytes arrive, whatever the client declared.
  * A body that comes in one chunk, as small ones do, is handed on as it is.
  */
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { BodyWatch, Watched } from './body-watch.ts';
 
@@ -28,7 +28,7 @@ export interface BodyLimits {
 }
 
 export class BodyReader implements Watched {
-  readonly #request: IncomingMessage;
+  readonly #request: Readable;
   readonly #limits: BodyLimits;
   readonly #pool: BufferPool;
   readonly #watch: BodyWatch;
@@ -44,7 +44,7 @@ export class BodyReader implements Watched {
   windowLength = 0;
 
   constructor(
-    request: IncomingMessage,
+    request: Readable,
     limits: BodyLimits,
     ports: { readonly pool: BufferPool; readonly watch: BodyWatch },
     sink: BodySink,

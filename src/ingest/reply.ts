@@ -7,6 +7,7 @@ import type { IngestValues } from './options.ts';
 
 /** How long the rest of a refused body is read and thrown away, so that the client gets to read the response. */
 const LINGER_MS = 2_000;
+const TEXT = 'text/plain; charset=utf-8';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -50,24 +51,33 @@ export class Replies {
     response.writeHead(answer.status, headers).end(answer.body);
   }
 
-  /**
-   * An error as text. If the request has not come in completely, its connection is closed.
-   * @param isPatient whether to read what is still on its way, so that the client gets to read the response.
-   */
+  /** An error as text. If the request has not come in completely, its connection is closed. */
   refuse(
     request: IncomingMessage,
     response: ServerResponse,
     status: number,
     error: string,
     more: Headers = {},
+  ): void {
+    this.refuseWith(request, response, textOf(status, error), more);
+  }
+
+  /**
+   * The same in any form.
+   * @param isPatient whether to read what is still on its way, so that the client gets to read the response.
+   */
+  refuseWith(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { status, body = '', contentType = TEXT }: Answer,
+    more: Headers = {},
     isPatient = true,
   ): void {
     if (response.headersSent || response.destroyed) return;
-    const body = error === '' ? '' : `${error}\n`;
     const isPartial = hasBody(request) && !request.complete;
     response.writeHead(status, {
       ...this.#common,
-      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Type': contentType,
       'X-Content-Type-Options': 'nosniff',
       'Content-Length': Buffer.byteLength(body),
       ...more,
@@ -82,7 +92,7 @@ export class Replies {
    * Closing a socket that has unread bytes resets the connection, and the client may lose the response. So the response
    * goes out whole, the rest of the body is thrown away for a while, and only then the connection is closed.
    */
-  #linger(request: IncomingMessage, response: ServerResponse, body: string): void {
+  #linger(request: IncomingMessage, response: ServerResponse, body: string | Uint8Array): void {
     response.flushHeaders();
     response.write(body);
     const cancel = this.#clock.after(LINGER_MS, () => response.end());
@@ -100,6 +110,11 @@ export class Replies {
   #mustClose(request: IncomingMessage): boolean {
     return this.#alwaysClose || (connectionOf(request)?.isLast() ?? false);
   }
+}
+
+/** An error as text. */
+export function textOf(status: number, error: string): Answer {
+  return { status, body: error === '' ? '' : `${error}\n`, contentType: TEXT };
 }
 
 /** RFC 9112, 6: a request has a body if it says so. */

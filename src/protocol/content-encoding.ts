@@ -21,9 +21,8 @@ export function receiveBody(
   const name = head.header('content-encoding');
   const encoding = Object.hasOwn(encodings, name) ? encodings[name] : undefined;
   if (encoding !== undefined) return { kind: 'body', encoding, parameters: {}, ...more };
-  return badRequest(
-    `cannot read the body: Content-Encoding ${JSON.stringify(name)} is unknown; use gzip, deflate, zstd, snappy or none, in lower case`,
-  );
+  const error = `cannot read the body: Content-Encoding ${JSON.stringify(name)} is unknown; use gzip, deflate, zstd, snappy or none, in lower case`;
+  return { kind: 'refusal', status: 400, error, ...(more.wording && { wording: more.wording }) };
 }
 
 export function badRequest(error: string): Reception {

@@ -8,6 +8,7 @@ import { influx } from './influx.ts';
 import { jsonLines } from './json-lines.ts';
 import { native } from './native.ts';
 import { newRelic } from './new-relic.ts';
+import { opentelemetry } from './opentelemetry.ts';
 import { opentsdb } from './opentsdb.ts';
 import { opentsdbHttp } from './opentsdb-http.ts';
 import { prometheusText } from './prometheus-text.ts';
@@ -28,6 +29,7 @@ export const protocols = {
   datadogv2: datadogV2,
   datadogsketches: datadogSketches,
   newrelic: newRelic,
+  opentelemetry,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

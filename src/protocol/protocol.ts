@@ -5,7 +5,7 @@
  * A new protocol is one file beside this one and one line in `index.ts`.
  */
 import type { OptionTable } from '../config/option.ts';
-import type { BodyEncoding, Label, Parameters } from '../model/body.ts';
+import type { BodyEncoding, Label, Parameters, ParseNotes } from '../model/body.ts';
 import type { SeriesSink } from './series-sink.ts';
 
 export interface Route {
@@ -20,8 +20,15 @@ export interface Route {
 export interface Answer {
   readonly status: number;
   /** Absent: no body. */
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly contentType?: string;
+}
+
+/** How answers are worded for clients that read them, once the body is there. */
+export interface Wording {
+  /** @param notes what was left out; absent: nothing. */
+  accepted(notes: ParseNotes | undefined): Answer;
+  refused(status: number, error: string): Answer;
 }
 
 /** The head of a request. */
@@ -30,6 +37,8 @@ export interface RequestHead {
   /** As the client wrote it, without `-http.pathPrefix` and the query. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** Unix milliseconds. */
+  readonly receivedMs: number;
   /** Names in lower case. Empty if the header is absent. */
   header(name: string): string;
 }
@@ -45,10 +54,17 @@ export type Reception =
       readonly labels?: readonly Label[];
       /** Absent: `Protocol.accepted`. */
       readonly accepted?: Answer;
+      /** Absent: `accepted` whatever was left out, and errors as text. */
+      readonly wording?: Wording;
     }
   /** An answer that needs no body, such as a handshake. */
   | { readonly kind: 'answer'; readonly answer: Answer; readonly isCounted?: boolean }
-  | { readonly kind: 'refusal'; readonly status: number; readonly error: string };
+  | {
+      readonly kind: 'refusal';
+      readonly status: number;
+      readonly error: string;
+      readonly wording?: Wording;
+    };
 
 /** The values of all protocols' options, by flag; a protocol knows its own by `Values` of its table. */
 export type OptionValues = Readonly<Record<string, unknown>>;

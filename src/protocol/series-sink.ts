@@ -18,6 +18,7 @@ const SAMPLE_TIMESTAMP_TAG = 0x10;
 const METADATA_TYPE_TAG = 0x08;
 const METADATA_FAMILY_TAG = 0x12;
 const METADATA_HELP_TAG = 0x22;
+const METADATA_UNIT_TAG = 0x2a;
 
 /** Tag and a length of two bytes: most series have 128 to 16383 bytes. Others are moved by a byte or two at their end. */
 const SERIES_HEAD = 3;
@@ -34,6 +35,7 @@ const EXAMPLES_MAX = 5;
 const EXAMPLE_BYTES_MAX = 120;
 
 const METRIC_NAME = Buffer.from('__name__');
+const NOTHING = new Uint8Array();
 /** The NaN of text protocols in Go, whose payload is 1, and Prometheus' marker of an ended series; in halves. */
 const NAN_HIGH = 0x7ff80000;
 const NAN_LOW = 1;
@@ -150,6 +152,14 @@ export class SeriesSink {
     this.#endSample(at, timestampMs);
   }
 
+  /** A value as it came: the eight bytes of a little-endian double at this place, whatever NaN they may be. */
+  rawSample(bytes: Uint8Array, at: number, timestampMs: number): void {
+    const into = this.#beginSample();
+    const buffer = this.#buffer;
+    for (let index = 0; index < 8; index++) buffer[into + index] = bytes[at + index]!;
+    this.#endSample(into, timestampMs);
+  }
+
   /** Returns where the eight bytes of the value belong. */
   #beginSample(): number {
     this.#reserve(SAMPLE_MAX);
@@ -191,8 +201,12 @@ export class SeriesSink {
   }
 
   /** @param type `MetricType` of proto/remote.proto. */
-  metadata(type: number, family: Uint8Array, help: Uint8Array): void {
-    const inner = (type === 0 ? 0 : 2) + fieldLength(family.byteLength) + fieldLength(help.byteLength);
+  metadata(type: number, family: Uint8Array, help: Uint8Array, unit: Uint8Array = NOTHING): void {
+    const inner =
+      (type === 0 ? 0 : 2) +
+      fieldLength(family.byteLength) +
+      fieldLength(help.byteLength) +
+      fieldLength(unit.byteLength);
     this.#reserve(inner + 1 + VARINT_MAX);
     this.#buffer[this.#length++] = METADATA_TAG;
     this.#varint(inner);
@@ -202,6 +216,7 @@ export class SeriesSink {
     }
     this.#bytes(METADATA_FAMILY_TAG, family, 0, family.byteLength);
     this.#bytes(METADATA_HELP_TAG, help, 0, help.byteLength);
+    this.#bytes(METADATA_UNIT_TAG, unit, 0, unit.byteLength);
     this.metadataEntries++;
   }
 
@@ -210,9 +225,13 @@ export class SeriesSink {
    * @param line number of the line (or item) in the body, from 1.
    */
   skip(line: number, why: string, bytes: Uint8Array, start: number, end: number): void {
-    this.rowsInvalid++;
-    if (this.#examples.length >= EXAMPLES_MAX) return;
-    this.#examples.push(`line ${line}: ${why}: ${excerpt(bytes, start, end)}`);
+    this.leaveOut(1, () => `line ${line}: ${why}: ${excerpt(bytes, start, end)}`);
+  }
+
+  /** Rows that are left out; `example` says which and why, and is asked for the first few only. */
+  leaveOut(rows: number, example: () => string): void {
+    this.rowsInvalid += rows;
+    if (this.#examples.length < EXAMPLES_MAX) this.#examples.push(example());
   }
 
   #reserve(more: number): void {

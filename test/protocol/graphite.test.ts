@@ -70,6 +70,7 @@ test('it is not for HTTP', () => {
     route: { path: '/', counterPath: '/' },
     path: '/',
     query: new URLSearchParams(),
+    receivedMs: 0,
     header: () => '',
   };
   assert.equal(graphite.receive(head, {}).kind, 'refusal');

@@ -196,7 +196,7 @@ test('heads: modes, databases, health', () => {
     '{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["a"],["b"]]}]}]}',
   );
   const health = receive(influx, { path: '/influx/health' });
-  assert.match((health.kind === 'answer' && health.answer.body) || '', /"status":"pass"/);
+  assert.match(String(health.kind === 'answer' && health.answer.body), /"status":"pass"/);
   const modeOf = (head: Parameters<typeof receive>[1]) => {
     const reception = receive(influx, head);
     return reception.kind === 'body' && reception.parameters?.mode;

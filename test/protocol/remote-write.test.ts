@@ -9,6 +9,7 @@ function receive(headers: Readonly<Record<string, string>>, query = ''): Recepti
       route: remoteWrite.routes[0]!,
       path: '/api/v1/write',
       query: new URLSearchParams(query),
+      receivedMs: 0,
       header: (name) => headers[name] ?? '',
     },
     {},

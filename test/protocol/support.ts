@@ -54,7 +54,8 @@ export function parse(protocol: Protocol, body: string | Uint8Array, given: Give
   const request = { parameters: given.parameters ?? {}, receivedMs: NOW_MS, options };
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const failure = protocol.parse!(bytes, request, sink);
-  const { rows, metadata } = read(sink.bytes);
+  // Of a body that is refused nothing is taken, so it may end in the middle of a series.
+  const { rows, metadata } = failure === undefined ? read(sink.bytes) : { rows: [], metadata: [] };
   const { rowsInvalid: invalid, examples } = sink;
   return { failure, rows, metadata, invalid, rowsRead: sink.rowsRead ?? sink.samples, examples };
 }
@@ -97,6 +98,7 @@ export function receive(
     route: routes[0]!,
     path: path ?? routes[0]!.path,
     query: new URLSearchParams(query),
+    receivedMs: NOW_MS,
     header: (name: string) => headers[name] ?? '',
   };
   return protocol.receive(head, { ...allDefaults(), ...options });
@@ -138,7 +140,7 @@ export function fuzz(
     const messages = sinks.map((each) => {
       each.reset(FUZZ_BYTES_MAX);
       try {
-        protocol.parse!(body, request, each);
+        if (protocol.parse!(body, request, each) !== undefined) return new Uint8Array();
       } catch (error) {
         if (!(error instanceof SinkFull)) {
           throw new Error(`run ${run}: ${JSON.stringify(Buffer.from(body).toString('latin1'))}`, {

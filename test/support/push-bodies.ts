@@ -5,6 +5,7 @@ import protobuf from 'protobufjs';
 import { compress } from 'snappyjs';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
 import { nativeBody } from '../protocol/native-support.ts';
+import { encode } from '../protocol/otlp-support.ts';
 import { decompressBody } from './remote-write.ts';
 import type { ReceivedRequest } from './sink.ts';
 
@@ -184,6 +185,165 @@ const NATIVE = nativeBody([
   },
 ]);
 
+const NS = '1700000000123999999';
+const pair = (key: string, value: object) => ({ key, value });
+const tag = (key: string, value: string) => pair(key, { stringValue: value });
+
+const OTLP = encode({
+  resourceMetrics: [
+    {
+      resource: {
+        attributes: [
+          tag('service.name', 'é "x"'),
+          tag('empty', ''),
+          pair('int', { intValue: '-9223372036854775808' }),
+          pair('double', { doubleValue: 1e21 }),
+          pair('small', { doubleValue: 1.5e-7 }),
+          pair('bool', { boolValue: false }),
+          pair('bytes', { bytesValue: Buffer.from([0, 255, 7]) }),
+          pair('none', {}),
+          pair('list', {
+            arrayValue: {
+              values: [
+                { stringValue: 'a"\n<\\' },
+                { intValue: 5 },
+                { doubleValue: 2.5 },
+                { boolValue: true },
+                { arrayValue: { values: [{ doubleValue: 1e-9 }] } },
+              ],
+            },
+          }),
+          pair('map', {
+            kvlistValue: { values: [tag('a', 'b'), pair('c', { kvlistValue: { values: [tag('d', 'e')] } })] },
+          }),
+        ],
+      },
+      scopeMetrics: [
+        {
+          scope: { name: 'lib', version: '1.2', attributes: [tag('x', 'y')] },
+          metrics: [
+            {
+              name: 'my.gauge',
+              unit: 's',
+              description: 'help',
+              gauge: {
+                dataPoints: [
+                  { timeUnixNano: NS, asDouble: 1.5, attributes: [tag('p', 'q'), tag('p', 'r')] },
+                  { timeUnixNano: NS, asInt: '9007199254740993' },
+                  { timeUnixNano: NS, asInt: '-7', attributes: [tag('service.name', 'own')] },
+                  { asDouble: 5 },
+                  { timeUnixNano: NS, asDouble: 1, flags: 1, attributes: [tag('gone', '1')] },
+                ],
+              },
+            },
+            {
+              name: 'delta',
+              sum: {
+                aggregationTemporality: 1,
+                isMonotonic: true,
+                dataPoints: [{ timeUnixNano: NS, asDouble: 2 }],
+              },
+            },
+            { name: 'nothing', gauge: {} },
+            {
+              name: 'h',
+              unit: 'ms',
+              histogram: {
+                aggregationTemporality: 2,
+                dataPoints: [
+                  {
+                    timeUnixNano: NS,
+                    count: 6,
+                    sum: 2.5,
+                    bucketCounts: [1, 2, 3],
+                    explicitBounds: [0.005, 1e21],
+                    attributes: [tag('a', 'b')],
+                  },
+                  { timeUnixNano: NS, count: 1, bucketCounts: [1], min: 1, max: 2 },
+                  {
+                    timeUnixNano: NS,
+                    count: 1,
+                    sum: 1,
+                    bucketCounts: [1, 2],
+                    explicitBounds: [1, 2],
+                    attributes: [tag('bad', '1')],
+                  },
+                ],
+              },
+            },
+            {
+              name: 'e',
+              exponentialHistogram: {
+                aggregationTemporality: 2,
+                dataPoints: [
+                  {
+                    timeUnixNano: NS,
+                    count: 15,
+                    sum: 3.25,
+                    scale: 3,
+                    zeroCount: 4,
+                    zeroThreshold: 0.001,
+                    positive: { offset: -2, bucketCounts: [1, 0, 2, 300] },
+                    negative: { offset: 5, bucketCounts: [1, 7] },
+                  },
+                  {
+                    timeUnixNano: NS,
+                    count: 3,
+                    sum: 1,
+                    scale: -2,
+                    zeroCount: 1,
+                    positive: { bucketCounts: [1, 1] },
+                    attributes: [tag('coarse', '')],
+                  },
+                ],
+              },
+            },
+            {
+              name: 's',
+              summary: {
+                dataPoints: [
+                  {
+                    timeUnixNano: NS,
+                    count: 5,
+                    sum: 1.25,
+                    quantileValues: [
+                      { quantile: 0.5, value: 1 },
+                      { quantile: 1, value: 3 },
+                    ],
+                  },
+                ],
+              },
+            },
+          ],
+        },
+        { metrics: [{ name: 'no_scope', gauge: { dataPoints: [{ timeUnixNano: NS, asDouble: 1 }] } }] },
+        {
+          scope: {},
+          metrics: [{ name: 'unnamed_scope', gauge: { dataPoints: [{ timeUnixNano: NS, asDouble: 1 }] } }],
+        },
+      ],
+    },
+    {
+      scopeMetrics: [
+        { metrics: [{ name: 'no_resource', gauge: { dataPoints: [{ timeUnixNano: NS, asDouble: 1 }] } }] },
+      ],
+    },
+  ],
+});
+/** A record of Amazon Data Firehose: requests with their lengths in front. */
+const FIREHOSE = JSON.stringify({
+  requestId: 'r',
+  timestamp: 1,
+  records: [0, 1].map(() => ({
+    data: Buffer.from(protobuf.Writer.create().bytes(OTLP).bytes(OTLP).finish()).toString('base64'),
+  })),
+});
+const otlp = {
+  protocol: 'opentelemetry',
+  path: '/opentelemetry/v1/metrics',
+  headers: { 'Content-Type': 'application/x-protobuf' },
+};
+
 const influx = { protocol: 'influx', path: '/write' };
 
 export const pushBodies: readonly PushBody[] = [
@@ -295,6 +455,26 @@ export const pushBodies: readonly PushBody[] = [
     headers: { 'Content-Type': 'application/x-protobuf' },
     body: datadogPayload(),
     status: 202,
+  },
+  { ...otlp, body: OTLP, status: 200 },
+  {
+    ...otlp,
+    path: '/opentelemetry/api/v1/push',
+    headers: { 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'gzip' },
+    body: gzipSync(OTLP),
+    status: 200,
+  },
+  { ...otlp, body: '', status: 200 },
+  { ...otlp, body: OTLP.subarray(0, -1), status: 400 },
+  {
+    ...otlp,
+    headers: {
+      'Content-Type': 'application/json',
+      'X-Amz-Firehose-Protocol-Version': '1.0',
+      'X-Amz-Firehose-Request-Id': 'r',
+    },
+    body: FIREHOSE,
+    status: 200,
   },
   { protocol: 'vmimport', path: '/api/v1/import', body: JSON_LINES, status: 204 },
   { protocol: 'native', path: '/api/v1/import/native', body: NATIVE, status: 204 },

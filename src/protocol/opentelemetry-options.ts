@@ -1,0 +1,54 @@
+/** The options of OpenTelemetry metrics, whatever way they come. */
+import { options } from '../config/option.ts';
+
+export const opentelemetryOptions = options({
+  'opentelemetry.maxRequestSize': {
+    kind: 'bytes',
+    default: 64 * 1024 * 1024,
+    min: 1,
+    max: 1024 * 1024 * 1024,
+    summary:
+      'The largest body of OpenTelemetry metrics, before and after decompression. Larger ones get 413.',
+  },
+  'opentelemetry.usePrometheusNaming': {
+    kind: 'bool',
+    default: false,
+    summary:
+      'Turn names of metrics and labels into those that Prometheus likes: `http.server.duration` in seconds becomes `http_server_duration_seconds`.',
+  },
+  'opentelemetry.convertMetricNamesToPrometheus': {
+    kind: 'bool',
+    default: false,
+    summary: 'The same for names of metrics only.',
+  },
+  'opentelemetry.labelNameUnderscoreSanitization': {
+    kind: 'bool',
+    default: true,
+    summary:
+      'With -opentelemetry.usePrometheusNaming: put `key` in front of labels that begin with a single `_`.',
+  },
+  'opentelemetry.promoteScopeMetadata': {
+    kind: 'bool',
+    default: true,
+    summary:
+      'Give series the labels `scope.name`, `scope.version` and `scope.attributes.…` of their instrumentation scope.',
+  },
+  'opentelemetry.promoteAllResourceAttributes': {
+    kind: 'bool',
+    default: true,
+    summary: 'Give series all attributes of their resource as labels.',
+  },
+  'opentelemetry.promoteResourceAttributes': {
+    kind: 'string',
+    arity: 'list',
+    default: [],
+    summary:
+      'The attributes of resources that become labels, with -opentelemetry.promoteAllResourceAttributes=false.',
+  },
+  'opentelemetry.ignoreResourceAttributes': {
+    kind: 'string',
+    arity: 'list',
+    default: [],
+    summary: 'Attributes of resources that do not become labels.',
+  },
+});

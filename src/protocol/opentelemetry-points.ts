@@ -1,0 +1,464 @@
+/**
+ * Data points of OpenTelemetry as series. What is read of the messages (proto/opentelemetry.proto), by field number:
+ *
+ *     number       3 time, 4 double, 6 int, 7 attributes, 8 flags
+ *     histogram    3 time, 4 count, 5 sum, 6 bucket counts, 7 bounds, 9 attributes, 10 flags
+ *     exponential  1 attributes, 3 time, 4 count, 5 sum, 6 scale, 7 zero count, 8 and 9 buckets (1 offset, 2 counts),
+ *                  10 flags, 14 zero threshold
+ *     summary      3 time, 4 count, 5 sum, 6 quantiles (1 quantile, 2 value), 7 attributes, 8 flags
+ *
+ * A histogram becomes `_count`, `_sum` and `_bucket{le="…"}` with counts that add up, an exponential one
+ * `_bucket{vmrange="…"}`, a summary `_count`, `_sum` and `{quantile="…"}`. Times are nanoseconds, cut to milliseconds; whether
+ * points are deltas or add up makes no difference. A point with the flag "no recorded value" ends its series; a number
+ * without a value is no data point.
+ */
+import { exponentText, fixedText } from './go-float.ts';
+import type { Attributes } from './opentelemetry-attributes.ts';
+import type { SeriesSink } from './series-sink.ts';
+import { BYTES, FIXED64, VARINT, type WireReader } from './wire-reader.ts';
+
+const NO_RECORDED_VALUE = 1;
+const NONE = -1;
+const TWO_TO_32 = 2 ** 32;
+/** 2^32 nanoseconds, in whole milliseconds and the rest. */
+const HIGH_MS = Math.floor(TWO_TO_32 / 1e6);
+const HIGH_REST_NS = TWO_TO_32 - HIGH_MS * 1e6;
+const INFINITE_BOUND = Buffer.from('+Inf');
+const BOUNDS_KEPT_MAX = 10_000;
+
+/** Bounds as labels show them: services have few of them, and each comes with every point. */
+const bounds = new Map<number, Buffer>();
+
+function boundText(value: number): Buffer {
+  // A map takes -0 for 0.
+  const known = value === 0 ? undefined : bounds.get(value);
+  if (known !== undefined) return known;
+  const text = Buffer.from(fixedText(value));
+  if (bounds.size >= BOUNDS_KEPT_MAX) bounds.clear();
+  if (value !== 0) bounds.set(value, text);
+  return text;
+}
+
+export class PointWriter {
+  readonly #reader: WireReader;
+  readonly #sink: SeriesSink;
+  readonly #attributes: Attributes;
+  #writeResource: () => void = () => {};
+  #writeScope: () => void = () => {};
+  #name: Uint8Array = new Uint8Array();
+  #nameStart = 0;
+  #nameEnd = 0;
+  readonly #suffixed = new Map<string, Buffer>();
+  /**
+   * Where in the last series the labels began that are not its own, and how far those of the resource, of the scope and of
+   * the point go from there; NONE: not yet.
+   */
+  #from = 0;
+  #resourceLength = NONE;
+  #scopeLength = NONE;
+  #pointLength = NONE;
+  /** Of the point at hand. Eight bytes each, by their place; NONE where there are none. */
+  #timeAt = NONE;
+  #flags = 0;
+  #countAt = NONE;
+  #sumAt = NONE;
+  #attributesField = 0;
+  #attributesStart = 0;
+  #attributesEnd = 0;
+  readonly #counts: number[] = [];
+  readonly #bounds: number[] = [];
+
+  constructor(reader: WireReader, sink: SeriesSink, attributes: Attributes) {
+    this.#reader = reader;
+    this.#sink = sink;
+    this.#attributes = attributes;
+  }
+
+  /** @param write writes the labels of the resource into the series at hand; called once at most. */
+  beginResource(write: () => void): void {
+    this.#writeResource = write;
+    this.#resourceLength = NONE;
+  }
+
+  /** The same for the scope. */
+  beginScope(write: () => void): void {
+    this.#writeScope = write;
+    this.#scopeLength = NONE;
+  }
+
+  beginMetric(name: Uint8Array, start: number, end: number): void {
+    this.#name = name;
+    this.#nameStart = start;
+    this.#nameEnd = end;
+    this.#suffixed.clear();
+  }
+
+  number(start: number, end: number): void {
+    const reader = this.#reader;
+    this.#beginPoint(7);
+    let valueAt = NONE;
+    let isInteger = false;
+    reader.at = start;
+    for (let from = start; reader.next(end); from = reader.at) {
+      switch (reader.field) {
+        case 3:
+          this.#timeAt = this.#fixed();
+          break;
+        case 4:
+        case 6:
+          valueAt = this.#fixed();
+          isInteger = reader.field === 6;
+          break;
+        case 7:
+          this.#noteAttribute(from);
+          break;
+        case 8:
+          this.#readFlags();
+          break;
+      }
+    }
+    if (valueAt === NONE && (this.#flags & NO_RECORDED_VALUE) === 0) {
+      this.#sink.leaveOut(1, () => `a data point of ${this.#shownName()} without a value`);
+      return;
+    }
+    this.#beginSeries('');
+    if (isInteger) this.#end(reader.sfixed64(valueAt));
+    else this.#endRaw(valueAt);
+  }
+
+  histogram(start: number, end: number): void {
+    const reader = this.#reader;
+    this.#beginPoint(9);
+    this.#counts.length = 0;
+    this.#bounds.length = 0;
+    reader.at = start;
+    for (let from = start; reader.next(end); from = reader.at) {
+      switch (reader.field) {
+        case 3:
+          this.#timeAt = this.#fixed();
+          break;
+        case 4:
+          this.#countAt = this.#fixed();
+          break;
+        case 5:
+          this.#sumAt = this.#fixed();
+          break;
+        case 6:
+          reader.fixed64s(this.#counts);
+          break;
+        case 7:
+          reader.fixed64s(this.#bounds);
+          break;
+        case 9:
+          this.#noteAttribute(from);
+          break;
+        case 10:
+          this.#readFlags();
+          break;
+      }
+    }
+    this.#writeBuckets();
+  }
+
+  #writeBuckets(): void {
+    const reader = this.#reader;
+    const counts = this.#counts;
+    const limits = this.#bounds;
+    const hasBuckets = counts.length > 0 || limits.length > 0;
+    if (hasBuckets && counts.length !== limits.length + 1) {
+      const numbers = `${counts.length} bucket counts for ${limits.length} bounds`;
+      this.#sink.leaveOut(1, () => `a histogram ${this.#shownName()} with ${numbers}, not one more`);
+      return;
+    }
+    this.#writeCount();
+    if (this.#sumAt !== NONE) this.#writeRaw('_sum', this.#sumAt);
+    // As two halves, and modulo 2^64.
+    let low = 0;
+    let high = 0;
+    for (let index = 0; index < limits.length; index++) {
+      low += reader.view.getUint32(counts[index]!, true);
+      high = (high + reader.view.getUint32(counts[index]! + 4, true) + (low >= TWO_TO_32 ? 1 : 0)) >>> 0;
+      low >>>= 0;
+      const bound = boundText(reader.double(limits[index]!));
+      this.#writeBucket('le', bound, high * TWO_TO_32 + low);
+    }
+    if (!hasBuckets) {
+      this.#writeBucket('le', INFINITE_BOUND, this.#countAt === NONE ? 0 : reader.fixed64(this.#countAt));
+      return;
+    }
+    const last = counts[limits.length]!;
+    low += reader.view.getUint32(last, true);
+    high = (high + reader.view.getUint32(last + 4, true) + (low >= TWO_TO_32 ? 1 : 0)) >>> 0;
+    this.#writeBucket('le', INFINITE_BOUND, high * TWO_TO_32 + (low >>> 0));
+  }
+
+  exponential(start: number, end: number): void {
+    const reader = this.#reader;
+    this.#beginPoint(1);
+    let scale = 0;
+    let zeroCountAt = NONE;
+    let zeroThresholdAt = NONE;
+    reader.at = start;
+    for (let from = start; reader.next(end); from = reader.at) {
+      switch (reader.field) {
+        case 1:
+          this.#noteAttribute(from);
+          break;
+        case 3:
+          this.#timeAt = this.#fixed();
+          break;
+        case 4:
+          this.#countAt = this.#fixed();
+          break;
+        case 5:
+          this.#sumAt = this.#fixed();
+          break;
+        case 6:
+          reader.expect(VARINT);
+          scale = reader.zigzag;
+          break;
+        case 7:
+          zeroCountAt = this.#fixed();
+          break;
+        case 8:
+        case 9:
+          reader.expect(BYTES);
+          break;
+        case 10:
+          this.#readFlags();
+          break;
+        case 14:
+          zeroThresholdAt = this.#fixed();
+          break;
+      }
+    }
+    this.#writeCount();
+    if (this.#sumAt === NONE) this.#write('_sum', 0);
+    else this.#writeRaw('_sum', this.#sumAt);
+    const zeroCount = zeroCountAt === NONE ? 0 : reader.fixed64(zeroCountAt);
+    if (zeroCount > 0) {
+      const threshold = zeroThresholdAt === NONE ? 0 : reader.double(zeroThresholdAt);
+      this.#writeRange(-threshold, threshold, zeroCount);
+    }
+    this.#writeSide(start, end, 8, scale);
+    this.#writeSide(start, end, 9, scale);
+  }
+
+  /** The buckets above zero (field 8) or below (9). */
+  #writeSide(start: number, end: number, field: number, scale: number): void {
+    const reader = this.#reader;
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.field !== field) continue;
+      const { start: from, end: to } = reader;
+      this.#writeRanges(from, to, scale, field === 9);
+      reader.at = to;
+    }
+  }
+
+  #writeRanges(start: number, end: number, scale: number, isNegative: boolean): void {
+    const reader = this.#reader;
+    let offset = 0;
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.field !== 1) continue;
+      reader.expect(VARINT);
+      offset = reader.zigzag;
+    }
+    const ratio = 2 ** -scale;
+    const base = 2 ** ratio;
+    const first = 2 ** (offset * ratio);
+    let index = 0;
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.field !== 2) continue;
+      reader.eachVarint((count) => {
+        if (count > 0) {
+          const lower = first * power(base, index);
+          if (isNegative) this.#writeRange(-lower * base, -lower, count);
+          else this.#writeRange(lower, lower * base, count);
+        }
+        index++;
+      });
+    }
+  }
+
+  summary(start: number, end: number): void {
+    const reader = this.#reader;
+    this.#beginPoint(7);
+    reader.at = start;
+    for (let from = start; reader.next(end); from = reader.at) {
+      switch (reader.field) {
+        case 3:
+          this.#timeAt = this.#fixed();
+          break;
+        case 4:
+          this.#countAt = this.#fixed();
+          break;
+        case 5:
+          this.#sumAt = this.#fixed();
+          break;
+        case 6:
+          reader.expect(BYTES);
+          break;
+        case 7:
+          this.#noteAttribute(from);
+          break;
+        case 8:
+          this.#readFlags();
+          break;
+      }
+    }
+    this.#writeCount();
+    if (this.#sumAt === NONE) this.#write('_sum', 0);
+    else this.#writeRaw('_sum', this.#sumAt);
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.field !== 6) continue;
+      const { start: from, end: to } = reader;
+      this.#writeQuantile(from, to);
+    }
+  }
+
+  #writeQuantile(start: number, end: number): void {
+    const reader = this.#reader;
+    let quantile = 0;
+    let valueAt = NONE;
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.field === 1) quantile = reader.double(this.#fixed());
+      else if (reader.field === 2) valueAt = this.#fixed();
+    }
+    this.#beginSeries('');
+    const text = boundText(quantile);
+    this.#attributes.label('quantile', text, 0, text.byteLength);
+    if (valueAt === NONE) this.#end(0);
+    else this.#endRaw(valueAt);
+    reader.at = end;
+  }
+
+  #beginPoint(attributesField: number): void {
+    this.#timeAt = this.#countAt = this.#sumAt = NONE;
+    this.#flags = 0;
+    this.#attributesField = attributesField;
+    this.#attributesEnd = 0;
+    this.#pointLength = NONE;
+  }
+
+  /** Where the eight bytes of the field lie. */
+  #fixed(): number {
+    this.#reader.expect(FIXED64);
+    return this.#reader.start;
+  }
+
+  #readFlags(): void {
+    this.#reader.expect(VARINT);
+    this.#flags = this.#reader.low;
+  }
+
+  /** @param from where the field begins, with its tag. */
+  #noteAttribute(from: number): void {
+    this.#reader.expect(BYTES);
+    if (this.#attributesEnd === 0) this.#attributesStart = from;
+    this.#attributesEnd = this.#reader.end;
+  }
+
+  /** Begins a series of the point, with all labels but those that are the series' own. The reader stands anywhere. */
+  #beginSeries(suffix: string): void {
+    const sink = this.#sink;
+    sink.begin();
+    if (suffix === '') sink.name(this.#name, this.#nameStart, this.#nameEnd);
+    else {
+      const name = this.#suffixedName(suffix);
+      sink.name(name, 0, name.byteLength);
+    }
+    const from = sink.position;
+    const before = this.#from;
+    if (this.#pointLength !== NONE) sink.repeat(before, before + this.#pointLength);
+    else {
+      if (this.#scopeLength !== NONE) sink.repeat(before, before + this.#scopeLength);
+      else {
+        if (this.#resourceLength !== NONE) sink.repeat(before, before + this.#resourceLength);
+        else this.#writeResource();
+        this.#resourceLength = sink.position - from;
+        this.#writeScope();
+        this.#scopeLength = sink.position - from;
+      }
+      if (this.#attributesEnd > 0) {
+        this.#attributes.writeAll(this.#attributesStart, this.#attributesEnd, this.#attributesField);
+      }
+      this.#pointLength = sink.position - from;
+    }
+    this.#from = from;
+  }
+
+  #suffixedName(suffix: string): Buffer {
+    let name = this.#suffixed.get(suffix);
+    if (name === undefined) {
+      name = Buffer.concat([this.#name.subarray(this.#nameStart, this.#nameEnd), Buffer.from(suffix)]);
+      this.#suffixed.set(suffix, name);
+    }
+    return name;
+  }
+
+  #shownName(): string {
+    return JSON.stringify(Buffer.from(this.#name.subarray(this.#nameStart, this.#nameEnd)).toString());
+  }
+
+  #end(value: number): void {
+    if ((this.#flags & NO_RECORDED_VALUE) !== 0) this.#sink.staleMarker(this.#timestampMs());
+    else this.#sink.sample(value, this.#timestampMs());
+    this.#sink.end();
+  }
+
+  /** @param at where the eight bytes of the value lie. */
+  #endRaw(at: number): void {
+    if ((this.#flags & NO_RECORDED_VALUE) !== 0) this.#sink.staleMarker(this.#timestampMs());
+    else this.#sink.rawSample(this.#reader.bytes, at, this.#timestampMs());
+    this.#sink.end();
+  }
+
+  #write(suffix: string, value: number): void {
+    this.#beginSeries(suffix);
+    this.#end(value);
+  }
+
+  #writeRaw(suffix: string, at: number): void {
+    this.#beginSeries(suffix);
+    this.#endRaw(at);
+  }
+
+  #writeCount(): void {
+    this.#write('_count', this.#countAt === NONE ? 0 : this.#reader.fixed64(this.#countAt));
+  }
+
+  #writeBucket(label: string, value: Buffer, count: number): void {
+    this.#beginSeries('_bucket');
+    this.#attributes.label(label, value, 0, value.byteLength);
+    this.#end(count);
+  }
+
+  #writeRange(low: number, high: number, count: number): void {
+    this.#writeBucket('vmrange', Buffer.from(`${exponentText(low)}...${exponentText(high)}`), count);
+  }
+
+  /** Whole milliseconds: the nanoseconds do not fit into a double, their halves do. */
+  #timestampMs(): number {
+    if (this.#timeAt === NONE) return 0;
+    const { view } = this.#reader;
+    const low = view.getUint32(this.#timeAt, true);
+    const high = view.getUint32(this.#timeAt + 4, true);
+    return high * HIGH_MS + Math.floor((high * HIGH_REST_NS + low) / 1e6);
+  }
+}
+
+/** A whole power by squaring, as Go does it: JavaScript's own differs in the last bits, which may move a rounded bound. */
+function power(base: number, exponent: number): number {
+  let result = 1;
+  let square = base;
+  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result *= square;
+    square *= square;
+  }
+  return result;
+}
