@@ -364,7 +364,7 @@ export class Insert implements BodySink {
   }
 
   #tell({ rowsInvalid, examples }: ParseNotes): void {
-    if (rowsInvalid === 0) return;
+    if (examples.length === 0) return;
     const { ports, protocol } = this.#target;
     ports.log.limited(`invalid ${protocol.name}`, LOG_EVERY_MS).warn('left out rows that make no sense', {
       protocol: protocol.name,

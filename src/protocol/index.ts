@@ -14,6 +14,7 @@ import { opentsdbHttp } from './opentsdb-http.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
+import { zabbixConnector } from './zabbix-connector.ts';
 
 export const protocols = {
   promremotewrite: remoteWrite,
@@ -30,6 +31,7 @@ export const protocols = {
   datadogsketches: datadogSketches,
   newrelic: newRelic,
   opentelemetry,
+  zabbixconnector: zabbixConnector,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

@@ -344,6 +344,18 @@ const otlp = {
   headers: { 'Content-Type': 'application/x-protobuf' },
 };
 
+const ZABBIX_ITEM = '"itemid":1,"name":"load 1","clock":1700000000,"ns":123999999';
+const ZABBIX = text([
+  `{"host":{"host":"h","name":"H é"},"groups":["g"],"item_tags":[{"tag":"b","value":"1"},{"tag":"a","value":""},{"tag":"b","value":"2"}],${ZABBIX_ITEM},"value":1.5,"type":0}`,
+  `{"host":{"host":"h","name":"H"},"item_tags":[],${ZABBIX_ITEM},"value":18446744073709551615,"type":3}`,
+  `{"host":{"host":"h","name":"H"},"item_tags":[],${ZABBIX_ITEM},"value":"text","type":4}`,
+  `{"host":{"host":"h","name":""},"item_tags":[],${ZABBIX_ITEM},"value":1,"type":3}`,
+  `{"host":{"host":"h","name":"H"},${ZABBIX_ITEM},"value":1,"type":3}`,
+  `{"host":{"host":"h","name":"H"},"item_tags":[],${ZABBIX_ITEM},"value":"1","type":3}`,
+  'bad',
+]);
+const zabbix = { protocol: 'zabbixconnector', path: '/zabbixconnector/api/v1/history' };
+
 const influx = { protocol: 'influx', path: '/write' };
 
 export const pushBodies: readonly PushBody[] = [
@@ -456,6 +468,8 @@ export const pushBodies: readonly PushBody[] = [
     body: datadogPayload(),
     status: 202,
   },
+  { ...zabbix, body: ZABBIX, status: 200 },
+  { ...zabbix, headers: { 'Content-Encoding': 'br' }, body: ZABBIX, status: 400 },
   { ...otlp, body: OTLP, status: 200 },
   {
     ...otlp,
