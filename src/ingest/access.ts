@@ -1,6 +1,6 @@
 /** Who may do what: basic auth and auth keys, decided from the head of a request before its body is read. */
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Counter, Meter } from '../util/meter.ts';
 import type { Secret } from '../util/secret.ts';
 import type { IngestValues } from './options.ts';
@@ -10,6 +10,12 @@ import type { Headers } from './reply.ts';
 export type AuthKey = 'metricsAuthKey' | 'flagsAuthKey' | 'reloadAuthKey';
 /** `open`: everybody; `basic`: -httpAuth.*; an auth key: that key if it is set, else as `basic`. */
 export type Access = 'open' | 'basic' | AuthKey;
+
+/** What of a request is asked for; requests of HTTP/1 have it, and others can be given it. */
+interface Credentials {
+  readonly headers: Pick<IncomingHttpHeaders, 'authorization'>;
+  readonly url?: string | undefined;
+}
 
 export interface Denial {
   readonly status: 401;
@@ -37,7 +43,7 @@ export class Gate {
   }
 
   /** Undefined if the request may pass. */
-  check(access: Access, request: IncomingMessage): Denial | undefined {
+  check(access: Access, request: Credentials): Denial | undefined {
     if (access === 'open') return undefined;
     if (access !== 'basic') {
       const key = this.#values[access];
@@ -51,7 +57,7 @@ export class Gate {
     return BASIC_DENIAL;
   }
 
-  #checkKey(name: AuthKey, key: Secret, request: IncomingMessage): Denial | undefined {
+  #checkKey(name: AuthKey, key: Secret, request: Credentials): Denial | undefined {
     const bearer = /^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1];
     const given = bearer ?? queryOf(request.url ?? '').parameters.get('authKey') ?? '';
     if (isSame(given, key.reveal())) return undefined;

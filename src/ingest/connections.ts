@@ -14,7 +14,7 @@ const SWEEP_MS = 5_000;
 const WRITE_STALL_MS = 30_000;
 
 export interface ConnectionSettings {
-  /** `http`, `https` or a protocol of lines, and the address as configured: labels of the metrics. */
+  /** `http`, `grpc`, either with an `s` for TLS, or a protocol of lines; and the address as configured. Labels of the metrics. */
   readonly name: string;
   readonly address: string;
   /** 0: no limit. */
@@ -133,9 +133,8 @@ export class Connections {
       this.#accepted.add(socket);
       socket.on('close', () => this.#accepted.delete(socket));
     });
-    server.on(this.#settings.name === 'https' ? 'secureConnection' : 'connection', (socket: Socket) =>
-      this.#track(socket),
-    );
+    const isSecure = this.#settings.name === 'https' || this.#settings.name === 'grpcs';
+    server.on(isSecure ? 'secureConnection' : 'connection', (socket: Socket) => this.#track(socket));
     server.on('tlsClientError', () => this.#errors.accept.inc());
     server.on('drop', () => this.#errors.accept.inc());
   }

@@ -20,6 +20,7 @@ import { BodyWatch } from './body-watch.ts';
 import { connectionOf } from './connections.ts';
 import type { Endpoint } from './endpoint.ts';
 import { FORM_BYTES_MAX, readForm } from './form.ts';
+import { GrpcServer, grpcSettings } from './grpc-server.ts';
 import { type InsertPorts, InsertRoute } from './insert.ts';
 import { InsertMetrics } from './insert-metrics.ts';
 import { LineListener, lineListenerSettings } from './line-listener.ts';
@@ -48,6 +49,7 @@ export class HttpServer {
   readonly #listeners: readonly Listener[];
   readonly #lineListeners: readonly LineListener[];
   readonly #routeServers: ReadonlyMap<Protocol, RouteServer>;
+  readonly #grpcServers: readonly GrpcServer[];
   readonly #prefix: string;
   readonly #replies: Replies;
   readonly #gate: Gate;
@@ -79,6 +81,7 @@ export class HttpServer {
     this.#app = this.#createApp(insertPorts);
     this.#routeServers = this.#createRouteServers(insertPorts);
     this.#lineListeners = this.#createLineListeners(insertPorts);
+    this.#grpcServers = this.#createGrpcServers(insertPorts);
   }
 
   /** The bound addresses, in the order of -httpListenAddr. */
@@ -89,6 +92,11 @@ export class HttpServer {
   /** The bound TCP addresses for lines, in the order of the protocols. */
   get lineAddresses(): readonly AddressInfo[] {
     return this.#lineListeners.map(({ bound }) => bound).filter((bound) => bound !== undefined);
+  }
+
+  /** The bound addresses for gRPC, in the order of the protocols. */
+  get grpcAddresses(): readonly AddressInfo[] {
+    return this.#grpcServers.map(({ bound }) => bound).filter((bound) => bound !== undefined);
   }
 
   /** For messages: `http://localhost:8429`, with the path prefix. */
@@ -108,6 +116,7 @@ export class HttpServer {
       for (const listener of this.#listeners) await listener.listen(onRequest);
       for (const server of this.#routeServers.values()) await server.listen();
       for (const listener of this.#lineListeners) await listener.listen();
+      for (const server of this.#grpcServers) await server.listen();
     } catch (error) {
       await this.#closeListeners(0);
       throw error;
@@ -137,16 +146,18 @@ export class HttpServer {
     const done = new AbortController();
     await Promise.race([closed, sleep(this.#ports.clock, withinMs, done.signal)]);
     done.abort();
-    const http = [...this.#listeners.map(({ connections }) => connections), ...this.#routeServers.values()];
+    const listeners = this.#listeners.map(({ connections }) => connections);
+    const http = [...listeners, ...this.#routeServers.values(), ...this.#grpcServers];
     const left = http.reduce((sum, one) => sum + one.destroy(), 0);
     if (left > 0) this.#ports.log.warn('closed connections with unfinished requests', { connections: left });
     const bytes = this.#lineListeners.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
     if (bytes > 0) this.#ports.log.error('lines that could not be taken before the stop are lost', { bytes });
-    await Promise.all([...this.#listeners, ...this.#routeServers.values()].map((one) => one.close()));
+    const servers = [...this.#listeners, ...this.#routeServers.values(), ...this.#grpcServers];
+    await Promise.all(servers.map((one) => one.close()));
   }
 
   get #everyListener(): readonly { close(): Promise<void> }[] {
-    return [...this.#listeners, ...this.#routeServers.values(), ...this.#lineListeners];
+    return [...this.#listeners, ...this.#routeServers.values(), ...this.#lineListeners, ...this.#grpcServers];
   }
 
   #createApp(ports: InsertPorts): FastifyInstance {
@@ -220,6 +231,15 @@ export class HttpServer {
       if (settings === undefined) return [];
       const http = protocol.lines?.http && this.#routeServers.get(protocol.lines.http);
       return [new LineListener(protocol, settings, { intake, admission, clock, meter, log, http })];
+    });
+  }
+
+  #createGrpcServers(insert: InsertPorts): GrpcServer[] {
+    const { meter, protocolOptions } = this.#ports;
+    return Object.values<Protocol>(protocols).flatMap((protocol) => {
+      const settings = protocol.grpc && grpcSettings(protocol.grpc, protocolOptions);
+      if (protocol.grpc === undefined || settings === undefined) return [];
+      return [new GrpcServer(protocol, protocol.grpc, settings, { values: this.#values, meter, insert })];
     });
   }
 

@@ -5,7 +5,7 @@
 import protobuf from 'protobufjs';
 import type { ParseNotes } from '../model/body.ts';
 import type { Answer, Wording } from './protocol.ts';
-import { rpcCodeOf } from './rpc-code.ts';
+import { encodeRpcStatus, rpcCodeOf } from './rpc-status.ts';
 
 const PROTOBUF_TYPE = 'application/x-protobuf';
 export const JSON_TYPE = 'application/json';
@@ -30,10 +30,11 @@ const json = (status: number, value: unknown): Answer => ({
 
 export const inProtobuf: Wording = {
   accepted: (notes) => ({ status: 200, body: exportResponse(notes), contentType: PROTOBUF_TYPE }),
-  refused: (status, error) => {
-    const writer = protobuf.Writer.create().uint32(0x08).int32(rpcCodeOf(status)).uint32(0x12).string(error);
-    return { status, body: writer.finish(), contentType: PROTOBUF_TYPE };
-  },
+  refused: (status, error) => ({
+    status,
+    body: encodeRpcStatus(rpcCodeOf(status), error),
+    contentType: PROTOBUF_TYPE,
+  }),
 };
 
 export const inJson: Wording = {

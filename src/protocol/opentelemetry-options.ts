@@ -8,7 +8,7 @@ export const opentelemetryOptions = options({
     min: 1,
     max: 1024 * 1024 * 1024,
     summary:
-      'The largest body of OpenTelemetry metrics, before and after decompression. Larger ones get 413.',
+      'The largest body of OpenTelemetry metrics, before and after decompression. Larger ones get 413, over gRPC RESOURCE_EXHAUSTED.',
   },
   'opentelemetry.usePrometheusNaming': {
     kind: 'bool',
@@ -50,5 +50,27 @@ export const opentelemetryOptions = options({
     arity: 'list',
     default: [],
     summary: 'Attributes of resources that do not become labels.',
+  },
+  opentelemetryGRPCListenAddr: {
+    kind: 'string',
+    default: '',
+    placeholder: 'address',
+    ours: true,
+    summary: 'Address for OpenTelemetry metrics over gRPC, for example `:4317`. Empty listens nowhere.',
+  },
+  'opentelemetryGRPCListenAddr.tlsCertFile': {
+    kind: 'string',
+    default: '',
+    placeholder: 'path',
+    ours: true,
+    summary:
+      'PEM file with the certificate chain for -opentelemetryGRPCListenAddr; read again when it changes. Empty speaks plain HTTP/2.',
+  },
+  'opentelemetryGRPCListenAddr.tlsKeyFile': {
+    kind: 'string',
+    default: '',
+    placeholder: 'path',
+    ours: true,
+    summary: 'PEM file with the private key for -opentelemetryGRPCListenAddr; read again when it changes.',
   },
 });

@@ -1,12 +1,12 @@
 /**
- * Metrics of OpenTelemetry: OTLP over HTTP, as protobuf or JSON, and in the envelope of Amazon Data Firehose.
+ * Metrics of OpenTelemetry: OTLP over HTTP, as protobuf or JSON, over gRPC, and in the envelope of Amazon Data Firehose.
  * A data point becomes a series of Prometheus, or several; see opentelemetry-points.ts.
  * https://opentelemetry.io/docs/specs/otlp/
  */
 import type { Values } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
 import { FieldError } from './json-fields.ts';
-import { forFirehose, inJson, inProtobuf, JSON_TYPE } from './opentelemetry-answers.ts';
+import { exportResponse, forFirehose, inJson, inProtobuf, JSON_TYPE } from './opentelemetry-answers.ts';
 import { requestOfFirehose } from './opentelemetry-firehose.ts';
 import { OtlpJsonError, requestOfJson } from './opentelemetry-json.ts';
 import { MetricsReader } from './opentelemetry-metrics.ts';
@@ -51,8 +51,15 @@ function protobufOf(bytes: Uint8Array, format: string | undefined): Uint8Array {
 
 export const opentelemetry: Protocol = {
   name: 'opentelemetry',
-  summary: 'Metrics of OpenTelemetry (OTLP) over HTTP, as protobuf or JSON.',
+  summary: 'Metrics of OpenTelemetry (OTLP) over HTTP, as protobuf or JSON, and over gRPC.',
   routes: [PATH, '/opentelemetry/api/v1/push', '/v1/metrics'].map((path) => ({ path, counterPath: PATH })),
+  grpc: {
+    addressOption: 'opentelemetryGRPCListenAddr',
+    tlsCertOption: 'opentelemetryGRPCListenAddr.tlsCertFile',
+    tlsKeyOption: 'opentelemetryGRPCListenAddr.tlsKeyFile',
+    path: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+    response: exportResponse,
+  },
   options: opentelemetryOptions,
   sizeOption: 'opentelemetry.maxRequestSize',
   accepted: { status: 200 },

@@ -92,6 +92,21 @@ export interface LineListening {
   readonly http?: Protocol;
 }
 
+/** A unary method of gRPC, at an address of its own, whose message is a body of the protocol. */
+export interface GrpcMethod {
+  /** The option with the address; empty listens nowhere. */
+  readonly addressOption: string;
+  /** The options with a certificate and its key; both empty: without TLS. */
+  readonly tlsCertOption: string;
+  readonly tlsKeyOption: string;
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** What the parser gets for every message. */
+  readonly parameters?: Parameters;
+  /** The message that answers one that was taken. */
+  response(notes: ParseNotes | undefined): Uint8Array;
+}
+
 /** For protocols without routes. */
 export function refuseHttp(): Reception {
   return {
@@ -113,6 +128,8 @@ export interface Protocol {
   readonly httpAddressOption?: string;
   /** Absent: HTTP only. */
   readonly lines?: LineListening;
+  /** Absent: not over gRPC. */
+  readonly grpc?: GrpcMethod;
   readonly options: OptionTable;
   /** The option that bounds its bodies, before and after decompression. Absent: -maxInsertRequestSize. */
   readonly sizeOption?: string;

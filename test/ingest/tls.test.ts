@@ -1,34 +1,13 @@
 /** HTTPS with certificates made by openssl, as the fixture of a test run. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { utimes, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { CertificateWatch, tlsSettings } from '../../src/ingest/tls.ts';
-import { atEnd } from '../support/cleanup.ts';
+import { type CertificateFiles, makeCertificate } from '../support/certificate.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 import { startServer, valuesWith } from './harness.ts';
-
-interface Files {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-async function makeCertificate(t: TestContext, name = 'relay'): Promise<Files> {
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
-  atEnd(t, () => rm(directory, { recursive: true }));
-  const certFile = join(directory, 'cert.pem');
-  const keyFile = join(directory, 'key.pem');
-  const subject = ['-subj', `/CN=${name}`, '-days', '2'];
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...key, ...subject, '-keyout', keyFile, '-out', certFile], {
-    stdio: 'ignore',
-  });
-  return { certFile, keyFile };
-}
 
 /** The name on the certificate that the server shows, and the protocol; throws if there is no connection. */
 function greet(
@@ -71,7 +50,7 @@ test('-tlsMinVersion=TLS13 refuses TLS 1.2', async (t) => {
 test('missing and unusable files are told at the start', async (t) => {
   const { certFile } = await makeCertificate(t);
   const { keyFile: otherKey } = await makeCertificate(t);
-  const start = (files: Partial<Files>) =>
+  const start = (files: Partial<CertificateFiles>) =>
     startServer(t, {
       tls: [true],
       tlsCertFile: files.certFile === undefined ? [] : [files.certFile],
