@@ -3,6 +3,7 @@
  * relay has to make of it, series by series in the same bytes.
  */
 import { gzipSync } from 'node:zlib';
+import { opentelemetryBodies } from './opentelemetry.ts';
 import {
   type EncodedSeries,
   encodeRequest,
@@ -137,6 +138,11 @@ export const bodyFormats = {
     path: '/api/v1/import/prometheus',
     headers: ['Content-Type: text/plain'],
     make: (spec) => bodiesOf(spec, 1, prometheusLine),
+  },
+  opentelemetry: {
+    path: '/opentelemetry/v1/metrics',
+    headers: ['Content-Type: application/x-protobuf'],
+    make: opentelemetryBodies,
   },
 } satisfies Record<string, BodyFormat>;
 

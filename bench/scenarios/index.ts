@@ -9,6 +9,7 @@ import { influxGzip } from './influx-gzip.ts';
 import { jsonLines } from './json-lines.ts';
 import { millionSeries } from './million-series.ts';
 import { oneDead } from './one-dead.ts';
+import { opentelemetry } from './opentelemetry.ts';
 import { outage } from './outage.ts';
 import { passThroughSnappy } from './pass-through-snappy.ts';
 import { passThroughZstd } from './pass-through-zstd.ts';
@@ -35,6 +36,7 @@ export const scenarios = {
   'influx-gzip': influxGzip,
   'json-lines': jsonLines,
   'prometheus-text': prometheusText,
+  opentelemetry,
   outage,
   'one-dead': oneDead,
   acknowledgement,
