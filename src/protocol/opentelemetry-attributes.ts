@@ -23,6 +23,10 @@ const ARRAY = 5;
 const PAIRS = 6;
 const BINARY = 7;
 
+const KEY_TAG = 0x0a;
+const VALUE_TAG = 0x12;
+const STRING_TAG = 0x0a;
+
 /** Protobuf's own limit on messages in messages. */
 const DEPTH_MAX = 100;
 const NAMES_KEPT_MAX = 10_000;
@@ -73,6 +77,7 @@ export class Attributes {
 
   /** Writes the attribute whose KeyValue lies there. */
   write(start: number, end: number): void {
+    if (this.#naming === undefined && this.#writePlain(start, end)) return;
     if (!this.#readPair(start, end)) return;
     this.#readValue(this.#valueStart, this.#valueEnd);
     if (this.#naming !== undefined || this.#kind !== STRING) {
@@ -83,9 +88,27 @@ export class Attributes {
     this.#sink.label(bytes, this.#keyStart, this.#keyEnd, bytes, this.#start, this.#end);
   }
 
+  /**
+   * Writes an attribute as exporters write nearly all of them: key, then text, with lengths of one byte. False for anything
+   * else, and nothing is written.
+   */
+  #writePlain(start: number, end: number): boolean {
+    const { bytes } = this.#reader;
+    // Without a text there are four bytes of tags and lengths: those behind the end are not asked.
+    const keyLength = bytes[start + 1]!;
+    const key = start + 2;
+    const value = key + keyLength;
+    const text = value + 4;
+    if (end - start > 0x80 || text > end || bytes[start] !== KEY_TAG || keyLength === 0) return false;
+    if (bytes[value] !== VALUE_TAG || bytes[value + 1] !== end - value - 2) return false;
+    if (bytes[value + 2] !== STRING_TAG || bytes[value + 3] !== end - text) return false;
+    this.#sink.label(bytes, key, value, bytes, text, end);
+    return true;
+  }
+
   /** A label that is none of an attribute. */
   label(name: string, value: Uint8Array, start: number, end: number): void {
-    const own = this.#nameOf(name);
+    const own = this.nameOf(name);
     this.#sink.label(own, 0, own.byteLength, value, start, end);
   }
 
@@ -223,7 +246,8 @@ export class Attributes {
     if (depth === DEPTH_MAX) throw new WireError(`an attribute is nested more than ${DEPTH_MAX} deep`);
   }
 
-  #nameOf(key: string): Buffer {
+  /** What a label of this name is called. */
+  nameOf(key: string): Buffer {
     let name = this.#names.get(key);
     if (name === undefined) {
       name = Buffer.from(

@@ -64,6 +64,12 @@ export class MetricsReader {
   readonly #isListTaken: boolean;
   /** Names of metrics whose metadata is in the sink. */
   readonly #described = new Set<string>();
+  /**
+   * Where the names of the last scope lie, two places for each: resources of one kind have the same metrics in the same
+   * order, so that most names are known without a text of them.
+   */
+  readonly #lastNames: number[] = [];
+  #nth = 0;
 
   constructor(bytes: Uint8Array, options: Values<typeof opentelemetryOptions>, sink: SeriesSink) {
     this.#reader = new WireReader(bytes);
@@ -170,6 +176,7 @@ export class MetricsReader {
 
   #eachMetric(start: number, end: number): void {
     const reader = this.#reader;
+    this.#nth = 0;
     reader.at = start;
     while (reader.next(end)) {
       if (reader.field !== 2) continue;
@@ -214,23 +221,41 @@ export class MetricsReader {
         reader.at = to;
       } else type = typeOfField[field]!;
     }
-    const original = reader.text(nameStart, nameEnd);
-    let name = original;
-    if (this.#isConverted) name = prometheusMetricName(original, reader.text(unitStart, unitEnd), type);
-    if (name === '') {
+    const name = this.#isConverted
+      ? prometheusMetricName(reader.text(nameStart, nameEnd), reader.text(unitStart, unitEnd), type)
+      : undefined;
+    if (name === undefined ? nameEnd === nameStart : name === '') {
       const points = this.#countPoints(start, end);
       if (points > 0) this.#sink.leaveOut(points, () => `${points} data points of a metric without a name`);
       return;
     }
-    if (this.#isConverted) {
-      const converted = Buffer.from(name);
-      this.#points.beginMetric(converted, 0, converted.byteLength);
-    } else this.#points.beginMetric(bytes, nameStart, nameEnd);
+    const converted = name === undefined ? undefined : Buffer.from(name);
+    if (converted !== undefined) this.#points.beginMetric(converted, 0, converted.byteLength);
+    else this.#points.beginMetric(bytes, nameStart, nameEnd);
     this.#writePoints(start, end);
-    if (this.#described.has(name)) return;
-    this.#described.add(name);
-    const help = bytes.subarray(helpStart, helpEnd);
-    this.#sink.metadata(toldType ?? type, Buffer.from(name), help, bytes.subarray(unitStart, unitEnd));
+    if (this.#isDescribed(name, nameStart, nameEnd)) return;
+    const family = converted ?? bytes.subarray(nameStart, nameEnd);
+    this.#sink.metadata(
+      toldType ?? type,
+      family,
+      bytes.subarray(helpStart, helpEnd),
+      bytes.subarray(unitStart, unitEnd),
+    );
+  }
+
+  /** Whether metadata of this name has been written; it counts as written from now on. */
+  #isDescribed(name: string | undefined, start: number, end: number): boolean {
+    const last = this.#lastNames;
+    const nth = this.#nth++;
+    const { bytes } = this.#reader;
+    if (name === undefined && isSame(bytes, last[2 * nth] ?? 0, last[2 * nth + 1] ?? 0, start, end))
+      return true;
+    last[2 * nth] = start;
+    last[2 * nth + 1] = end;
+    const text = name ?? this.#reader.text(start, end);
+    if (this.#described.has(text)) return true;
+    this.#described.add(text);
+    return false;
   }
 
   /** The data points of the metric that lies there. */
@@ -286,4 +311,17 @@ export class MetricsReader {
     const text = this.#attributes.textOf(start, end);
     return Object.hasOwn(typeOfText, text) ? typeOfText[text] : undefined;
   }
+}
+
+function isSame(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  otherStart: number,
+  otherEnd: number,
+): boolean {
+  if (end - start !== otherEnd - otherStart) return false;
+  for (let at = start, other = otherStart; at < end; at++, other++)
+    if (bytes[at] !== bytes[other]) return false;
+  return true;
 }

@@ -23,11 +23,30 @@ const TWO_TO_32 = 2 ** 32;
 /** 2^32 nanoseconds, in whole milliseconds and the rest. */
 const HIGH_MS = Math.floor(TWO_TO_32 / 1e6);
 const HIGH_REST_NS = TWO_TO_32 - HIGH_MS * 1e6;
+const NO_SUFFIX = new Uint8Array();
+const COUNT = Buffer.from('_count');
+const SUM = Buffer.from('_sum');
+const BUCKET = Buffer.from('_bucket');
 const INFINITE_BOUND = Buffer.from('+Inf');
 const BOUNDS_KEPT_MAX = 10_000;
 
 /** Bounds as labels show them: services have few of them, and each comes with every point. */
 const bounds = new Map<number, Buffer>();
+/** The bounds of the last histograms by their place: those of the next one are the same mostly. */
+const lastValues: number[] = [];
+const lastTexts: Buffer[] = [];
+const LAST_MAX = 1_000;
+
+function boundTextAt(place: number, value: number): Buffer {
+  if (value === lastValues[place] && value !== 0) return lastTexts[place]!;
+  const text = boundText(value);
+  // Places are filled in turn, so that there are no holes.
+  if (place <= lastValues.length && place < LAST_MAX) {
+    lastValues[place] = value;
+    lastTexts[place] = text;
+  }
+  return text;
+}
 
 function boundText(value: number): Buffer {
   // A map takes -0 for 0.
@@ -43,12 +62,16 @@ export class PointWriter {
   readonly #reader: WireReader;
   readonly #sink: SeriesSink;
   readonly #attributes: Attributes;
+  readonly #le: Uint8Array;
+  readonly #vmrange: Uint8Array;
+  readonly #quantile: Uint8Array;
   #writeResource: () => void = () => {};
   #writeScope: () => void = () => {};
   #name: Uint8Array = new Uint8Array();
   #nameStart = 0;
   #nameEnd = 0;
-  readonly #suffixed = new Map<string, Buffer>();
+  /** Of the last series, if that was of the metric at hand. */
+  #lastSuffix: Uint8Array | undefined;
   /**
    * Where in the last series the labels began that are not its own, and how far those of the resource, of the scope and of
    * the point go from there; NONE: not yet.
@@ -72,6 +95,9 @@ export class PointWriter {
     this.#reader = reader;
     this.#sink = sink;
     this.#attributes = attributes;
+    this.#le = attributes.nameOf('le');
+    this.#vmrange = attributes.nameOf('vmrange');
+    this.#quantile = attributes.nameOf('quantile');
   }
 
   /** @param write writes the labels of the resource into the series at hand; called once at most. */
@@ -90,7 +116,7 @@ export class PointWriter {
     this.#name = name;
     this.#nameStart = start;
     this.#nameEnd = end;
-    this.#suffixed.clear();
+    this.#lastSuffix = undefined;
   }
 
   number(start: number, end: number): void {
@@ -121,7 +147,7 @@ export class PointWriter {
       this.#sink.leaveOut(1, () => `a data point of ${this.#shownName()} without a value`);
       return;
     }
-    this.#beginSeries('');
+    this.#beginSeries(NO_SUFFIX);
     if (isInteger) this.#end(reader.sfixed64(valueAt));
     else this.#endRaw(valueAt);
   }
@@ -171,7 +197,7 @@ export class PointWriter {
       return;
     }
     this.#writeCount();
-    if (this.#sumAt !== NONE) this.#writeRaw('_sum', this.#sumAt);
+    if (this.#sumAt !== NONE) this.#writeRaw(SUM, this.#sumAt);
     // As two halves, and modulo 2^64.
     let low = 0;
     let high = 0;
@@ -179,17 +205,17 @@ export class PointWriter {
       low += reader.view.getUint32(counts[index]!, true);
       high = (high + reader.view.getUint32(counts[index]! + 4, true) + (low >= TWO_TO_32 ? 1 : 0)) >>> 0;
       low >>>= 0;
-      const bound = boundText(reader.double(limits[index]!));
-      this.#writeBucket('le', bound, high * TWO_TO_32 + low);
+      const bound = boundTextAt(index, reader.double(limits[index]!));
+      this.#writeBucket(this.#le, bound, high * TWO_TO_32 + low);
     }
     if (!hasBuckets) {
-      this.#writeBucket('le', INFINITE_BOUND, this.#countAt === NONE ? 0 : reader.fixed64(this.#countAt));
+      this.#writeBucket(this.#le, INFINITE_BOUND, this.#countAt === NONE ? 0 : reader.fixed64(this.#countAt));
       return;
     }
     const last = counts[limits.length]!;
     low += reader.view.getUint32(last, true);
     high = (high + reader.view.getUint32(last + 4, true) + (low >= TWO_TO_32 ? 1 : 0)) >>> 0;
-    this.#writeBucket('le', INFINITE_BOUND, high * TWO_TO_32 + (low >>> 0));
+    this.#writeBucket(this.#le, INFINITE_BOUND, high * TWO_TO_32 + (low >>> 0));
   }
 
   exponential(start: number, end: number): void {
@@ -233,8 +259,8 @@ export class PointWriter {
       }
     }
     this.#writeCount();
-    if (this.#sumAt === NONE) this.#write('_sum', 0);
-    else this.#writeRaw('_sum', this.#sumAt);
+    if (this.#sumAt === NONE) this.#write(SUM, 0);
+    else this.#writeRaw(SUM, this.#sumAt);
     const zeroCount = zeroCountAt === NONE ? 0 : reader.fixed64(zeroCountAt);
     if (zeroCount > 0) {
       const threshold = zeroThresholdAt === NONE ? 0 : reader.double(zeroThresholdAt);
@@ -310,8 +336,8 @@ export class PointWriter {
       }
     }
     this.#writeCount();
-    if (this.#sumAt === NONE) this.#write('_sum', 0);
-    else this.#writeRaw('_sum', this.#sumAt);
+    if (this.#sumAt === NONE) this.#write(SUM, 0);
+    else this.#writeRaw(SUM, this.#sumAt);
     reader.at = start;
     while (reader.next(end)) {
       if (reader.field !== 6) continue;
@@ -329,9 +355,9 @@ export class PointWriter {
       if (reader.field === 1) quantile = reader.double(this.#fixed());
       else if (reader.field === 2) valueAt = this.#fixed();
     }
-    this.#beginSeries('');
+    this.#beginSeries(NO_SUFFIX);
     const text = boundText(quantile);
-    this.#attributes.label('quantile', text, 0, text.byteLength);
+    this.#sink.label(this.#quantile, 0, this.#quantile.byteLength, text, 0, text.byteLength);
     if (valueAt === NONE) this.#end(0);
     else this.#endRaw(valueAt);
     reader.at = end;
@@ -364,41 +390,36 @@ export class PointWriter {
   }
 
   /** Begins a series of the point, with all labels but those that are the series' own. The reader stands anywhere. */
-  #beginSeries(suffix: string): void {
+  #beginSeries(suffix: Uint8Array): void {
     const sink = this.#sink;
-    sink.begin();
-    if (suffix === '') sink.name(this.#name, this.#nameStart, this.#nameEnd);
-    else {
-      const name = this.#suffixedName(suffix);
-      sink.name(name, 0, name.byteLength);
-    }
-    const from = sink.position;
     const before = this.#from;
-    if (this.#pointLength !== NONE) sink.repeat(before, before + this.#pointLength);
-    else {
-      if (this.#scopeLength !== NONE) sink.repeat(before, before + this.#scopeLength);
-      else {
-        if (this.#resourceLength !== NONE) sink.repeat(before, before + this.#resourceLength);
-        else this.#writeResource();
-        this.#resourceLength = sink.position - from;
-        this.#writeScope();
-        this.#scopeLength = sink.position - from;
-      }
-      if (this.#attributesEnd > 0) {
-        this.#attributes.writeAll(this.#attributesStart, this.#attributesEnd, this.#attributesField);
-      }
-      this.#pointLength = sink.position - from;
+    const known = this.#pointLength !== NONE ? this.#pointLength : this.#scopeLength;
+    sink.begin();
+    if (suffix === this.#lastSuffix && known !== NONE) {
+      // The name as well is that of the last series.
+      sink.repeat(0, before + known);
+    } else {
+      sink.nameWith(this.#name, this.#nameStart, this.#nameEnd, suffix);
+      this.#lastSuffix = suffix;
+      this.#from = sink.position;
+      if (known !== NONE) sink.repeat(before, before + known);
+      else this.#writeCommon(before);
     }
-    this.#from = from;
+    if (this.#pointLength !== NONE) return;
+    if (this.#attributesEnd > 0) {
+      this.#attributes.writeAll(this.#attributesStart, this.#attributesEnd, this.#attributesField);
+    }
+    this.#pointLength = sink.position - this.#from;
   }
 
-  #suffixedName(suffix: string): Buffer {
-    let name = this.#suffixed.get(suffix);
-    if (name === undefined) {
-      name = Buffer.concat([this.#name.subarray(this.#nameStart, this.#nameEnd), Buffer.from(suffix)]);
-      this.#suffixed.set(suffix, name);
-    }
-    return name;
+  /** @param before where the labels of the resource began in the last series. */
+  #writeCommon(before: number): void {
+    const sink = this.#sink;
+    if (this.#resourceLength !== NONE) sink.repeat(before, before + this.#resourceLength);
+    else this.#writeResource();
+    this.#resourceLength = sink.position - this.#from;
+    this.#writeScope();
+    this.#scopeLength = sink.position - this.#from;
   }
 
   #shownName(): string {
@@ -418,28 +439,28 @@ export class PointWriter {
     this.#sink.end();
   }
 
-  #write(suffix: string, value: number): void {
+  #write(suffix: Uint8Array, value: number): void {
     this.#beginSeries(suffix);
     this.#end(value);
   }
 
-  #writeRaw(suffix: string, at: number): void {
+  #writeRaw(suffix: Uint8Array, at: number): void {
     this.#beginSeries(suffix);
     this.#endRaw(at);
   }
 
   #writeCount(): void {
-    this.#write('_count', this.#countAt === NONE ? 0 : this.#reader.fixed64(this.#countAt));
+    this.#write(COUNT, this.#countAt === NONE ? 0 : this.#reader.fixed64(this.#countAt));
   }
 
-  #writeBucket(label: string, value: Buffer, count: number): void {
-    this.#beginSeries('_bucket');
-    this.#attributes.label(label, value, 0, value.byteLength);
+  #writeBucket(name: Uint8Array, value: Buffer, count: number): void {
+    this.#beginSeries(BUCKET);
+    this.#sink.label(name, 0, name.byteLength, value, 0, value.byteLength);
     this.#end(count);
   }
 
   #writeRange(low: number, high: number, count: number): void {
-    this.#writeBucket('vmrange', Buffer.from(`${exponentText(low)}...${exponentText(high)}`), count);
+    this.#writeBucket(this.#vmrange, Buffer.from(`${exponentText(low)}...${exponentText(high)}`), count);
   }
 
   /** Whole milliseconds: the nanoseconds do not fit into a double, their halves do. */

@@ -123,6 +123,21 @@ export class SeriesSink {
     this.label(METRIC_NAME, 0, METRIC_NAME.byteLength, value, start, end);
   }
 
+  /** The label `__name__`, with these bytes behind the name. */
+  nameWith(value: Uint8Array, start: number, end: number, suffix: Uint8Array): void {
+    const length = end - start + suffix.byteLength;
+    const inner = fieldLength(METRIC_NAME.byteLength) + fieldLength(length);
+    this.#reserve(inner + 1 + VARINT_MAX);
+    this.#buffer[this.#length++] = LABEL_TAG;
+    this.#varint(inner);
+    this.#bytes(NAME_TAG, METRIC_NAME, 0, METRIC_NAME.byteLength);
+    if (length === 0) return;
+    this.#buffer[this.#length++] = VALUE_TAG;
+    this.#varint(length);
+    this.#copy(value, start, end);
+    this.#copy(suffix, 0, suffix.byteLength);
+  }
+
   /** A label from texts; for protocols that have them as texts anyway. */
   text(name: string, value: string): void {
     const nameBytes = Buffer.from(name);
@@ -252,9 +267,14 @@ export class SeriesSink {
   #bytes(tag: number, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (length === 0) return;
-    const buffer = this.#buffer;
-    buffer[this.#length++] = tag;
+    this.#buffer[this.#length++] = tag;
     this.#varint(length);
+    this.#copy(bytes, start, end);
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const buffer = this.#buffer;
     let at = this.#length;
     // For a few bytes a call of `set`, and the view that it needs, cost more than the loop.
     if (length <= 32) for (let from = start; from < end; from++) buffer[at++] = bytes[from]!;

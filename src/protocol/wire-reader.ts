@@ -41,7 +41,26 @@ export class WireReader {
 
   /** Reads the next field of the message that ends at `limit`; false at its end. Throws a WireError. */
   next(limit: number): boolean {
-    if (this.at >= limit) return false;
+    const { bytes, at } = this;
+    if (at >= limit) return false;
+    // Most fields have a tag and a length of one byte each.
+    const tag = bytes[at]!;
+    if (tag >= 8 && tag < 0x80) {
+      const wireType = tag & 7;
+      const length = wireType === BYTES ? bytes[at + 1]! : 8;
+      const start = wireType === BYTES ? at + 2 : at + 1;
+      if ((wireType === BYTES || wireType === FIXED64) && length < 0x80 && start + length <= limit) {
+        this.field = tag >>> 3;
+        this.wireType = wireType;
+        this.start = start;
+        this.end = this.at = start + length;
+        return true;
+      }
+    }
+    return this.#nextOfAny(limit);
+  }
+
+  #nextOfAny(limit: number): boolean {
     // Bytes behind the message, or the body, are read at most ten at a time and then found to be too many.
     this.#varint();
     if (this.high !== 0) throw new WireError(`the number of a field at byte ${this.at} is too large`);
