@@ -64,7 +64,17 @@ export class Attributes {
   /** Writes all attributes that the message between these places has in fields of this number. */
   writeAll(start: number, end: number, field: number, prefix?: string): void {
     const reader = this.#reader;
-    reader.at = start;
+    const { bytes } = reader;
+    const tag = (field << 3) | BYTES;
+    let at = start;
+    if (prefix === undefined && this.#naming === undefined) {
+      while (at < end && bytes[at] === tag) {
+        const next = at + 2 + bytes[at + 1]!;
+        if (next > end || !this.#writePlain(at + 2, next)) break;
+        at = next;
+      }
+    }
+    reader.at = at;
     while (reader.next(end)) {
       if (reader.field !== field) continue;
       reader.expect(BYTES);
@@ -89,7 +99,7 @@ export class Attributes {
   }
 
   /**
-   * Writes an attribute as exporters write nearly all of them: key, then text, with lengths of one byte. False for anything
+   * Writes an attribute as exporters write nearly all of them: key, then text, neither empty, with lengths of one byte. False for anything
    * else, and nothing is written.
    */
   #writePlain(start: number, end: number): boolean {
@@ -99,10 +109,11 @@ export class Attributes {
     const key = start + 2;
     const value = key + keyLength;
     const text = value + 4;
-    if (end - start > 0x80 || text > end || bytes[start] !== KEY_TAG || keyLength === 0) return false;
+    if (end - start >= 0x80 || text >= end || bytes[start] !== KEY_TAG || keyLength === 0) return false;
     if (bytes[value] !== VALUE_TAG || bytes[value + 1] !== end - value - 2) return false;
     if (bytes[value + 2] !== STRING_TAG || bytes[value + 3] !== end - text) return false;
-    this.#sink.label(bytes, key, value, bytes, text, end);
+    // A Label has the text itself where a KeyValue has a message with the text.
+    this.#sink.encodedLabel(bytes, start, value + 1, value + 3, end);
     return true;
   }
 

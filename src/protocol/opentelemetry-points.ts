@@ -23,6 +23,12 @@ const TWO_TO_32 = 2 ** 32;
 /** 2^32 nanoseconds, in whole milliseconds and the rest. */
 const HIGH_MS = Math.floor(TWO_TO_32 / 1e6);
 const HIGH_REST_NS = TWO_TO_32 - HIGH_MS * 1e6;
+/** Tags of a number. */
+const START_TIME_TAG = 0x11;
+const TIME_TAG = 0x19;
+const DOUBLE_TAG = 0x21;
+const INTEGER_TAG = 0x31;
+const ATTRIBUTE_TAG = 0x3a;
 const NO_SUFFIX = new Uint8Array();
 const COUNT = Buffer.from('_count');
 const SUM = Buffer.from('_sum');
@@ -82,12 +88,18 @@ export class PointWriter {
   #pointLength = NONE;
   /** Of the point at hand. Eight bytes each, by their place; NONE where there are none. */
   #timeAt = NONE;
+  #valueAt = NONE;
+  #isInteger = false;
   #flags = 0;
   #countAt = NONE;
   #sumAt = NONE;
   #attributesField = 0;
   #attributesStart = 0;
   #attributesEnd = 0;
+  /** The last time, in halves and in milliseconds. */
+  #lastLow = 0;
+  #lastHigh = 0;
+  #lastMs = 0;
   readonly #counts: number[] = [];
   readonly #bounds: number[] = [];
 
@@ -120,10 +132,48 @@ export class PointWriter {
   }
 
   number(start: number, end: number): void {
-    const reader = this.#reader;
     this.#beginPoint(7);
-    let valueAt = NONE;
-    let isInteger = false;
+    if (!this.#scanNumber(start, end)) this.#readNumber(start, end);
+    const valueAt = this.#valueAt;
+    if (valueAt === NONE && (this.#flags & NO_RECORDED_VALUE) === 0) {
+      this.#sink.leaveOut(1, () => `a data point of ${this.#shownName()} without a value`);
+      return;
+    }
+    this.#beginSeries(NO_SUFFIX);
+    if (this.#isInteger) this.#end(this.#reader.sfixed64(valueAt));
+    else this.#endRaw(valueAt);
+  }
+
+  /** Reads a point of times, a value and short attributes, as exporters write them; false for anything else. */
+  #scanNumber(start: number, end: number): boolean {
+    const { bytes } = this.#reader;
+    let at = start;
+    while (at < end) {
+      const tag = bytes[at]!;
+      if (tag === START_TIME_TAG) at += 9;
+      else if (tag === TIME_TAG) {
+        this.#timeAt = at + 1;
+        at += 9;
+      } else if (tag === DOUBLE_TAG || tag === INTEGER_TAG) {
+        this.#valueAt = at + 1;
+        this.#isInteger = tag === INTEGER_TAG;
+        at += 9;
+      } else if (tag === ATTRIBUTE_TAG && bytes[at + 1]! < 0x80) {
+        if (this.#attributesEnd === 0) this.#attributesStart = at;
+        at += 2 + bytes[at + 1]!;
+        this.#attributesEnd = at;
+      } else return this.#forget();
+    }
+    return at === end || this.#forget();
+  }
+
+  #forget(): false {
+    this.#beginPoint(this.#attributesField);
+    return false;
+  }
+
+  #readNumber(start: number, end: number): void {
+    const reader = this.#reader;
     reader.at = start;
     for (let from = start; reader.next(end); from = reader.at) {
       switch (reader.field) {
@@ -132,8 +182,8 @@ export class PointWriter {
           break;
         case 4:
         case 6:
-          valueAt = this.#fixed();
-          isInteger = reader.field === 6;
+          this.#valueAt = this.#fixed();
+          this.#isInteger = reader.field === 6;
           break;
         case 7:
           this.#noteAttribute(from);
@@ -143,13 +193,6 @@ export class PointWriter {
           break;
       }
     }
-    if (valueAt === NONE && (this.#flags & NO_RECORDED_VALUE) === 0) {
-      this.#sink.leaveOut(1, () => `a data point of ${this.#shownName()} without a value`);
-      return;
-    }
-    this.#beginSeries(NO_SUFFIX);
-    if (isInteger) this.#end(reader.sfixed64(valueAt));
-    else this.#endRaw(valueAt);
   }
 
   histogram(start: number, end: number): void {
@@ -364,7 +407,8 @@ export class PointWriter {
   }
 
   #beginPoint(attributesField: number): void {
-    this.#timeAt = this.#countAt = this.#sumAt = NONE;
+    this.#timeAt = this.#valueAt = this.#countAt = this.#sumAt = NONE;
+    this.#isInteger = false;
     this.#flags = 0;
     this.#attributesField = attributesField;
     this.#attributesEnd = 0;
@@ -469,7 +513,13 @@ export class PointWriter {
     const { view } = this.#reader;
     const low = view.getUint32(this.#timeAt, true);
     const high = view.getUint32(this.#timeAt + 4, true);
-    return high * HIGH_MS + Math.floor((high * HIGH_REST_NS + low) / 1e6);
+    // Most points have the time of the one before.
+    if (low !== this.#lastLow || high !== this.#lastHigh) {
+      this.#lastLow = low;
+      this.#lastHigh = high;
+      this.#lastMs = high * HIGH_MS + Math.floor((high * HIGH_REST_NS + low) / 1e6);
+    }
+    return this.#lastMs;
   }
 }
 

@@ -118,6 +118,22 @@ export class SeriesSink {
     this.#bytes(VALUE_TAG, value, valueStart, valueEnd);
   }
 
+  /**
+   * A label whose name and value are fields of a Label already, with their tags and lengths, in two pieces; neither is
+   * empty, and together they have fewer than 128 bytes.
+   */
+  encodedLabel(bytes: Uint8Array, start: number, end: number, nextStart: number, nextEnd: number): void {
+    const inner = end - start + nextEnd - nextStart;
+    this.#reserve(inner + 2);
+    const buffer = this.#buffer;
+    let into = this.#length;
+    buffer[into++] = LABEL_TAG;
+    buffer[into++] = inner;
+    for (let at = start; at < end; at++) buffer[into++] = bytes[at]!;
+    for (let at = nextStart; at < nextEnd; at++) buffer[into++] = bytes[at]!;
+    this.#length = into;
+  }
+
   /** The label `__name__`. */
   name(value: Uint8Array, start: number, end: number): void {
     this.label(METRIC_NAME, 0, METRIC_NAME.byteLength, value, start, end);
