@@ -79,7 +79,7 @@ export class Shaper {
     this.#planBytesMax = planBytesMax;
     this.#decider = new Decider(config, limits, stages);
     this.#reader = new LabelReader(kernel);
-    this.#plans = new Plans(kernel, this.#reader, {
+    this.#plans = new Plans(kernel, {
       shards: config.placement?.destinations.length ?? 0,
       forms: config.forms.length,
     });
