@@ -45,39 +45,44 @@ const groupOf = (own: Partial<GroupConfig>): GroupConfig => ({
 });
 const four = [0, 1, 2, 3];
 
-const scenarios: Record<string, { groups: GroupConfig[]; shape: ShapeConfig | undefined; isNew?: boolean }> = {
-  'pass through': { groups: [groupOf({})], shape: undefined },
-  'shard over four': {
-    groups: four.map((shard) => groupOf({ shard })),
-    shape: shapeOf({
-      placement: {
-        mode: 'rendezvous',
-        destinations: four.map((index) => ({ name: `d${index}`, url: `http://127.0.0.1:${index}/` })),
-        replicas: 1,
-        virtualNodes: 150,
-        labels: [],
-        ignoreLabels: [],
-      },
-    }),
-  },
-  'rules of two URLs': {
-    groups: [groupOf({ form: 0 }), groupOf({ form: 1 })],
-    shape: shapeOf({ forms: [formOf(rulesOf('first')), formOf(rulesOf('second'))] }),
-  },
-  '12 rules': { groups: [groupOf({})], shape: shapeOf({ rules: rulesOf('typical') }) },
-  '12 rules, every series new': {
-    groups: [groupOf({})],
-    shape: shapeOf({ rules: rulesOf('typical') }),
-    isNew: true,
-  },
-};
+const scenarios: Record<string, { groups: GroupConfig[]; shape: ShapeConfig | undefined; isNew?: boolean }> =
+  {
+    'pass through': { groups: [groupOf({})], shape: undefined },
+    'shard over four': {
+      groups: four.map((shard) => groupOf({ shard })),
+      shape: shapeOf({
+        placement: {
+          mode: 'rendezvous',
+          destinations: four.map((index) => ({ name: `d${index}`, url: `http://127.0.0.1:${index}/` })),
+          replicas: 1,
+          virtualNodes: 150,
+          labels: [],
+          ignoreLabels: [],
+        },
+      }),
+    },
+    'rules of two URLs': {
+      groups: [groupOf({ form: 0 }), groupOf({ form: 1 })],
+      shape: shapeOf({ forms: [formOf(rulesOf('first')), formOf(rulesOf('second'))] }),
+    },
+    '12 rules': { groups: [groupOf({})], shape: shapeOf({ rules: rulesOf('typical') }) },
+    '12 rules, every series new': {
+      groups: [groupOf({})],
+      shape: shapeOf({ rules: rulesOf('typical') }),
+      isNew: true,
+    },
+  };
 
 const series = Number(flags.series);
 const rounds = Number(flags.rounds);
 const module = compileKernel();
 for (const [name, { groups, shape, isNew = false }] of Object.entries(scenarios)) {
   if (flags.only !== undefined && flags.only !== name) continue;
-  const bodies = makeWorkload({ series: isNew ? series * rounds : series, seriesPerRequest: 2000, scrapes: 1 });
+  const bodies = makeWorkload({
+    series: isNew ? series * rounds : series,
+    seriesPerRequest: 2000,
+    scrapes: 1,
+  });
   const pipeline = new Pipeline(new Kernel(module), {
     groups,
     shape,
@@ -95,12 +100,24 @@ for (const [name, { groups, shape, isNew = false }] of Object.entries(scenarios)
     const from = process.cpuUsage();
     for (const { compressed } of own) {
       id++;
-      const ref = { id, slab: 0, offset: 0, length: compressed.byteLength, encoding: 'snappy', protocol: 'promremotewrite', extraLabels: [] } as const;
+      const ref = {
+        id,
+        slab: 0,
+        offset: 0,
+        length: compressed.byteLength,
+        encoding: 'snappy',
+        protocol: 'promremotewrite',
+        extraLabels: [],
+      } as const;
       pipeline.accept(ref, compressed, id);
       for (const block of pipeline.takeBlocks()) bytes += block.length;
     }
     const { user, system } = process.cpuUsage(from);
     best = Math.min(best, ((user + system) * 1000) / series);
   }
-  console.log(name.padEnd(30), best.toFixed(0).padStart(6), `ns a sample, ${(bytes / series / rounds).toFixed(1)} bytes out`);
+  console.log(
+    name.padEnd(30),
+    best.toFixed(0).padStart(6),
+    `ns a sample, ${(bytes / series / rounds).toFixed(1)} bytes out`,
+  );
 }

@@ -255,7 +255,8 @@ export class Pipeline {
       if (samples > 0 && !body.isJudged)
         this.#dropped.add(undefined, 'too_far_in_future', { ...noCounts, samples });
       const isTaken = body.isTaken === true;
-      shaper.shape(columns(), { id: body.id, added: body.extraLabels, isTaken }, nowMs);
+      const suffix = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
+      shaper.shape(columns(), { id: body.id, added: body.extraLabels, suffix, isTaken }, nowMs);
       if (!body.isJudged) this.#countDrops(this.#columns, shaper, GLOBAL, isTaken);
     }
     // What is placed anew came long ago, and by other names perhaps.

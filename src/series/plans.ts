@@ -6,6 +6,7 @@
  * one. So most series take 4 bytes, and those that no other is like 64 to 256.
  */
 import type { Columns, Kernel, PlanView } from '../kernel/kernel.ts';
+import { drops, type Verdict } from '../model/drops.ts';
 import type { Labels } from '../model/labels.ts';
 
 /** The labels of a form: unchanged (suffix labels behind them), none at all, or these. */
@@ -98,6 +99,11 @@ export class Plans {
   /** Where the plans are by ref, for the kernels; `reserve` makes room. */
   get column(): { readonly ptr: number; readonly refs: number } {
     return this.#column;
+  }
+
+  /** What the plan says first: whether the series is dropped, and why. */
+  verdictOf(ptr: number): Verdict {
+    return drops[this.#kernel.memory.u32()[ptr / 4]! % 2 ** VERDICT_BITS]!;
   }
 
   /** Keeps a plan for a series whose labels `reader` read last. `ref` undefined: only for the body at hand. */

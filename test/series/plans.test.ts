@@ -327,7 +327,10 @@ test('equal plans are one, as long as somebody refers to it', () => {
 
 test('labels behind the first thousand are copied too', () => {
   const { kernel, table, reader, plans, columns } = setUp();
-  const labels = Array.from({ length: 1_500 }, (_, nth) => ({ name: `n${nth}`, value: 'v'.repeat(nth % 200) }));
+  const labels = Array.from({ length: 1_500 }, (_, nth) => ({
+    name: `n${nth}`,
+    value: 'v'.repeat(nth % 200),
+  }));
   const one = { labels, points: [{ bits: 1n, timestamp: 1 }], exemplars: 0 };
   scan({ kernel, table, reader, plans, columns }, { series: [one], metadata: [] });
   plans.gather(columns);

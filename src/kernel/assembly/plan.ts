@@ -21,7 +21,7 @@
  *
  * So the plan of a series says nothing about its bytes, and series that differ in values that no rule looks at share one.
  */
-import { copy } from './bytes';
+import { copy, shortVarint, varintEnd } from './bytes';
 import { RESULT } from './result';
 import {
   ROW_BYTES,
@@ -168,23 +168,6 @@ export function judgePlans(
   }
 }
 
-/** The varint of a checked field; leaves its end in `varintEnd`. */
-export function shortVarint(p: usize): usize {
-  let value: usize = 0;
-  let shift: usize = 0;
-  let at = p;
-  while (true) {
-    const byte = load<u8>(at++) as usize;
-    value |= (byte & 127) << shift;
-    if (byte < 128) break;
-    shift += 7;
-  }
-  varintEnd = at;
-  return value;
-}
-
-export let varintEnd: usize = 0;
-
 function isAscii(start: usize, end: usize): bool {
   let p = start;
   while (p + 8 <= end) {
@@ -195,7 +178,7 @@ function isAscii(start: usize, end: usize): bool {
   return true;
 }
 
-function isSame(a: usize, b: usize, n: usize): bool {
+export function isSame(a: usize, b: usize, n: usize): bool {
   let at: usize = 0;
   while (at + 8 <= n) {
     if (load<u64>(a + at) !== load<u64>(b + at)) return false;
