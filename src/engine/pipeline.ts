@@ -226,6 +226,7 @@ export class Pipeline {
       isShaped: isRerouted,
     };
     this.#route(this.#settled(parcel), { ...body, isTaken }, nowMs);
+    for (const group of this.#groups) group.compact();
     return { id: body.id, counts: found.counts, notes: parsed?.notes };
   }
 
@@ -325,6 +326,7 @@ export class Pipeline {
       if (!isCounted && from !== GLOBAL) this.#told.push({ group: index, kind, samples });
       group.add(parcel, () => this.#columns, nowMs);
     }
+    for (const group of this.#groups) group.compact();
   }
 
   #markOf(from: number): Identity {

@@ -164,7 +164,6 @@ export class Shaper {
       const keeps = this.#plans.byteLength < this.#planBytesMax;
       if (this.#outlines !== undefined) {
         const planned = this.#outlines.plan(columns, nth, missing, keeps, body.suffix);
-        this.#decided += planned.next - nth;
         dropped += planned.dropped;
         nth = planned.next;
         if (nth === missing) break;
