@@ -17,7 +17,8 @@ export class InsertMetrics {
   readonly readErrors: Counter;
   readonly unmarshalErrors: Counter;
   readonly #rowsRead: Counter;
-  readonly #rowsInvalid: Counter | undefined;
+  readonly #rowsInvalid: Counter;
+  readonly #startTimestamps: Counter | undefined;
   readonly #metadataRead: Counter;
   readonly #rowsInserted: Counter;
   readonly #metadataInserted: Counter;
@@ -34,8 +35,13 @@ export class InsertMetrics {
       'vm_protoparser_unmarshal_errors_total',
       'Bodies that could not be parsed.',
     );
-    this.#rowsInvalid =
-      protocol.parse && counter('vm_rows_invalid_total', 'Rows that make no sense, left out.');
+    this.#rowsInvalid = counter('vm_rows_invalid_total', 'Rows that make no sense, left out.');
+    if (protocol.parse === undefined) {
+      this.#startTimestamps = counter(
+        'sluice_start_timestamps_left_out_total',
+        'Created and start timestamps of remote write 2.0, which are not carried on.',
+      );
+    }
     this.#rowsRead = counter('vm_protoparser_rows_read_total', 'Samples and histograms parsed.');
     this.#metadataRead = counter('vm_protoparser_metadata_read_total', 'Metadata entries parsed.');
     this.#rowsInserted = counter('vmagent_rows_inserted_total', 'Samples and histograms accepted.');
@@ -67,7 +73,10 @@ export class InsertMetrics {
   accepted(counts: Readonly<Counts>, notes?: ParseNotes): void {
     const rows = counts.samples + counts.histograms;
     this.#rowsRead.inc(notes?.rowsRead ?? rows);
-    if (notes !== undefined) this.#rowsInvalid?.inc(notes.rowsInvalid);
+    if (notes !== undefined) {
+      this.#rowsInvalid.inc(notes.rowsInvalid);
+      if (notes.startTimestamps !== undefined) this.#startTimestamps?.inc(notes.startTimestamps);
+    }
     this.#rowsInserted.inc(rows);
     this.#rowsPerInsert.observe(rows);
     if (counts.metadata === 0) return;

@@ -7,7 +7,17 @@
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
+import {
+  type Arrival,
+  type Body,
+  type BodyEncoding,
+  type Counts,
+  type Intake,
+  type Label,
+  noCounts,
+  type ParseNotes,
+  type Verdict,
+} from '../model/body.ts';
 import type { Answer, OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
@@ -21,7 +31,7 @@ import { connectionOf } from './connections.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
-import { hasBody, type Replies } from './reply.ts';
+import { type Headers, hasBody, type Replies } from './reply.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -49,6 +59,8 @@ interface Plan {
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
   readonly accepted: Answer;
+  readonly message: string;
+  readonly receipt: ((taken: Readonly<Counts>) => Headers) | undefined;
 }
 
 class Head implements RequestHead {
@@ -115,23 +127,32 @@ export class InsertRoute {
     this.path.requests.inc();
     if (reception.kind === 'refusal') this.refuse(request, response, reception.status, reception.error);
     else if (query.error !== undefined) this.refuse(request, response, 400, query.error);
-    else if (!hasBody(request)) replies.send(request, response, reception.accepted ?? this.protocol.accepted);
     else {
+      const plan = this.#planOf(reception, query.extraLabels);
       const expected = contentLength(request);
-      if (expected !== undefined && expected > bytesMax) {
+      if (!hasBody(request)) replies.send(request, response, answerOf(plan, noCounts));
+      else if (expected !== undefined && expected > bytesMax) {
         this.metrics.readCalls.inc();
         this.metrics.readErrors.inc();
-        this.refuse(request, response, 413, this.tooLarge('its Content-Length is', expected));
-        return;
+        this.refuse(
+          request,
+          response,
+          413,
+          this.tooLarge('its Content-Length is', expected),
+          plan.receipt?.(noCounts),
+        );
+      } else {
+        if (request.headers.expect !== undefined) response.writeContinue();
+        new Insert(this, request, response, plan).start(expected);
       }
-      if (request.headers.expect !== undefined) response.writeContinue();
-      new Insert(this, request, response, this.#planOf(reception, query.extraLabels)).start(expected);
     }
   }
 
   #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {
-    const { encoding, parameters, labels = [], accepted = this.protocol.accepted } = reception;
+    const { encoding, parameters, labels = [], accepted = this.protocol.accepted, receipt } = reception;
     return {
+      message: reception.message ?? this.protocol.name,
+      receipt,
       encoding,
       extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
       arrival: parameters && { parameters, receivedMs: this.ports.clock.nowMs() },
@@ -148,7 +169,7 @@ export class InsertRoute {
     response: ServerResponse,
     status: number,
     error: string,
-    retryAfterS?: number,
+    headers: Headers = {},
     isPatient = true,
   ): void {
     this.path.errors.inc();
@@ -158,8 +179,7 @@ export class InsertRoute {
       path: request.url?.split('?', 1)[0],
       client: connectionOf(request)?.client,
     });
-    const more = retryAfterS === undefined ? {} : { 'Retry-After': String(retryAfterS) };
-    this.ports.replies.refuse(request, response, status, error, more, isPatient);
+    this.ports.replies.refuse(request, response, status, error, headers, isPatient);
   }
 }
 
@@ -197,7 +217,7 @@ class Insert implements BodySink {
     if (bytes.byteLength === 0) {
       this.#reader.release();
       this.#giveToken();
-      this.#route.ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      this.#route.ports.replies.send(this.#request, this.#response, answerOf(this.#plan, noCounts));
     } else if (this.#takeToken()) {
       this.#submit(bytes);
     } else {
@@ -220,13 +240,13 @@ class Insert implements BodySink {
       connectionOf(this.#request)?.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
       const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
-      this.#route.refuse(this.#request, this.#response, 503, error, RETRY_AFTER_S, false);
+      this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
     }
   }
 
   #submit(bytes: Uint8Array): void {
-    const { ports, metrics, protocol } = this.#route;
-    const { encoding, extraLabels, arrival } = this.#plan;
+    const { ports, metrics } = this.#route;
+    const { encoding, extraLabels, arrival, message: protocol } = this.#plan;
     const declared = declaredSize(bytes, encoding);
     if (declared !== undefined && declared > this.#route.bytesMax) {
       this.#reader.release();
@@ -236,7 +256,7 @@ class Insert implements BodySink {
       return;
     }
     const client = connectionOf(this.#request)?.client ?? 'unknown';
-    const body: Body = { bytes, encoding, protocol: protocol.name, extraLabels, arrival, client };
+    const body: Body = { bytes, encoding, protocol, extraLabels, arrival, client };
     let verdict: Promise<Verdict>;
     try {
       verdict = ports.intake.submit(body);
@@ -257,17 +277,18 @@ class Insert implements BodySink {
     const { metrics, ports } = this.#route;
     if (verdict.ok) {
       metrics.accepted(verdict.counts, verdict.notes);
-      if (verdict.notes !== undefined) this.#tell(verdict.notes);
-      ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      const { notes } = verdict;
+      if (notes !== undefined) this.#tell(notes);
+      const taken = notes?.taken ?? verdict.counts;
+      if (this.#plan.receipt === undefined || (notes?.rowsInvalid ?? 0) === 0) {
+        ports.replies.send(this.#request, this.#response, answerOf(this.#plan, taken));
+      } else this.#refuse(400, `cannot take all of the request: ${notes!.examples.join('; ')}`, { taken });
       return;
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
     else if (verdict.reason === 'too_large') metrics.readErrors.inc();
-    this.#refuse(
-      verdict.status,
-      verdict.error,
-      verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined),
-    );
+    const retryAfterS = verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined);
+    this.#refuse(verdict.status, verdict.error, { retryAfterS });
   }
 
   #tell({ rowsInvalid, examples }: ParseNotes): void {
@@ -285,7 +306,9 @@ class Insert implements BodySink {
   #broken(error: unknown): void {
     this.#giveToken();
     this.#route.ports.log.error('BUG: the engine failed to judge a body', { error: messageOf(error) });
-    this.#refuse(503, 'cannot process the request: internal error; send it again', RETRY_AFTER_S);
+    this.#refuse(503, 'cannot process the request: internal error; send it again', {
+      retryAfterS: RETRY_AFTER_S,
+    });
   }
 
   #takeToken(): boolean {
@@ -317,7 +340,7 @@ class Insert implements BodySink {
     this.#reader.abandon();
     const { maxQueueMs } = this.#route.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
-    this.#refuse(503, error, RETRY_AFTER_S);
+    this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S });
   }
 
   #leaveQueue(): void {
@@ -328,9 +351,28 @@ class Insert implements BodySink {
     this.#route.path.errors.inc();
   }
 
-  #refuse(status: number, error: string, retryAfterS?: number): void {
-    this.#route.refuse(this.#request, this.#response, status, error, retryAfterS);
+  #refuse(
+    status: number,
+    error: string,
+    { retryAfterS, taken = noCounts, isPatient }: RefusalMore = {},
+  ): void {
+    const headers = {
+      ...this.#plan.receipt?.(taken),
+      ...(retryAfterS !== undefined && { 'Retry-After': String(retryAfterS) }),
+    };
+    this.#route.refuse(this.#request, this.#response, status, error, headers, isPatient);
   }
+}
+
+interface RefusalMore {
+  readonly retryAfterS?: number | undefined;
+  /** What was taken nevertheless. */
+  readonly taken?: Readonly<Counts>;
+  readonly isPatient?: boolean;
+}
+
+function answerOf({ accepted, receipt }: Plan, taken: Readonly<Counts>): Answer {
+  return receipt === undefined ? accepted : { ...accepted, headers: receipt(taken) };
 }
 
 function contentLength(request: IncomingMessage): number | undefined {

@@ -7,6 +7,16 @@ export interface KernelExports {
   snappyDecode(src: number, length: number, dst: number, capacity: number): number;
   snappyEncode(src: number, length: number, dst: number): number;
   validateWriteRequest(src: number, length: number): number;
+  expandRequest(
+    src: number,
+    length: number,
+    symbols: number,
+    symbolsMax: number,
+    pairs: number,
+    labelsMax: number,
+    dst: number,
+    capacity: number,
+  ): number;
   scanWriteRequest(
     src: number,
     length: number,

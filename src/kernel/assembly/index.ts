@@ -7,6 +7,7 @@
  * with a page that is never handed out, so that `pointer + small constant` cannot wrap around.
  */
 export { encodeSeries } from './encode-series';
+export { expandRequest } from './expand';
 export { futureSamples } from './future';
 export { describeLabels, gatherPlans, judgePlans } from './plan';
 export { resultPtr } from './result';
