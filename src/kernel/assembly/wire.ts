@@ -21,6 +21,7 @@ export const REQUEST: u32 = 0;
 export const SERIES: u32 = 1;
 export const LABEL: u32 = 2;
 export const SAMPLE: u32 = 3; // others are only reached through `KINDS`
+export const EXEMPLAR: u32 = 4;
 export const HISTOGRAM: u32 = 5;
 export const SPAN: u32 = 7;
 export const REQUEST_2: u32 = 8;
