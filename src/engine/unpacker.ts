@@ -9,6 +9,7 @@ import { BodyParser, type BodyParserConfig } from './body-parser.ts';
 import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
 import { type BodyFormat, REROUTED } from './messages.ts';
 import { excessOf } from './request-limits.ts';
+import { namesTenants, ofTenant } from './tenant.ts';
 
 /** Blocks of an earlier run, which may have had larger limits. */
 const REROUTED_BYTES_MAX = 64 * 1024 * 1024;
@@ -67,7 +68,16 @@ export class Unpacker {
     if ('error' in found) return malformed(rawLength, found);
     const excess = excessOf(found.counts);
     if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
-    return { ...message.decoded, found, notes: message.notes };
+    return this.#amended(body, { ...message.decoded, found, notes: message.notes });
+  }
+
+  /** What has to be written anew before anybody sees it. */
+  #amended({ tenant }: BodyFormat, unpacked: Unpacked): Unpacked {
+    const { rawPtr, rawLength, found, notes } = unpacked;
+    const message = this.#kernel.memory.bytes().subarray(rawPtr, rawPtr + rawLength);
+    if (tenant === undefined || !namesTenants(message, found.counts.metadata)) return unpacked;
+    const decoded = this.#decoder.place(ofTenant(message, tenant));
+    return { ...decoded, found: this.#kernel.foundIn(decoded.rawPtr, decoded.rawLength), notes };
   }
 
   #read(body: BodyFormat, wire: Uint8Array): Message | Flaw {

@@ -1,5 +1,5 @@
 /** The counters of write requests, under vmagent's names. Updated once a request. */
-import type { Counts, ParseNotes } from '../model/body.ts';
+import type { Counts, ParseNotes, Tenant } from '../model/body.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import type { Counter, Histogram, Meter } from '../util/meter.ts';
 
@@ -9,8 +9,19 @@ export interface PathMetrics {
   readonly errors: Counter;
 }
 
+interface TenantMetrics {
+  readonly rows: Counter;
+  readonly metadata: Counter;
+}
+
+/** Clients name them as they like. */
+const TENANTS_MAX = 10_000;
+
 export class InsertMetrics {
   readonly #meter: Meter;
+  readonly #type: string;
+  readonly #tenants = new Map<string, TenantMetrics>();
+  #otherTenants: TenantMetrics | undefined;
   readonly #protocol: string;
   readonly #paths = new Map<string, PathMetrics>();
   readonly readCalls: Counter;
@@ -27,6 +38,7 @@ export class InsertMetrics {
   constructor(meter: Meter, protocol: Protocol) {
     this.#meter = meter;
     this.#protocol = protocol.family ?? protocol.name;
+    this.#type = protocol.name;
     const type = { type: protocol.name };
     const counter = (name: string, help: string) => meter.counter(name, help, type);
     this.readCalls = counter('vm_protoparser_read_calls_total', 'Bodies that were begun to be read.');
@@ -70,7 +82,31 @@ export class InsertMetrics {
     return metrics;
   }
 
-  accepted(counts: Readonly<Counts>, notes?: ParseNotes): void {
+  /** The counters of a tenant; those who come when there are many already share some. */
+  #tenant({ accountId, projectId }: Tenant): TenantMetrics {
+    const key = `${accountId}:${projectId}`;
+    const known = this.#tenants.get(key);
+    if (known !== undefined) return known;
+    if (this.#tenants.size >= TENANTS_MAX) {
+      this.#otherTenants ??= this.#createTenant('other', 'other');
+      return this.#otherTenants;
+    }
+    const metrics = this.#createTenant(String(accountId), String(projectId));
+    this.#tenants.set(key, metrics);
+    return metrics;
+  }
+
+  #createTenant(accountID: string, projectID: string): TenantMetrics {
+    const labels = { type: this.#type, accountID, projectID };
+    const counter = (what: string, help: string) =>
+      this.#meter.counter(`vmagent_tenant_inserted_${what}_total`, help, labels);
+    return {
+      rows: counter('rows', 'Samples and histograms accepted for a tenant.'),
+      metadata: counter('metadata', 'Metadata entries accepted for a tenant.'),
+    };
+  }
+
+  accepted(counts: Readonly<Counts>, notes?: ParseNotes, tenant?: Tenant): void {
     const rows = counts.samples + counts.histograms;
     this.#rowsRead.inc(notes?.rowsRead ?? rows);
     if (notes !== undefined) {
@@ -79,6 +115,9 @@ export class InsertMetrics {
     }
     this.#rowsInserted.inc(rows);
     this.#rowsPerInsert.observe(rows);
+    const own = tenant && this.#tenant(tenant);
+    own?.rows.inc(rows);
+    own?.metadata.inc(counts.metadata);
     if (counts.metadata === 0) return;
     this.#metadataRead.inc(counts.metadata);
     this.#metadataInserted.inc(counts.metadata);

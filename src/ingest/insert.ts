@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  ACCOUNT_LABEL,
   type Arrival,
   type Body,
   type BodyEncoding,
@@ -16,6 +17,8 @@ import {
   type Label,
   noCounts,
   type ParseNotes,
+  PROJECT_LABEL,
+  type Tenant,
   type Verdict,
 } from '../model/body.ts';
 import type { Answer, OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
@@ -54,8 +57,18 @@ export interface InsertPorts {
   readonly log: Logger;
 }
 
+/** Where a request was found, if that is not the path that it names. */
+export interface InsertPlace {
+  /** As if it were the path of the request. */
+  readonly path: string;
+  readonly tenant: Tenant | undefined;
+  /** Why the path makes no sense. */
+  readonly error?: string;
+}
+
 interface Plan {
   readonly encoding: BodyEncoding;
+  readonly tenant: Tenant | undefined;
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
   readonly accepted: Answer;
@@ -68,15 +81,24 @@ class Head implements RequestHead {
   readonly query: URLSearchParams;
   readonly #request: IncomingMessage;
   readonly #prefix: string;
+  readonly #place: InsertPlace | undefined;
 
-  constructor(route: Route, request: IncomingMessage, query: URLSearchParams, prefix: string) {
+  constructor(
+    route: Route,
+    request: IncomingMessage,
+    query: URLSearchParams,
+    prefix: string,
+    place?: InsertPlace,
+  ) {
     this.route = route;
     this.query = query;
     this.#request = request;
     this.#prefix = prefix;
+    this.#place = place;
   }
 
   get path(): string {
+    if (this.#place !== undefined) return this.#place.path;
     const [path = ''] = (this.#request.url ?? '').split('?', 1);
     return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
   }
@@ -108,7 +130,7 @@ export class InsertRoute {
   }
 
   /** Answers the request sooner or later, whatever happens. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  handle(request: IncomingMessage, response: ServerResponse, place?: InsertPlace): void {
     const { gate, replies } = this.ports;
     const { bytesMax } = this;
     const denial = gate.check('basic', request);
@@ -116,8 +138,13 @@ export class InsertRoute {
       replies.refuse(request, response, denial.status, denial.error, denial.headers);
       return;
     }
+    if (place?.error !== undefined) {
+      this.path.requests.inc();
+      this.refuse(request, response, 400, place.error);
+      return;
+    }
     const query = queryOf(request.url ?? '');
-    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix);
+    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix, place);
     const reception = this.protocol.receive(head, this.ports.protocolOptions);
     if (reception.kind === 'answer') {
       if (reception.isCounted) this.path.requests.inc();
@@ -128,7 +155,7 @@ export class InsertRoute {
     if (reception.kind === 'refusal') this.refuse(request, response, reception.status, reception.error);
     else if (query.error !== undefined) this.refuse(request, response, 400, query.error);
     else {
-      const plan = this.#planOf(reception, query.extraLabels);
+      const plan = this.#planOf(reception, query.extraLabels, place?.tenant);
       const expected = contentLength(request);
       if (!hasBody(request)) replies.send(request, response, answerOf(plan, noCounts));
       else if (expected !== undefined && expected > bytesMax) {
@@ -148,13 +175,18 @@ export class InsertRoute {
     }
   }
 
-  #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {
+  #planOf(
+    reception: Extract<Reception, { kind: 'body' }>,
+    queryLabels: readonly Label[],
+    tenant: Tenant | undefined,
+  ): Plan {
     const { encoding, parameters, labels = [], accepted = this.protocol.accepted, receipt } = reception;
     return {
       message: reception.message ?? this.protocol.name,
       receipt,
       encoding,
-      extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
+      tenant,
+      extraLabels: withTenant(labels.length === 0 ? queryLabels : [...labels, ...queryLabels], tenant),
       arrival: parameters && { parameters, receivedMs: this.ports.clock.nowMs() },
       accepted,
     };
@@ -246,7 +278,7 @@ class Insert implements BodySink {
 
   #submit(bytes: Uint8Array): void {
     const { ports, metrics } = this.#route;
-    const { encoding, extraLabels, arrival, message: protocol } = this.#plan;
+    const { encoding, extraLabels, tenant, arrival, message: protocol } = this.#plan;
     const declared = declaredSize(bytes, encoding);
     if (declared !== undefined && declared > this.#route.bytesMax) {
       this.#reader.release();
@@ -256,7 +288,7 @@ class Insert implements BodySink {
       return;
     }
     const client = connectionOf(this.#request)?.client ?? 'unknown';
-    const body: Body = { bytes, encoding, protocol, extraLabels, arrival, client };
+    const body: Body = { bytes, encoding, protocol, extraLabels, tenant, arrival, client };
     let verdict: Promise<Verdict>;
     try {
       verdict = ports.intake.submit(body);
@@ -276,7 +308,7 @@ class Insert implements BodySink {
     this.#giveToken();
     const { metrics, ports } = this.#route;
     if (verdict.ok) {
-      metrics.accepted(verdict.counts, verdict.notes);
+      metrics.accepted(verdict.counts, verdict.notes, this.#plan.tenant);
       const { notes } = verdict;
       if (notes !== undefined) this.#tell(notes);
       const taken = notes?.taken ?? verdict.counts;
@@ -362,6 +394,24 @@ class Insert implements BodySink {
     };
     this.#route.refuse(this.#request, this.#response, status, error, headers, isPatient);
   }
+}
+
+/** The labels of a tenant, one array each, so that its requests share their format. */
+const tenantLabels = new WeakMap<Tenant, readonly Label[]>();
+
+/** Those of the tenant come last, and are the only ones of their names. */
+function withTenant(labels: readonly Label[], tenant: Tenant | undefined): readonly Label[] {
+  if (tenant === undefined) return labels;
+  let own = tenantLabels.get(tenant);
+  if (own === undefined) {
+    own = [
+      { name: ACCOUNT_LABEL, value: String(tenant.accountId) },
+      { name: PROJECT_LABEL, value: String(tenant.projectId) },
+    ];
+    tenantLabels.set(tenant, own);
+  }
+  if (labels.length === 0) return own;
+  return [...labels.filter(({ name }) => name !== ACCOUNT_LABEL && name !== PROJECT_LABEL), ...own];
 }
 
 interface RefusalMore {

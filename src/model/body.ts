@@ -26,6 +26,16 @@ export type BodyEncoding =
 /** What `Body.protocol` says of a remote write 2.0 Request: another message at the paths of `promremotewrite`. */
 export const REMOTE_WRITE_2 = 'io.prometheus.write.v2.Request';
 
+/** Whose data it is, in a VictoriaMetrics cluster; both below 2^32. */
+export interface Tenant {
+  readonly accountId: number;
+  readonly projectId: number;
+}
+
+/** Labels that name the tenant of a series. */
+export const ACCOUNT_LABEL = 'vm_account_id';
+export const PROJECT_LABEL = 'vm_project_id';
+
 /** What a parser must know of a request's head, by names of the protocol. */
 export type Parameters = Readonly<Record<string, string>>;
 
@@ -44,6 +54,8 @@ export interface Body {
   readonly protocol: string;
   /** From `extra_label` query parameters, appended to every series in this order. */
   readonly extraLabels: readonly Label[];
+  /** Its labels are among `extraLabels`; absent where the request names none. */
+  readonly tenant?: Tenant | undefined;
   /** Absent for a protocol without a parser. */
   readonly arrival?: Arrival | undefined;
   /** Remote address, for messages about bad input. */
