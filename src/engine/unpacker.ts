@@ -2,12 +2,14 @@
  * From the bytes of a body to a validated WriteRequest in linear memory: decoded, parsed or expanded, whatever its protocol
  * asks for. Engine thread only.
  */
-import { type Expanded, Expander } from '../kernel/expander.ts';
+import { EXPANDED_BYTES_MAX, type Expanded, Expander } from '../kernel/expander.ts';
 import type { Kernel, WriteRequestFound } from '../kernel/kernel.ts';
 import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
+import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
 import { BodyParser, type BodyParserConfig } from './body-parser.ts';
 import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
 import { type BodyFormat, REROUTED } from './messages.ts';
+import { convertHistograms } from './native-histograms.ts';
 import { excessOf } from './request-limits.ts';
 import { namesTenants, ofTenant } from './tenant.ts';
 
@@ -29,7 +31,8 @@ interface Message {
 
 export class Unpacker {
   readonly #kernel: Kernel;
-  readonly #config: BodyParserConfig;
+  readonly #expandedBytesMax: number;
+  readonly #convertsHistograms: boolean;
   readonly #parser: BodyParser;
   readonly #decoder: BodyDecoder;
   /** For blocks of destinations that are gone. */
@@ -47,7 +50,11 @@ export class Unpacker {
     before?: Unpacker,
   ) {
     this.#kernel = kernel;
-    this.#config = config;
+    this.#expandedBytesMax = Math.min(
+      EXPANDED_BYTES_MAX,
+      Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * config.bodyBytesMax),
+    );
+    this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#parser = new BodyParser(config);
     this.#room = before === undefined ? { ptr: 0, bytes: 0 } : before.#room;
     this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
@@ -72,12 +79,31 @@ export class Unpacker {
   }
 
   /** What has to be written anew before anybody sees it. */
-  #amended({ tenant }: BodyFormat, unpacked: Unpacked): Unpacked {
+  #amended({ tenant, protocol }: BodyFormat, unpacked: Unpacked): Unpacked | Flaw {
     const { rawPtr, rawLength, found, notes } = unpacked;
     const message = this.#kernel.memory.bytes().subarray(rawPtr, rawPtr + rawLength);
-    if (tenant === undefined || !namesTenants(message, found.counts.metadata)) return unpacked;
-    const decoded = this.#decoder.place(ofTenant(message, tenant));
-    return { ...decoded, found: this.#kernel.foundIn(decoded.rawPtr, decoded.rawLength), notes };
+    const hasTenant = tenant !== undefined && namesTenants(message, found.counts.metadata);
+    const hasHistograms = this.#convertsHistograms && found.counts.histograms > 0 && protocol !== REROUTED;
+    if (!hasTenant && !hasHistograms) return unpacked;
+    const own = hasTenant ? ofTenant(message, tenant) : message;
+    const converted = hasHistograms
+      ? convertHistograms(own, this.#expandedBytesMax)
+      : { message: own, nameless: 0 };
+    if (converted === 'too_large') return tooLarge('once its native histograms are series');
+    const { rawPtr: ptr, rawLength: length, ...decoded } = this.#decoder.place(converted.message);
+    const amended = this.#kernel.foundIn(ptr, length);
+    const excess = excessOf(amended.counts);
+    if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
+    const isSame = !hasHistograms && notes === undefined;
+    return {
+      ...decoded,
+      rawPtr: ptr,
+      rawLength: length,
+      found: amended,
+      notes: isSame
+        ? undefined
+        : withNameless({ ...NO_NOTES, ...notes, taken: found.counts }, converted.nameless),
+    };
   }
 
   #read(body: BodyFormat, wire: Uint8Array): Message | Flaw {
@@ -95,13 +121,8 @@ export class Unpacker {
   #expand(body: BodyFormat, wire: Uint8Array): Message | Flaw {
     const packed = this.#packed.decode(wire, body.encoding);
     if ('error' in packed) return packed;
-    const bytesMax = Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * this.#config.bodyBytesMax);
-    const expanded = this.#expander.expand(packed.rawPtr, packed.rawLength, bytesMax);
-    if (expanded === 'too_large') {
-      const error =
-        'cannot take the request: its series take too much memory once their labels are written in full; send smaller requests';
-      return { status: 413, reason: 'too_large', error };
-    }
+    const expanded = this.#expander.expand(packed.rawPtr, packed.rawLength, this.#expandedBytesMax);
+    if (expanded === 'too_large') return tooLarge('once its labels are written in full');
     if ('error' in expanded) return malformed(packed.rawLength, expanded);
     const notes = notesOf(expanded);
     if (expanded.series > 0 && expanded.rejectedSeries === expanded.series) {
@@ -142,6 +163,19 @@ function notesOf({
           `${rejectedSeries} of ${series} series are left out, the first is series ${rejected.index}: ${rejected.error}`,
         ];
   return { rowsRead: undefined, rowsInvalid: rejectedRows, examples, startTimestamps };
+}
+
+const NO_NOTES: ParseNotes = { rowsInvalid: 0, examples: [] };
+
+function withNameless(notes: ParseNotes, nameless: number): ParseNotes {
+  if (nameless === 0) return notes;
+  const examples = [...notes.examples, `${nameless} series of native histograms have no name`];
+  return { ...notes, rowsInvalid: notes.rowsInvalid + nameless, examples };
+}
+
+function tooLarge(when: string): Flaw {
+  const error = `cannot take the request: its series take too much memory ${when}; send smaller requests`;
+  return { status: 413, reason: 'too_large', error };
 }
 
 function malformed(length: number, { at, error }: { readonly at: number; readonly error: string }): Flaw {

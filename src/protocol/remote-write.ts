@@ -14,6 +14,19 @@ const VERSION_1_MESSAGE = 'prometheus.WriteRequest';
 const OTHER_CONTENT = /^(application\/(json|xml)|(image|audio|video|multipart)\/.*)$/;
 const HEADER = 'X-Prometheus-Remote-Write';
 
+/** Also for histograms that come otherwise than by remote write. */
+export const CONVERT_HISTOGRAMS = 'promremotewrite.convertNativeHistograms';
+
+const remoteWriteOptions = options({
+  [CONVERT_HISTOGRAMS]: {
+    kind: 'bool',
+    default: false,
+    ours: true,
+    summary:
+      'Make series with vmrange buckets of native histograms, as vmagent does, before relabeling. By default they go on as they are; VictoriaMetrics makes these series itself.',
+  },
+});
+
 const HANDSHAKE: Reception = {
   kind: 'answer',
   answer: { status: 200, body: '1', contentType: 'text/plain; charset=utf-8' },
@@ -81,7 +94,7 @@ export const remoteWrite: Protocol = {
   routes: ['/api/v1/write', '/api/v1/push', '/prometheus/api/v1/write', '/prometheus/api/v1/push'].map(
     (path) => ({ path, counterPath: COUNTER_PATH }),
   ),
-  options: options({}),
+  options: remoteWriteOptions,
   accepted: { status: 204 },
   receive,
 };
