@@ -12,8 +12,10 @@ import { assertLedgerBalances, metricSum } from '../support/metrics.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { missingPrograms } from '../support/programs.ts';
 import { Prometheus } from '../support/prometheus.ts';
-import { describe, missingFrom } from '../support/samples.ts';
+import { bitsOf, push } from '../support/remote-write.ts';
+import { describe, missingFrom, SampleStore } from '../support/samples.ts';
 import { startSluice } from '../support/sluice.ts';
+import { VictoriaMetrics } from '../support/victoria-metrics.ts';
 import { until } from '../support/wait.ts';
 
 const SCRAPES = 4;
@@ -113,4 +115,36 @@ test('Prometheus, 2.0, Sluice, 2.0, Prometheus: samples, native histograms, exem
   const exemplars = await exemplarsOf(source);
   assert.ok(JSON.stringify(exemplars).includes('"trace_id":"trace1"'));
   assert.deepEqual(await exemplarsOf(sink), exemplars);
+});
+
+test('a VictoriaMetrics, which takes 2.0 for an empty 1.0, gets 1.0 and loses nothing', {
+  skip: missingPrograms('victoria-metrics'),
+}, async (t) => {
+  const directory = temporaryDirectory(t);
+  const storage = await VictoriaMetrics.start(t, directory);
+  const sluice = await startSluice(t, `${directory}/sluice`, [
+    `-remoteWrite.url=${storage.writeUrl}`,
+    `-remoteWrite.protobufMessage=${MESSAGE}`,
+    '-remoteWrite.flushInterval=50ms',
+  ]);
+  const expected = new SampleStore();
+  for (let nth = 0; nth < 3; nth++) {
+    const series = {
+      labels: { __name__: `n${nth}` },
+      points: [{ timestampMs: Date.now(), bits: bitsOf(nth) }],
+    };
+    expected.addAll([series]);
+    assert.equal((await push(`${sluice.url}/api/v1/write`, [series])).status, 204);
+  }
+  await until(
+    'everything is there',
+    WITHIN_MS,
+    async () => missingFrom(await storage.export(), expected).length === 0,
+  );
+  const page = await until('the ledger has it', WITHIN_MS, async () => {
+    const found = await sluice.metrics();
+    const [columns] = Object.values(assertLedgerBalances(found).destinations);
+    return columns!.delivered === 3 && columns!.pending === 0 && found;
+  });
+  assert.equal(metricSum(page, 'sluice_remote_write_2'), 0);
 });
