@@ -133,6 +133,9 @@ test('protocol, symbols, labels, metadata: what 2.0 asks for', async (t) => {
   const native = { labels: [['__name__', 'native']] as const, histograms, exemplars };
   assert.equal((await push2(`${sluice.url}/api/v1/write`, [native])).status, 204);
   await settled(sluice, 4);
+  await until('the histogram is there', WITHIN_MS, () =>
+    received.some(({ request }) => request!.timeseries.some(({ histograms: found }) => found.length > 0)),
+  );
   for (const { headers, method, body, request } of received) {
     assert.equal(method, 'POST');
     assert.equal(headers['content-type'], CONTENT_TYPE_2);
