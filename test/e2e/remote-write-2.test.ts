@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { atEnd } from '../support/cleanup.ts';
 import { assertLedgerBalances, metricSum } from '../support/metrics.ts';
 import { temporaryDirectory } from '../support/process.ts';
@@ -91,17 +92,16 @@ test('Prometheus, 2.0, Sluice, 2.0, Prometheus: samples, native histograms, exem
   await source.stopScraping();
   await until('the source has sent everything', WITHIN_MS, async () => (await source.pendingSamples()) === 0);
   const endS = Date.now() / 1000;
-  const page = await until('everything is delivered', WITHIN_MS, async () => {
+  // Exemplars, histograms and metadata come a little after the samples.
+  const page = await until('everything of every kind is delivered', WITHIN_MS, async () => {
     const found = await sluice.metrics();
-    const [columns] = Object.values(assertLedgerBalances(found).destinations);
-    return columns!.pending === 0 && columns!.in_engine === 0 && columns!.received! > 0 && found;
+    assertLedgerBalances(found);
+    const of = (kind: string, column: string) =>
+      metricSum(found, `sluice_ledger_destination_${kind}`, { column }) ?? 0;
+    const isDone = (kind: string) =>
+      of(kind, 'received') > 0 && of(kind, 'delivered') === of(kind, 'received');
+    return ['samples', 'histograms', 'exemplars', 'metadata'].every(isDone) && found;
   });
-  const of = (kind: string, column: string) =>
-    metricSum(page, `sluice_ledger_destination_${kind}`, { column }) ?? 0;
-  for (const kind of ['samples', 'histograms', 'exemplars', 'metadata']) {
-    assert.ok(of(kind, 'received') > 0, `${kind} came`);
-    assert.equal(of(kind, 'delivered'), of(kind, 'received'), kind);
-  }
   assert.equal(metricSum(page, 'sluice_remote_write_2'), 1, 'it was 2.0 to the end');
   assert.equal(metricSum(page, 'vm_rows_invalid_total', { type: 'promremotewrite' }), 0);
 
@@ -111,10 +111,13 @@ test('Prometheus, 2.0, Sluice, 2.0, Prometheus: samples, native histograms, exem
   });
   const histograms = await histogramsOf(source, endS);
   assert.ok(histograms.size > 0, 'it has native histograms');
-  assert.deepEqual(await histogramsOf(sink, endS), histograms);
+  const isSame = async () => isDeepStrictEqual(await histogramsOf(sink, endS), histograms);
+  await until('all histograms are there', WITHIN_MS, isSame);
   const exemplars = await exemplarsOf(source);
   assert.ok(JSON.stringify(exemplars).includes('"trace_id":"trace1"'));
-  assert.deepEqual(await exemplarsOf(sink), exemplars);
+  await until('all exemplars are there', WITHIN_MS, async () => {
+    return isDeepStrictEqual(await exemplarsOf(sink), exemplars);
+  });
 });
 
 test('a VictoriaMetrics, which takes 2.0 for an empty 1.0, gets 1.0 and loses nothing', {
