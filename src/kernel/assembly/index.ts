@@ -10,6 +10,7 @@ export { condenseSeries, condenseSymbols, describeMetric, internLabels, symbolsL
 export { encodeSeries } from './encode-series';
 export { expandRequest } from './expand';
 export { futureSamples } from './future';
+export { planByOutline, rememberOutline } from './outline';
 export { describeLabels, gatherPlans, judgePlans } from './plan';
 export { resultPtr } from './result';
 export { scanWriteRequest } from './scan';
