@@ -15,7 +15,7 @@ import type {
   WireBlock,
 } from './destination.ts';
 import { Families } from './families.ts';
-import { toRequest2 } from './request-2.ts';
+import { type Request2, toRequest2 } from './request-2.ts';
 
 /** How many elements the peer says that it has taken. */
 export interface Written {
@@ -47,7 +47,7 @@ export class Version2 implements Transport {
   readonly #first: Transport;
   readonly #families = new Families();
   /** What is tried again is not written anew. */
-  readonly #requests = new WeakMap<Uint8Array, Uint8Array>();
+  readonly #requests = new WeakMap<Uint8Array, Request2>();
   #isFirst = false;
 
   constructor(
@@ -81,14 +81,17 @@ export class Version2 implements Transport {
 
   async send(block: WireBlock, signal: AbortSignal): Promise<Response> {
     if (this.#isFirst) return this.#first.send(block, signal);
-    let body: Uint8Array;
+    let request: Request2;
     try {
-      body = await this.#requestOf(block);
+      request = await this.#requestOf(block);
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'undecodable') throw error;
       // Trying again cannot help: 400 lets the sender account for the block.
       return { status: 400, text: error.message };
     }
+    // The metadata goes with the series that come.
+    if (request.isEmpty) return { status: 204, text: '' };
+    const body = request.bytes;
     const response = await this.#http.post(this.#headers, body, signal);
     const written = writtenOf(response);
     const isSuccess = response.status >= 200 && response.status < 300;
@@ -105,7 +108,7 @@ export class Version2 implements Transport {
     return this.#first.close();
   }
 
-  async #requestOf(block: WireBlock): Promise<Uint8Array> {
+  async #requestOf(block: WireBlock): Promise<Request2> {
     const known = this.#requests.get(block.bytes);
     if (known !== undefined) return known;
     const request = await toRequest2(block, this.#families);

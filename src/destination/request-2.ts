@@ -62,11 +62,18 @@ function place(own: Tools, message: Uint8Array): { readonly ptr: number; readonl
   return { ptr, length: message.byteLength };
 }
 
+/** A Request, compressed. */
+export interface Request2 {
+  readonly bytes: Uint8Array;
+  /** Whether it holds metadata only, which is not sent by itself. */
+  readonly isEmpty: boolean;
+}
+
 /**
  * The block as a snappy Request. Metadata entries in it are learned, and go with every series of their families from then on.
  * Throws a SluiceError `undecodable`.
  */
-export async function toRequest2(block: WireBlock, families: Families): Promise<Uint8Array> {
+export async function toRequest2(block: WireBlock, families: Families): Promise<Request2> {
   const own = toolsOf();
   const { kernel, columns, condenser } = own;
   const unpacked = block.codec === 'snappy' ? undefined : await decodeBlock(block);
@@ -83,5 +90,7 @@ export async function toRequest2(block: WireBlock, families: Families): Promise<
   const request = condenser.condense(columns, ptr, length, (name) => families.of(name));
   const target = room(own, 'compressed', kernel.snappyMaxLength(request.length));
   const compressed = kernel.snappyEncode(request.ptr, request.length, target);
-  return kernel.memory.bytes().slice(target, target + compressed);
+  const { samples, histograms, exemplars } = found.counts;
+  const isEmpty = samples + histograms + exemplars === 0;
+  return { bytes: kernel.memory.bytes().slice(target, target + compressed), isEmpty };
 }
