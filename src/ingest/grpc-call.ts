@@ -4,10 +4,10 @@
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { BodyEncoding, ParseNotes } from '../model/body.ts';
+import type { BodyEncoding, Counts, ParseNotes } from '../model/body.ts';
 import type { GrpcMethod } from '../protocol/protocol.ts';
 import { encodeRpcStatus, rpcCodeOf, rpcCodes } from '../protocol/rpc-status.ts';
-import type { EncodedBytes, Exchange, InsertTarget } from './insert.ts';
+import type { EncodedBytes, Exchange, InsertTarget, RefusalMore } from './insert.ts';
 
 export const PREFIX_BYTES = 5;
 /** Clients bound the size of headers, some to 8 KiB; every byte of a message may take three. */
@@ -31,6 +31,7 @@ export interface CallSettings {
 
 export class GrpcCall implements Exchange {
   readonly frameBytes = PREFIX_BYTES;
+  readonly isStrict = false;
   readonly source: ServerHttp2Stream;
   readonly #settings: CallSettings;
 
@@ -59,7 +60,7 @@ export class GrpcCall implements Exchange {
     return { bytes: bytes.subarray(PREFIX_BYTES), encoding };
   }
 
-  accept(notes: ParseNotes | undefined): void {
+  accept(_taken: Readonly<Counts>, notes?: ParseNotes): void {
     const stream = this.source;
     if (!canAnswer(stream)) return;
     stream.respond(HEADERS, { waitForTrailers: true });
@@ -72,7 +73,7 @@ export class GrpcCall implements Exchange {
     stream.end(Buffer.concat([prefix, message]));
   }
 
-  refuse(status: number, error: string, retryAfterS?: number): void {
+  refuse(status: number, error: string, { retryAfterS }: RefusalMore = {}): void {
     this.#settings.target.noteRefusal(status, error, this.#settings.method.path, this.client);
     endCall(this.source, rpcCodeOf(status), error, retryAfterS);
   }

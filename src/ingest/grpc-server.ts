@@ -257,7 +257,8 @@ export class GrpcServer {
       );
     }
     const arrival = { parameters: this.#method.parameters ?? {}, receivedMs: clock.nowMs() };
-    new Insert(this.#target, call, { extraLabels: [], arrival }).start(undefined);
+    const message = this.#target.protocol.name;
+    new Insert(this.#target, call, { message, tenant: undefined, extraLabels: [], arrival }).start(undefined);
   }
 
   /** Takes no new connections and no new calls; those in work end first. */

@@ -6,10 +6,20 @@
  * The token is taken when the body is complete, or earlier when more than a small body has come, and given back with
  * the verdict: a client that trickles a few bytes holds none.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
-import type { OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
+import {
+  type Arrival,
+  type Body,
+  type BodyEncoding,
+  type Counts,
+  type Intake,
+  type Label,
+  noCounts,
+  type ParseNotes,
+  type Tenant,
+  type Verdict,
+} from '../model/body.ts';
+import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -18,11 +28,9 @@ import type { Gate } from './access.ts';
 import type { Admission, Waiter } from './admission.ts';
 import { type BodyFailure, BodyReader, type BodySink } from './body-reader.ts';
 import type { BodyWatch } from './body-watch.ts';
-import { connectionOf } from './connections.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
-import { queryOf } from './query.ts';
-import { hasBody, type Replies, textOf } from './reply.ts';
+import type { Replies } from './reply.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -78,6 +86,9 @@ export class InsertTarget {
 
 /** What of a request is not in its body. */
 export interface InsertPlan {
+  /** What the body is called in `Body.protocol`. */
+  readonly message: string;
+  readonly tenant: Tenant | undefined;
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
 }
@@ -87,167 +98,31 @@ export interface EncodedBytes {
   readonly encoding: BodyEncoding;
 }
 
+export interface RefusalMore {
+  readonly retryAfterS?: number | undefined;
+  /** What was taken nevertheless. */
+  readonly taken?: Readonly<Counts>;
+  /** False: what is still on its way is not read, though the client may then not get to read the answer. */
+  readonly isPatient?: boolean;
+}
+
 /** The other end of an insert: where its body comes from, and where its answer goes. */
 export interface Exchange {
   readonly source: Readable;
   /** Bytes that come beside those of the body. */
   readonly frameBytes: number;
   readonly client: string | undefined;
+  /** Whether a body of which something was left out is refused, though the rest was taken. */
+  readonly isStrict: boolean;
   /** The body out of what came; or why there is none. */
   bodyOf(bytes: Uint8Array): EncodedBytes | string;
   /** Exactly one of these two is called, once. @param notes what was left out; undefined: nothing. */
-  accept(notes: ParseNotes | undefined): void;
-  /** @param isPatient whether to read what is still on its way, so that the client gets to read the answer. */
-  refuse(status: number, error: string, retryAfterS?: number, isPatient?: boolean): void;
+  accept(taken: Readonly<Counts>, notes?: ParseNotes): void;
+  refuse(status: number, error: string, more?: RefusalMore): void;
   /** The client is gone, or has its answer. */
   onClose(listener: () => void): void;
   /** The body came too slowly. */
   tooSlow(): void;
-}
-
-class Head implements RequestHead {
-  readonly route: Route;
-  readonly query: URLSearchParams;
-  readonly receivedMs: number;
-  readonly #request: IncomingMessage;
-  readonly #prefix: string;
-
-  constructor(route: Route, request: IncomingMessage, query: URLSearchParams, ports: InsertPorts) {
-    this.route = route;
-    this.query = query;
-    this.receivedMs = ports.clock.nowMs();
-    this.#request = request;
-    this.#prefix = ports.pathPrefix;
-  }
-
-  get path(): string {
-    const [path = ''] = (this.#request.url ?? '').split('?', 1);
-    return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
-  }
-
-  header(name: string): string {
-    return String(this.#request.headers[name] ?? '');
-  }
-}
-
-/** One path of a protocol. */
-export class InsertRoute {
-  readonly #protocol: Protocol;
-  readonly #route: Route;
-  readonly #target: InsertTarget;
-  readonly #ports: InsertPorts;
-
-  constructor(protocol: Protocol, route: Route, metrics: InsertMetrics, ports: InsertPorts) {
-    this.#protocol = protocol;
-    this.#route = route;
-    this.#target = new InsertTarget(protocol, route.counterPath, metrics, ports);
-    this.#ports = ports;
-  }
-
-  /** Answers the request sooner or later, whatever happens. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
-    const { gate, replies } = this.#ports;
-    const denial = gate.check('basic', request);
-    if (denial !== undefined) {
-      replies.refuse(request, response, denial.status, denial.error, denial.headers);
-      return;
-    }
-    const query = queryOf(request.url ?? '');
-    const head = new Head(this.#route, request, query.parameters, this.#ports);
-    const reception = this.#protocol.receive(head, this.#ports.protocolOptions);
-    const { path } = this.#target;
-    if (reception.kind === 'answer') {
-      if (reception.isCounted) path.requests.inc();
-      replies.send(request, response, reception.answer);
-      return;
-    }
-    path.requests.inc();
-    const exchange = new HttpExchange(request, response, this.#target, reception);
-    if (reception.kind === 'refusal') exchange.refuse(reception.status, reception.error);
-    else if (query.error !== undefined) exchange.refuse(400, query.error);
-    else if (!hasBody(request)) exchange.accept(undefined);
-    else this.#insert(exchange, request, response, { ...reception, extraLabels: query.extraLabels });
-  }
-
-  #insert(
-    exchange: HttpExchange,
-    request: IncomingMessage,
-    response: ServerResponse,
-    { parameters, labels = [], extraLabels }: BodyReception & Pick<InsertPlan, 'extraLabels'>,
-  ): void {
-    const expected = contentLength(request);
-    const { bytesMax, metrics } = this.#target;
-    if (expected !== undefined && expected > bytesMax) {
-      metrics.readCalls.inc();
-      metrics.readErrors.inc();
-      exchange.refuse(413, this.#target.tooLarge('its Content-Length is', expected));
-      return;
-    }
-    if (request.headers.expect !== undefined) response.writeContinue();
-    const plan: InsertPlan = {
-      extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
-      arrival: parameters && { parameters, receivedMs: this.#ports.clock.nowMs() },
-    };
-    new Insert(this.#target, exchange, plan).start(expected);
-  }
-}
-
-type BodyReception = Extract<Reception, { kind: 'body' }>;
-
-class HttpExchange implements Exchange {
-  readonly frameBytes = 0;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
-  readonly #target: InsertTarget;
-  readonly #reception: Exclude<Reception, { kind: 'answer' }>;
-
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: InsertTarget,
-    reception: Exclude<Reception, { kind: 'answer' }>,
-  ) {
-    this.#request = request;
-    this.#response = response;
-    this.#target = target;
-    this.#reception = reception;
-  }
-
-  get source(): Readable {
-    return this.#request;
-  }
-
-  get client(): string | undefined {
-    return connectionOf(this.#request)?.client;
-  }
-
-  bodyOf(bytes: Uint8Array): EncodedBytes {
-    return { bytes, encoding: (this.#reception as BodyReception).encoding };
-  }
-
-  accept(notes: ParseNotes | undefined): void {
-    const { accepted, wording } = this.#reception as BodyReception;
-    const { ports, protocol } = this.#target;
-    const answer = wording?.accepted(notes) ?? accepted ?? protocol.accepted;
-    ports.replies.send(this.#request, this.#response, answer);
-  }
-
-  refuse(status: number, error: string, retryAfterS?: number, isPatient = true): void {
-    const { ports } = this.#target;
-    const [path] = (this.#request.url ?? '').split('?', 1);
-    this.#target.noteRefusal(status, error, path, this.client);
-    const more = retryAfterS === undefined ? {} : { 'Retry-After': String(retryAfterS) };
-    const answer = this.#reception.wording?.refused(status, error) ?? textOf(status, error);
-    ports.replies.refuseWith(this.#request, this.#response, answer, more, isPatient);
-  }
-
-  onClose(listener: () => void): void {
-    this.#response.on('close', listener);
-  }
-
-  tooSlow(): void {
-    connectionOf(this.#request)?.tooSlow();
-  }
 }
 
 /** From the first byte of a body to its answer. */
@@ -286,7 +161,7 @@ export class Insert implements BodySink {
     if (typeof body === 'string' || body.bytes.byteLength === 0) {
       this.#reader.release();
       this.#giveToken();
-      if (typeof body !== 'string') this.#exchange.accept(undefined);
+      if (typeof body !== 'string') this.#exchange.accept(noCounts);
       else {
         this.#target.metrics.readErrors.inc();
         this.#refuse(400, body);
@@ -313,13 +188,13 @@ export class Insert implements BodySink {
       this.#exchange.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
       const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
-      this.#exchange.refuse(503, error, RETRY_AFTER_S, false);
+      this.#exchange.refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
     }
   }
 
   #submit({ bytes, encoding }: EncodedBytes): void {
-    const { ports, metrics, protocol } = this.#target;
-    const { extraLabels, arrival } = this.#plan;
+    const { ports, metrics } = this.#target;
+    const { extraLabels, tenant, arrival, message: protocol } = this.#plan;
     const declared = declaredSize(bytes, encoding);
     if (declared !== undefined && declared > this.#target.bytesMax) {
       this.#reader.release();
@@ -329,7 +204,7 @@ export class Insert implements BodySink {
       return;
     }
     const client = this.#exchange.client ?? 'unknown';
-    const body: Body = { bytes, encoding, protocol: protocol.name, extraLabels, arrival, client };
+    const body: Body = { bytes, encoding, protocol, extraLabels, tenant, arrival, client };
     let verdict: Promise<Verdict>;
     try {
       verdict = ports.intake.submit(body);
@@ -349,18 +224,18 @@ export class Insert implements BodySink {
     this.#giveToken();
     const { metrics } = this.#target;
     if (verdict.ok) {
-      metrics.accepted(verdict.counts, verdict.notes);
-      if (verdict.notes !== undefined) this.#tell(verdict.notes);
-      this.#exchange.accept(verdict.notes);
+      const { counts, notes } = verdict;
+      metrics.accepted(counts, notes, this.#plan.tenant);
+      if (notes !== undefined) this.#tell(notes);
+      const taken = notes?.taken ?? counts;
+      if (!this.#exchange.isStrict || (notes?.rowsInvalid ?? 0) === 0) this.#exchange.accept(taken, notes);
+      else this.#refuse(400, `cannot take all of the request: ${notes!.examples.join('; ')}`, { taken });
       return;
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
     else if (verdict.reason === 'too_large') metrics.readErrors.inc();
-    this.#refuse(
-      verdict.status,
-      verdict.error,
-      verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined),
-    );
+    const retryAfterS = verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined);
+    this.#refuse(verdict.status, verdict.error, { retryAfterS });
   }
 
   #tell({ rowsInvalid, examples }: ParseNotes): void {
@@ -378,7 +253,9 @@ export class Insert implements BodySink {
   #broken(error: unknown): void {
     this.#giveToken();
     this.#target.ports.log.error('BUG: the engine failed to judge a body', { error: messageOf(error) });
-    this.#refuse(503, 'cannot process the request: internal error; send it again', RETRY_AFTER_S);
+    this.#refuse(503, 'cannot process the request: internal error; send it again', {
+      retryAfterS: RETRY_AFTER_S,
+    });
   }
 
   #takeToken(): boolean {
@@ -410,7 +287,7 @@ export class Insert implements BodySink {
     this.#reader.abandon();
     const { maxQueueMs } = this.#target.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
-    this.#refuse(503, error, RETRY_AFTER_S);
+    this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S });
   }
 
   #leaveQueue(): void {
@@ -421,12 +298,7 @@ export class Insert implements BodySink {
     this.#target.path.errors.inc();
   }
 
-  #refuse(status: number, error: string, retryAfterS?: number): void {
-    this.#exchange.refuse(status, error, retryAfterS);
+  #refuse(status: number, error: string, more?: RefusalMore): void {
+    this.#exchange.refuse(status, error, more);
   }
-}
-
-function contentLength(request: IncomingMessage): number | undefined {
-  const text = request.headers['content-length'];
-  return text === undefined ? undefined : Number(text);
 }
