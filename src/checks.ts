@@ -4,6 +4,7 @@ import type { Check } from './config/check.ts';
 import { checkDestination, checkUrl } from './deliver/check.ts';
 import { checkDistribution } from './distribution.ts';
 import type { schema } from './options.ts';
+import { checkOpentelemetry } from './protocol/opentelemetry-options.ts';
 import { checkRouting } from './route/routing.ts';
 import { checkShaping } from './shaping.ts';
 
@@ -20,5 +21,7 @@ export function checksOf(
     (config) => checkAggregation(config, env),
     checkRouting,
     checkDistribution,
+    // The options of protocols have no types here.
+    (config) => checkOpentelemetry(config.values, (name) => config.where(name as never)),
   ];
 }

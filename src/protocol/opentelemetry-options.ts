@@ -1,5 +1,6 @@
 /** The options of OpenTelemetry metrics, whatever way they come. */
-import { options } from '../config/option.ts';
+import { options, type Values } from '../config/option.ts';
+import type { Problem } from '../config/problem.ts';
 
 export const opentelemetryOptions = options({
   'opentelemetry.maxRequestSize': {
@@ -74,3 +75,21 @@ export const opentelemetryOptions = options({
     summary: 'PEM file with the private key for -opentelemetryGRPCListenAddr; read again when it changes.',
   },
 });
+
+type ListName = 'opentelemetry.promoteResourceAttributes' | 'opentelemetry.ignoreResourceAttributes';
+
+/** A list of attributes that the other options leave without effect is a mistake. @param where an option was given. */
+export function checkOpentelemetry(
+  options: Readonly<Record<string, unknown>>,
+  where: (name: ListName) => string,
+): Problem[] {
+  const values = options as Values<typeof opentelemetryOptions>;
+  const takesAll = values['opentelemetry.promoteAllResourceAttributes'];
+  const name: ListName = `opentelemetry.${takesAll ? 'promote' : 'ignore'}ResourceAttributes`;
+  if (values[name].length === 0) return [];
+  const message = `it has no effect with -opentelemetry.promoteAllResourceAttributes=${takesAll}`;
+  const hint = takesAll
+    ? 'set -opentelemetry.promoteAllResourceAttributes=false, or take it away'
+    : 'take it away: only the attributes of -opentelemetry.promoteResourceAttributes become labels';
+  return [{ where: where(name), message, hint }];
+}
