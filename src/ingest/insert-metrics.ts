@@ -18,6 +18,7 @@ export class InsertMetrics {
   readonly unmarshalErrors: Counter;
   readonly #rowsRead: Counter;
   readonly #rowsInvalid: Counter | undefined;
+  readonly #rowsIgnored: Counter | undefined;
   readonly #metadataRead: Counter;
   readonly #rowsInserted: Counter;
   readonly #metadataInserted: Counter;
@@ -36,6 +37,9 @@ export class InsertMetrics {
     );
     this.#rowsInvalid =
       protocol.parse && counter('vm_rows_invalid_total', 'Rows that make no sense, left out.');
+    this.#rowsIgnored = protocol.ignoresRows
+      ? counter('sluice_rows_ignored_total', 'Rows that are right and no samples, such as events.')
+      : undefined;
     this.#rowsRead = counter('vm_protoparser_rows_read_total', 'Samples and histograms parsed.');
     this.#metadataRead = counter('vm_protoparser_metadata_read_total', 'Metadata entries parsed.');
     this.#rowsInserted = counter('vmagent_rows_inserted_total', 'Samples and histograms accepted.');
@@ -67,7 +71,10 @@ export class InsertMetrics {
   accepted(counts: Readonly<Counts>, notes?: ParseNotes): void {
     const rows = counts.samples + counts.histograms;
     this.#rowsRead.inc(notes?.rowsRead ?? rows);
-    if (notes !== undefined) this.#rowsInvalid?.inc(notes.rowsInvalid);
+    if (notes !== undefined) {
+      this.#rowsInvalid?.inc(notes.rowsInvalid);
+      this.#rowsIgnored?.inc(notes.rowsIgnored ?? 0);
+    }
     this.#rowsInserted.inc(rows);
     this.#rowsPerInsert.observe(rows);
     if (counts.metadata === 0) return;

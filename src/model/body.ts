@@ -78,6 +78,8 @@ export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
 export interface ParseNotes {
   readonly rowsRead: number;
   readonly rowsInvalid: number;
+  /** Rows that are right and no samples; absent: none. */
+  readonly rowsIgnored?: number;
   /** What is wrong with the first few invalid rows. */
   readonly examples: readonly string[];
 }

@@ -17,6 +17,8 @@ test('after the last rule empty labels and those that begin with __ go, and then
     'm{a="1"} -> m{b="was"}',
   );
   expectSeries('[]', 'm{__a="b"} -> m', '{__a="b",c=""} -> dropped', '{__name__=""} -> dropped');
+  // Aggregation picks by it, and comes later.
+  expectSeries('[]', 'm{__statsd_metric_type__="c",__a="b"} -> m{__statsd_metric_type__="c"}');
 });
 
 test('once no label is left nothing is added any more', () => {
