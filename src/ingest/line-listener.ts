@@ -15,7 +15,6 @@ import { LineStream } from './line-stream.ts';
 import { parseListenAddress } from './listen-address.ts';
 
 const LINE_BYTES_MAX = 256 * 1024;
-const NEWLINE = Uint8Array.of(0x0a);
 const LOG_EVERY_MS = 5_000;
 const LOWER_P = 0x70;
 /** How long a connection may say nothing before it is known what it speaks. */
@@ -167,9 +166,7 @@ export class LineListener {
   #takeDatagram(stream: LineStream, datagram: Uint8Array): void {
     this.#udp.requests.inc();
     if (!stream.isFull) {
-      stream.push(datagram);
-      // The next datagram begins a new line.
-      if (datagram.at(-1) !== NEWLINE[0]) stream.push(NEWLINE);
+      stream.push(datagram, true);
       return;
     }
     this.#udp.errors.inc();
