@@ -34,7 +34,8 @@ export interface Given {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
-const allDefaults = () => {
+/** The defaults of all protocols' options. */
+export const allDefaults = (): Record<string, unknown> => {
   return Object.assign({}, ...Object.values<Protocol>(protocols).map(({ options }) => defaultsOf(options)));
 };
 
@@ -42,7 +43,8 @@ export function defaultsOf(table: OptionTable): Record<string, unknown> {
   return Object.fromEntries(Object.entries<OptionSpec>(table).map(([name, spec]) => [name, spec.default]));
 }
 
-function read(message: Uint8Array): Pick<Parsed, 'rows' | 'metadata'> {
+/** A WriteRequest, by protobufjs. */
+export function readMessage(message: Uint8Array): Pick<Parsed, 'rows' | 'metadata'> {
   const type = remoteWriteType('WriteRequest');
   const object = type.toObject(type.decode(message), { longs: Number, defaults: true, arrays: true });
   return { rows: object.timeseries, metadata: object.metadata };
@@ -54,7 +56,7 @@ export function parse(protocol: Protocol, body: string | Uint8Array, given: Give
   const request = { parameters: given.parameters ?? {}, receivedMs: NOW_MS, options };
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const failure = protocol.parse!(bytes, request, sink);
-  const { rows, metadata } = read(sink.bytes);
+  const { rows, metadata } = readMessage(sink.bytes);
   const { rowsInvalid: invalid, examples } = sink;
   return { failure, rows, metadata, invalid, rowsRead: sink.rowsRead ?? sink.samples, examples };
 }
