@@ -9,39 +9,17 @@
  * A new case is two files and no code.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { test } from 'node:test';
 import { BodyParser } from '../../src/engine/body-parser.ts';
 import type { BodyEncoding, ParseNotes } from '../../src/model/body.ts';
 import { protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
 import { decompressBody } from '../support/remote-write.ts';
+import { goldenFiles, goldenNames, readGolden, readGoldenRequest } from './golden.ts';
 import { allDefaults, NOW_MS, readMessage, receive, show } from './support.ts';
 
-const golden = path.join(import.meta.dirname, '../golden/protocol');
 /** `MetricType` of proto/remote.proto. */
 const TYPES = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'];
-
-interface Request {
-  readonly path: string;
-  readonly query: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
-}
-
-function readRequest(text: string, isHex: boolean): Request {
-  const [, head, rest] = /^(.*?\n)\n(.*)$/s.exec(text)!;
-  const [first, ...lines] = head!.trimEnd().split('\n');
-  const target = new URL(first!.split(' ')[1]!, 'http://relay');
-  const headers = lines.map((line) => /^([^:]+): (.*)$/.exec(line)!.slice(1) as [string, string]);
-  return {
-    path: target.pathname,
-    query: target.search,
-    headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
-    body: isHex ? Buffer.from(rest!.replace(/#.*|\s/g, ''), 'hex') : Buffer.from(rest!),
-  };
-}
 
 function showMessage(message: Uint8Array, notes?: ParseNotes): string[] {
   const { rows, metadata } = readMessage(message);
@@ -72,12 +50,12 @@ function engineOutcome(
 
 /** What becomes of an input, as text. */
 function outcome(protocol: Protocol, file: string): readonly string[] {
-  const bytes = readFileSync(path.join(golden, protocol.name, file));
   if (file.endsWith('.lines')) {
-    const { refusal, lines } = engineOutcome(protocol, 'plain', protocol.lines!.parameters ?? {}, bytes);
+    const parameters = protocol.lines!.parameters ?? {};
+    const { refusal, lines } = engineOutcome(protocol, 'plain', parameters, readGolden(protocol, file));
     return refusal === undefined ? lines : [refusal];
   }
-  const request = readRequest(bytes.toString(), file.endsWith('.hex.http'));
+  const request = readGoldenRequest(protocol, file);
   const reception = receive(protocol, request);
   if (reception.kind === 'refusal') return [`${reception.status} ${reception.error}`];
   if (reception.kind === 'answer') return [`${reception.answer.status}`];
@@ -92,11 +70,11 @@ function outcome(protocol: Protocol, file: string): readonly string[] {
 }
 
 test('every protocol has its pairs, and every pair its protocol', () => {
-  assert.deepEqual(readdirSync(golden).toSorted(), Object.keys(protocols).toSorted());
+  assert.deepEqual(goldenNames().toSorted(), Object.keys(protocols).toSorted());
 });
 
 for (const protocol of Object.values<Protocol>(protocols)) {
-  const files = readdirSync(path.join(golden, protocol.name));
+  const files = goldenFiles(protocol);
   const inputs = files.filter((file) => !file.endsWith('.series'));
   const expectedOf = (file: string) => file.replace(/\.(http|lines)$/, '.series');
 
@@ -111,7 +89,7 @@ for (const protocol of Object.values<Protocol>(protocols)) {
       );
     }
     for (const file of inputs) {
-      const expected = readFileSync(path.join(golden, protocol.name, expectedOf(file)), 'utf8');
+      const expected = readGolden(protocol, expectedOf(file)).toString();
       assert.deepEqual(outcome(protocol, file), expected.trimEnd().split('\n'), file);
     }
   });

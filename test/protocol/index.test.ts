@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protocolOf, protocolOptions, protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
+import { corpusOf } from './corpus.ts';
 import { defaultsOf, fuzz, parse, receive } from './support.ts';
 
 const all = Object.values<Protocol>(protocols);
@@ -39,9 +40,39 @@ test('a head without anything is received', () => {
 });
 
 for (const protocol of all.filter((one) => one.parse !== undefined)) {
-  test(`${protocol.name}: an empty body has nothing, and bytes without sense do no harm`, () => {
-    assert.deepEqual(parse(protocol, '').rows, []);
-    const noise = Uint8Array.from({ length: 4_096 }, (_, index) => (index * 31 + (index >> 3)) & 0xff);
-    fuzz(protocol, [noise, '{}[]"",,,===:::   \n\n\\\\', '1 2 3 4 5 6 7 8 9 -1 .5 1e5 NaN'], [{}], 2_000);
+  test(`${protocol.name}: an empty body has nothing, and mutated ones neither throw nor write nonsense`, () => {
+    const { bodies, given } = corpusOf(protocol);
+    for (const one of given) assert.deepEqual(parse(protocol, '', one).rows, []);
+    fuzz(protocol, bodies, given);
   });
 }
+
+test('a parser that throws, or is not the same twice, is found, and its input can be repeated', () => {
+  let calls = 0;
+  const broken = (parse: NonNullable<Protocol['parse']>): Protocol => ({ ...protocols.graphite, parse });
+  const throwing = broken((bytes) => {
+    if (bytes.includes(0)) throw new Error('a zero');
+    return undefined;
+  });
+  const changing = broken((_bytes, _request, sink) => {
+    sink.begin();
+    sink.sample(calls++, 0);
+    sink.end();
+    return undefined;
+  });
+  const seedOf = (protocol: Protocol, seed?: number): number => {
+    let found = 0;
+    assert.throws(
+      () => fuzz(protocol, ['a 1'], [{}], seed === undefined ? {} : { seed, runs: 1 }),
+      (error: Error) => {
+        found = Number(/--seed (\d+)$/.exec(error.message)?.[1]);
+        return true;
+      },
+    );
+    return found;
+  };
+  const seed = seedOf(throwing);
+  assert.ok(seed > 1, 'not every input is bad');
+  assert.equal(seedOf(throwing, seed), seed);
+  assert.equal(seedOf(changing), 1);
+});

@@ -116,42 +116,54 @@ function isWriteRequest(message: Uint8Array): boolean {
 
 export const FUZZ_RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
 
+export interface FuzzRun {
+  readonly runs?: number;
+  /** Of the first input; the next one has the next. */
+  readonly seed?: number;
+  /** Called before each input; false ends the run. */
+  readonly watch?: (input: number) => boolean;
+}
+
 /**
  * Feeds a parser with mutated seeds: it must neither throw nor write anything that is not a WriteRequest, and must do the
- * same at a second time. The seed of the run is in the message of a failure.
+ * same at a second time. Every input is made from its own seed alone, which is in the message of a failure.
  */
 export function fuzz(
   protocol: Protocol,
   seeds: readonly (string | Uint8Array)[],
   given: readonly Given[] = [{}],
-  runs = FUZZ_RUNS,
+  { runs = FUZZ_RUNS, seed = 1, watch = () => true }: FuzzRun = {},
 ): void {
-  const bodies = seeds.map((seed) => (typeof seed === 'string' ? new TextEncoder().encode(seed) : seed));
-  const random = randomFrom(Number(process.env.SEED ?? 1));
+  const bodies = seeds.map((one) => (typeof one === 'string' ? new TextEncoder().encode(one) : one));
   const sinks = [new SeriesSink(FUZZ_BYTES_MAX), new SeriesSink(FUZZ_BYTES_MAX)];
-  for (let run = 0; run < runs; run++) {
-    const body = mutated(bodies, random);
+  const defaults = allDefaults();
+  for (let run = seed; run < seed + runs && watch(run - seed); run++) {
+    const body = mutated(bodies, randomFrom(run));
     const { parameters = {}, options = {} } = given[run % given.length]!;
     const request = {
       parameters,
       receivedMs: NOW_MS,
-      options: { ...allDefaults(), ...options },
+      options: { ...defaults, ...options },
     };
-    const messages = sinks.map((each) => {
-      each.reset(FUZZ_BYTES_MAX);
-      try {
-        protocol.parse!(body, request, each);
-      } catch (error) {
-        if (!(error instanceof SinkFull)) {
-          throw new Error(`run ${run}: ${JSON.stringify(Buffer.from(body).toString('latin1'))}`, {
-            cause: error,
-          });
+    try {
+      const messages = sinks.map((each) => {
+        each.reset(FUZZ_BYTES_MAX);
+        try {
+          protocol.parse!(body, request, each);
+        } catch (error) {
+          if (!(error instanceof SinkFull)) throw error;
         }
-      }
-      return each.bytes;
-    });
-    assert.deepEqual(messages[0], messages[1]);
-    assert.ok(isWriteRequest(messages[0]!), `run ${run}`);
+        return each.bytes;
+      });
+      assert.deepEqual(messages[0], messages[1]);
+      assert.ok(isWriteRequest(messages[0]!), 'it is no WriteRequest');
+    } catch (cause) {
+      const shown = JSON.stringify(Buffer.from(body).toString('latin1'));
+      throw new Error(
+        `${shown} fails; repeat it with: node test/protocol/fuzz.ts --protocol ${protocol.name} --runs 1 --seed ${run}`,
+        { cause },
+      );
+    }
   }
 }
 
