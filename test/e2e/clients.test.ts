@@ -392,7 +392,10 @@ test('what clients are given is what arrives', { concurrency: true }, async (t) 
     `-opentsdbListenAddr=127.0.0.1:${opentsdb}`,
   ]);
   await Promise.all([
-    t.test('hot-shots, DogStatsD over UDP', (s) => statsdClient(s, sink, 'udp', { port: statsd })),
+    t.test('hot-shots, DogStatsD over UDP', (s) => {
+      const origin = { datadog: true, cardinality: 'low', containerID: 'ci-1234' } as const;
+      return statsdClient(s, sink, 'udp', { port: statsd, ...origin, includeDatadogTelemetry: false });
+    }),
     t.test('hot-shots, Telegraf over TCP', (s) => {
       return statsdClient(s, sink, 'tcp', { port: statsd, protocol: 'tcp', telegraf: true });
     }),
