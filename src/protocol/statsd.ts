@@ -45,15 +45,20 @@ const SAMPLE_BYTES_MAX = 22;
 const TYPE_LABEL = Buffer.from('__statsd_metric_type__');
 /** What becomes of a value: added up, kept, collected, counted. */
 type Kind = 'increment' | 'gauge' | 'distribution' | 'set';
-const KINDS: ReadonlyMap<string, Kind> = new Map([
-  ['c', 'increment'],
-  ['m', 'increment'],
-  ['g', 'gauge'],
-  ['ms', 'distribution'],
-  ['h', 'distribution'],
-  ['d', 'distribution'],
-  ['s', 'set'],
-]);
+const LOWER_M = 0x6d;
+const LOWER_S = 0x73;
+/** By the only byte of the type; `ms` is the one that has two. */
+const KINDS: readonly (Kind | undefined)[] = Array.from({ length: 256 }, (_, byte) => {
+  const kinds: Record<string, Kind> = {
+    c: 'increment',
+    m: 'increment',
+    g: 'gauge',
+    h: 'distribution',
+    d: 'distribution',
+    s: 'set',
+  };
+  return kinds[String.fromCharCode(byte)];
+});
 /** The type of changes of gauges: ours. */
 const GAUGE_DELTA = Buffer.from('gd');
 
@@ -181,7 +186,7 @@ class StatsdParser {
     sections.timestampMs = this.#nowMs;
     sections.typeStart = start;
     sections.typeEnd = this.#find(PIPE, start, end);
-    const kind = sections.typeEnd - start > 2 ? undefined : KINDS.get(this.#text(start, sections.typeEnd));
+    const kind = this.#kindOf(start, sections.typeEnd);
     if (kind === undefined) return this.#fail('the type is none of c, g, ms, h, d, s and m');
     sections.kind = kind;
     for (let at = sections.typeEnd + 1; at < end; ) {
@@ -195,6 +200,13 @@ class StatsdParser {
       at = next + 1;
     }
     return true;
+  }
+
+  #kindOf(start: number, end: number): Kind | undefined {
+    const bytes = this.#bytes;
+    if (end - start === 1) return KINDS[bytes[start]!];
+    const isTimer = end - start === 2 && bytes[start] === LOWER_M && bytes[start + 1] === LOWER_S;
+    return isTimer ? 'distribution' : undefined;
   }
 
   #readRate(start: number, end: number): boolean {
@@ -307,10 +319,6 @@ class StatsdParser {
     let at = start;
     while (at < end && this.#bytes[at] !== byte) at++;
     return at;
-  }
-
-  #text(start: number, end: number): string {
-    return String.fromCharCode(...this.#bytes.subarray(start, end));
   }
 
   #fail(why: string): false {
