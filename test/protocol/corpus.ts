@@ -9,6 +9,7 @@ import { type Given, type Head, receive } from './support.ts';
 export interface Corpus {
   readonly bodies: readonly Uint8Array[];
   readonly given: readonly Given[];
+  readonly heads: readonly Head[];
 }
 
 /** Neither text nor a format, and what all texts are made of. */
@@ -22,21 +23,26 @@ const NOISE: readonly (string | Uint8Array)[] = [
 export function corpusOf(protocol: Protocol): Corpus {
   const bodies: (string | Uint8Array)[] = [];
   const parameters: Record<string, string>[] = [];
-  const take = (body: string | Uint8Array, heads: Readonly<Record<string, string>> | undefined) => {
+  const heads: Head[] = [];
+  const take = (body: string | Uint8Array, given: Readonly<Record<string, string>> | undefined) => {
     if (body.length > 0) bodies.push(body);
-    if (heads !== undefined) parameters.push(heads);
+    if (given !== undefined) parameters.push(given);
+  };
+  const takeRequest = (head: Head, body: string | Uint8Array) => {
+    heads.push(head);
+    take(body, parametersOf(protocol, head));
   };
   for (const file of goldenFiles(protocol)) {
     if (file.endsWith('.lines')) take(readGolden(protocol, file), protocol.lines?.parameters);
     if (!file.endsWith('.http')) continue;
     const request = readGoldenRequest(protocol, file);
-    take(request.body, parametersOf(protocol, request));
+    takeRequest(request, request.body);
   }
   for (const { path, query, headers = {}, body, ...push } of pushBodies) {
     // Compressed bodies are the others once more.
     if (push.protocol !== protocol.name || headers['Content-Encoding'] !== undefined) continue;
     const names = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
-    take(body, parametersOf(protocol, { path, query: query ?? '', headers: Object.fromEntries(names) }));
+    takeRequest({ path, query: query ?? '', headers: Object.fromEntries(names) }, body);
   }
   for (const { body } of lineBodies.filter((one) => one.protocol === protocol.name)) {
     take(body, protocol.lines?.parameters);
@@ -46,10 +52,11 @@ export function corpusOf(protocol: Protocol): Corpus {
     0,
     `${protocol.name} has bodies in test/golden or test/support/push-bodies.ts`,
   );
-  const heads = [...new Set([{}, ...parameters].map((one) => JSON.stringify(one)))];
+  const known = [...new Set([{}, ...parameters].map((one) => JSON.stringify(one)))];
   return {
     bodies: [...bodies, ...NOISE].map((body) => Buffer.from(body as string)),
-    given: heads.flatMap((text) => {
+    heads,
+    given: known.flatMap((text) => {
       const one = { parameters: JSON.parse(text) as Record<string, string> };
       return [one, { ...one, options: flipped(protocol) }];
     }),

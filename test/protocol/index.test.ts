@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protocolOf, protocolOptions, protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
+import { randomFrom } from '../support/random.ts';
 import { corpusOf } from './corpus.ts';
-import { defaultsOf, fuzz, parse, receive } from './support.ts';
+import { defaultsOf, fuzz, mutated, parse, receive } from './support.ts';
+
+const HEAD_RUNS = 2_000;
 
 const all = Object.values<Protocol>(protocols);
 
@@ -47,7 +50,27 @@ for (const protocol of all.filter((one) => one.parse !== undefined)) {
   });
 }
 
-test('a parser that throws, or is not the same twice, is found, and its input can be repeated', () => {
+for (const protocol of all.filter(({ routes }) => routes.length > 0)) {
+  test(`${protocol.name}: mutated heads are received or refused`, () => {
+    const { heads } = corpusOf(protocol);
+    const random = randomFrom(1);
+    const changed = (text: string) => Buffer.from(mutated([Buffer.from(text)], random)).toString();
+    for (let run = 0; run < HEAD_RUNS; run++) {
+      const { path = '', query = '', headers = {} } = heads[run % heads.length]!;
+      const reception = receive(protocol, {
+        // Behind the path, where a route may take more.
+        path: protocol.routes.some((route) => route.prefix)
+          ? path + changed('/metrics/job/a@base64/YQ')
+          : path,
+        query: changed(query),
+        headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, changed(value)])),
+      });
+      assert.ok(['body', 'answer', 'refusal'].includes(reception.kind));
+    }
+  });
+}
+
+test('a parser that throws, counts wrongly, or is not the same twice is found, and its input can be repeated', () => {
   let calls = 0;
   const broken = (parse: NonNullable<Protocol['parse']>): Protocol => ({ ...protocols.graphite, parse });
   const throwing = broken((bytes) => {
@@ -58,6 +81,10 @@ test('a parser that throws, or is not the same twice, is found, and its input ca
     sink.begin();
     sink.sample(calls++, 0);
     sink.end();
+    return undefined;
+  });
+  const miscounting = broken((_bytes, _request, sink) => {
+    sink.samples++;
     return undefined;
   });
   const seedOf = (protocol: Protocol, seed?: number): number => {
@@ -75,4 +102,5 @@ test('a parser that throws, or is not the same twice, is found, and its input ca
   assert.ok(seed > 1, 'not every input is bad');
   assert.equal(seedOf(throwing, seed), seed);
   assert.equal(seedOf(changing), 1);
+  assert.equal(seedOf(miscounting), 1);
 });
