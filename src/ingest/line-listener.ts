@@ -16,6 +16,8 @@ import { parseListenAddress } from './listen-address.ts';
 
 const LINE_BYTES_MAX = 256 * 1024;
 const LOG_EVERY_MS = 5_000;
+/** For datagrams while the thread is busy. Linux gives twice what is asked for, up to twice `net.core.rmem_max`. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const LOWER_P = 0x70;
 /** How long a connection may say nothing before it is known what it speaks. */
 const FIRST_BYTE_MS_MAX = 5_000;
@@ -161,6 +163,11 @@ export class LineListener {
     socket.on('message', (datagram) => this.#takeDatagram(stream, datagram));
     socket.bind({ port, address: host });
     await once(socket, 'listening');
+    try {
+      socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+    } catch {
+      // The system gives no more than it has; what it gave stays.
+    }
   }
 
   #takeDatagram(stream: LineStream, datagram: Uint8Array): void {
