@@ -3,7 +3,7 @@
  *
  *     name[,tag=value…]:value[:value…]|type[|@rate][|#tag:value,…][|T seconds][|…]
  *
- * A line becomes a series with its type in the label `__statsd_metric_type__`, as in vmagent's branch with StatsD, so that
+ * A line becomes a series with its type in the label `__statsd_metric_type__`, as in vmagent 1.102.0-rc1, so that
  * aggregation rules can pick by type. Nothing is remembered from line to line, so increments stay increments: rules add
  * them up. Other sections (container, external data, cardinality) say nothing about values and are ignored; events and
  * service checks are no samples. A line that cannot be read is left out and counted.
