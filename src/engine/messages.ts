@@ -202,7 +202,7 @@ export interface FromEngine {
 export interface ShapingStats {
   /** Memory of the plans of all series. */
   readonly planBytes: number;
-  /** How often the way of a series was decided: at its first sight, and again after a reload. */
+  /** How often the way of a series was decided: at the first sight of its outline, and again after a reload. */
   readonly decided: number;
   /** Samples that came too early for their time. */
   readonly futureSamples: number;

@@ -226,6 +226,7 @@ export class Pipeline {
       isShaped: isRerouted,
     };
     this.#route(this.#settled(parcel), { ...body, isTaken }, nowMs);
+    for (const group of this.#groups) group.compact();
     return { id: body.id, counts: found.counts, notes: parsed?.notes };
   }
 
@@ -255,7 +256,8 @@ export class Pipeline {
       if (samples > 0 && !body.isJudged)
         this.#dropped.add(undefined, 'too_far_in_future', { ...noCounts, samples });
       const isTaken = body.isTaken === true;
-      shaper.shape(columns(), { id: body.id, added: body.extraLabels, isTaken }, nowMs);
+      const suffix = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
+      shaper.shape(columns(), { id: body.id, added: body.extraLabels, suffix, isTaken }, nowMs);
       if (!body.isJudged) this.#countDrops(this.#columns, shaper, GLOBAL, isTaken);
     }
     // What is placed anew came long ago, and by other names perhaps.
@@ -324,6 +326,7 @@ export class Pipeline {
       if (!isCounted && from !== GLOBAL) this.#told.push({ group: index, kind, samples });
       group.add(parcel, () => this.#columns, nowMs);
     }
+    for (const group of this.#groups) group.compact();
   }
 
   #markOf(from: number): Identity {

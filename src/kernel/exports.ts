@@ -53,6 +53,20 @@ export interface KernelExports {
     plans: number,
     missing: number,
   ): number;
+  planByOutline(
+    known: number,
+    rows: number,
+    missing: number,
+    from: number,
+    count: number,
+    plans: number,
+    column: number,
+    columnLength: number,
+    keeps: number,
+    suffixPtr: number,
+    suffixLength: number,
+  ): number;
+  rememberOutline(known: number, item: number): void;
   judgePlans(
     rows: number,
     count: number,

@@ -8,6 +8,7 @@
  */
 export { encodeSeries } from './encode-series';
 export { futureSamples } from './future';
+export { planByOutline, rememberOutline } from './outline';
 export { describeLabels, gatherPlans, judgePlans } from './plan';
 export { resultPtr } from './result';
 export { scanWriteRequest } from './scan';
