@@ -105,7 +105,10 @@ function runLimited(step: Step, labels: Labels): boolean {
 
 const afterwards = [
   ['remove empty labels', isFilled],
-  ['remove labels that begin with __, except __name__', (name: string) => !isHidden(name)],
+  [
+    'remove labels that begin with __, except __name__ and __statsd_metric_type__',
+    (name: string) => !isHidden(name),
+  ],
 ] as const;
 
 function isFilled(name: string, value: string): boolean {

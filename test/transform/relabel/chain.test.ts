@@ -44,7 +44,11 @@ test('explaining tells each step, and how a series ended', () => {
       ['action: drop\nif:\n  - none', 'm{a="b",c="d",__x="y"}', 'm{a="b",c="d",__x="y"}'],
       ['source_labels:\n  - none\ntarget_label: a', 'm{a="b",c="d",__x="y"}', 'm{a="",c="d",__x="y"}'],
       ['remove empty labels', 'm{a="",c="d",__x="y"}', 'm{c="d",__x="y"}'],
-      ['remove labels that begin with __, except __name__', 'm{c="d",__x="y"}', 'm{c="d"}'],
+      [
+        'remove labels that begin with __, except __name__ and __statsd_metric_type__',
+        'm{c="d",__x="y"}',
+        'm{c="d"}',
+      ],
     ],
   );
   assert.deepEqual(steps('[{action: drop, if: m}, {target_label: a, replacement: b}]', 'm'), [
