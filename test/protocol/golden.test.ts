@@ -10,16 +10,19 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BodyParser } from '../../src/engine/body-parser.ts';
-import type { BodyEncoding, ParseNotes } from '../../src/model/body.ts';
+import type { BodyFormat } from '../../src/engine/messages.ts';
+import { Unpacker } from '../../src/engine/unpacker.ts';
+import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import type { Parameters, ParseNotes } from '../../src/model/body.ts';
 import { protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
-import { decompressBody } from '../support/remote-write.ts';
 import { goldenFiles, goldenNames, readGolden, readGoldenRequest } from './golden.ts';
 import { allDefaults, NOW_MS, readMessage, receive, show } from './support.ts';
 
 /** `MetricType` of proto/remote.proto. */
 const TYPES = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'];
+
+const BODY_BYTES_MAX = 1024 * 1024;
 
 function showMessage(message: Uint8Array, notes?: ParseNotes): string[] {
   const { rows, metadata } = readMessage(message);
@@ -33,37 +36,39 @@ function showMessage(message: Uint8Array, notes?: ParseNotes): string[] {
   ];
 }
 
-const parser = new BodyParser({ bodyBytesMax: 1024 * 1024, protocolOptions: allDefaults() });
+const kernel = new Kernel(compileKernel());
+const place = kernel.memory.alloc(BODY_BYTES_MAX);
+const sources = { bodyBytesMax: BODY_BYTES_MAX, protocolOptions: allDefaults() };
+const unpacker = new Unpacker(kernel, sources, () => place);
 
-/** What the engine makes of a body that has a parser. */
+/** The engine's part. */
 function engineOutcome(
-  protocol: Protocol,
-  encoding: BodyEncoding,
-  parameters: Readonly<Record<string, string>>,
+  format: Pick<BodyFormat, 'protocol' | 'encoding'>,
+  parameters: Parameters,
   body: Buffer,
 ): { readonly refusal?: string; readonly lines: readonly string[] } {
   const arrival = { parameters, receivedMs: NOW_MS };
-  const result = parser.parse({ protocol: protocol.name, encoding, extraLabels: [], arrival }, body)!;
-  if ('error' in result) return { refusal: `${result.status} ${result.error}`, lines: [] };
-  return { lines: showMessage(result.message, result.notes) };
+  const unpacked = unpacker.unpack({ ...format, extraLabels: [], arrival }, body);
+  if ('error' in unpacked) return { refusal: `${unpacked.status} ${unpacked.error}`, lines: [] };
+  const { rawPtr, rawLength, notes } = unpacked;
+  return { lines: showMessage(kernel.memory.bytes().slice(rawPtr, rawPtr + rawLength), notes) };
 }
 
 /** What becomes of an input, as text. */
 function outcome(protocol: Protocol, file: string): readonly string[] {
   if (file.endsWith('.lines')) {
+    const format = { protocol: protocol.name, encoding: 'plain' } as const;
     const parameters = protocol.lines!.parameters ?? {};
-    const { refusal, lines } = engineOutcome(protocol, 'plain', parameters, readGolden(protocol, file));
+    const { refusal, lines } = engineOutcome(format, parameters, readGolden(protocol, file));
     return refusal === undefined ? lines : [refusal];
   }
   const request = readGoldenRequest(protocol, file);
   const reception = receive(protocol, request);
   if (reception.kind === 'refusal') return [`${reception.status} ${reception.error}`];
   if (reception.kind === 'answer') return [`${reception.answer.status}`];
-  const { encoding, parameters = {}, labels = [], accepted = protocol.accepted } = reception;
-  const isMessage = protocol.parse === undefined;
-  const { refusal, lines } = isMessage
-    ? { lines: showMessage(decompressBody(request.body, request.headers['content-encoding'])) }
-    : engineOutcome(protocol, encoding, parameters, request.body);
+  const { encoding, message, parameters = {}, labels = [], accepted = protocol.accepted } = reception;
+  const format = { protocol: message ?? protocol.name, encoding };
+  const { refusal, lines } = engineOutcome(format, parameters, request.body);
   if (refusal !== undefined) return [refusal];
   const shownLabels = labels.map(({ name, value }) => `+ ${name}=${JSON.stringify(value)}`);
   return [`${accepted.status}`, ...shownLabels, ...lines];
