@@ -14,6 +14,7 @@ import { opentsdbHttp } from './opentsdb-http.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
+import { statsd } from './statsd.ts';
 import { zabbixConnector } from './zabbix-connector.ts';
 
 export const protocols = {
@@ -32,6 +33,7 @@ export const protocols = {
   newrelic: newRelic,
   opentelemetry,
   zabbixconnector: zabbixConnector,
+  statsd,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;
