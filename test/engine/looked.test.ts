@@ -225,3 +225,28 @@ test('a value that a rule happens to leave as it was counts all the same', () =>
   const body = bodyOf(['x', 'b'], ['y', 'b']);
   assert.deepEqual(outcome(shapeOf(set, 0), [body], ''), outcome(shapeOf(set, 1e9), [body], ''));
 });
+
+test('labels that no plan can copy are not those of another series', () => {
+  const plain: Sample = {
+    rules: [{ target_label: 'a', replacement: 'x' }],
+    second: [],
+    set: [],
+    sortLabels: false,
+    valueBytesMax: 0,
+    labels: [],
+    isPlaced: false,
+  };
+  for (const count of [1_024, 1_025, 1_100]) {
+    const body = ['x', 'y'].map(
+      (last): TestSeries => ({
+        labels: Array.from({ length: count }, (_, nth) => ({
+          name: `n${nth}`,
+          value: nth === count - 1 ? last : 'c',
+        })),
+        points: [{ bits: 1n, timestamp: 1 }],
+        exemplars: 0,
+      }),
+    );
+    assert.deepEqual(outcome(shapeOf(plain, 0), [body], ''), outcome(shapeOf(plain, 1e9), [body], ''));
+  }
+});

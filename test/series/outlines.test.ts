@@ -95,3 +95,13 @@ test('labels longer than the scratch memory, and more than there are places, are
     2,
   );
 });
+
+test('a series of more labels than there is room for names is decided by itself', () => {
+  const { run } = setUp(byJob, 2_000);
+  const labels = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, nth) => [`n${nth}`, `${nth}`]));
+  const two = (count: number) => ['p', 'q'].map((more) => ({ ...labels(count), more }));
+  assert.equal(run(two(1_023)), 1);
+  assert.equal(run(two(3_000)), 2);
+  assert.equal(run(two(3_000).map((own) => ({ ...own, job: 'x' }))), 2);
+});
