@@ -16,7 +16,7 @@ export interface Looked {
   readonly kindOf: (name: string) => 'passed' | 'read' | 'tested';
   /** Equal for values of a tested label that no rule tells apart. */
   readonly classOf: (name: string, value: string) => string;
-  /** Longer values count, of whatever label; undefined: there is no such length. */
+  /** Texts that take more bytes as UTF-8 count, of whatever label; undefined: there is no such length. */
   readonly valueBytesMax: number | undefined;
 }
 

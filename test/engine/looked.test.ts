@@ -160,7 +160,12 @@ const plain: Sample = {
 };
 
 /** What two destinations get, and what is said about drops. */
-function outcome(config: ShapeConfig, bodies: readonly (readonly TestSeries[])[], tenant: string): unknown {
+function outcome(
+  config: ShapeConfig,
+  bodies: readonly (readonly TestSeries[])[],
+  tenant: string,
+  alter: (raw: Uint8Array) => Uint8Array = (raw) => raw,
+): unknown {
   const groups = [0, 1].map((form) => ({ ...group, form, ...(config.placement && { shard: form }) }));
   const pipeline = new Pipeline(new Kernel(module), {
     groups,
@@ -172,7 +177,8 @@ function outcome(config: ShapeConfig, bodies: readonly (readonly TestSeries[])[]
     bodyBytesMax: 4 * 1024 * 1024,
   });
   for (const [id, series] of bodies.entries()) {
-    const wire = new Uint8Array(snappy.compress(encodeRequest({ series, metadata: [] })));
+    const raw = encodeRequest({ series, metadata: [] });
+    const wire = new Uint8Array(snappy.compress(alter(raw)));
     const extraLabels = tenant === '' ? [] : [{ name: 'a', value: tenant }];
     const ref = { id: id + 1, slab: 0, offset: 0, length: wire.byteLength, protocol: 'promremotewrite' };
     assert.ok(!('error' in pipeline.accept({ ...ref, encoding: 'snappy-or-zstd', extraLabels }, wire, 0)));
@@ -264,5 +270,22 @@ test('the ring goes by the name of the metric even where it is ignored', () => {
   for (const mode of placementModes) {
     const config: Sample = { ...plain, mode, ignoreLabels: ['__name__'], isPlaced: true };
     assert.deepEqual(outcome(shapeOf(config, 0), [body], ''), outcome(shapeOf(config, 1e9), [body], ''));
+  }
+});
+
+test('a value that is no UTF-8 is as long as the text that is made of it', () => {
+  const config: Sample = { ...plain, valueBytesMax: 10 };
+  const bodyOf = (...own: readonly string[]) =>
+    own.map(
+      (value): TestSeries => ({
+        labels: [{ name: 'a', value }],
+        points: [{ bits: 1n, timestamp: 1 }],
+        exemplars: 0,
+      }),
+    );
+  const alter = (raw: Uint8Array) => raw.map((byte) => (byte === 0x7e ? 0xff : byte));
+  for (const body of [bodyOf('~~~~~', 'short'), bodyOf('short', '~~~~~'), bodyOf('ééééé', 'éééééé', 'abc')]) {
+    const alone = outcome(shapeOf(config, 1e9), [body], '', alter);
+    assert.deepEqual(outcome(shapeOf(config, 0), [body], '', alter), alone);
   }
 });

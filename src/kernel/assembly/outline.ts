@@ -11,13 +11,13 @@
  *  12 scratch, 16 its bytes
  *  20 places                 24 bytes for each of PLACES_MAX labels: what the label at this place of the row before was
  *  24 how many of them       the owner sets it to 0 for a new message
- *  28 bytes of a value from which on it counts whatever its kind is; 0: there is no such limit
+ *  28 a value that may be longer than this counts whatever its kind is; 0: there is no such limit
  *  32 labels of the row at hand that are in scratch already; the owner sets it to 0 when it forgets names
  *  36 the field of the next one, 40 where it goes on in scratch
  *
  * The word of a name: its number << 3, and the kind of its label: its value does not count, or does, or its class does.
  */
-import { copy, isSame, shortVarint, varintEnd } from './bytes';
+import { copy, isAscii, isSame, shortVarint, varintEnd } from './bytes';
 import { RESULT } from './result';
 import { NO_REF, ROW_BYTES, ROW_LABEL_COUNT, ROW_LABELS_LENGTH, ROW_LABELS_PTR, ROW_REF } from './row';
 import { fingerprint } from './siphash';
@@ -103,6 +103,12 @@ function stop(why: u32, a: usize, b: usize, c: u32): usize {
   return 0;
 }
 
+/** As a text: each byte that is no UTF-8 takes three there. */
+function mayBeLonger(value: usize, length: usize, bytesMax: usize): bool {
+  if (length > bytesMax) return true;
+  return length > bytesMax / 3 && !isAscii(value, value + length);
+}
+
 /** As `stop`, but called again for the same row, `writeOutline` goes on with the label that it stopped at. */
 function pause(
   known: usize,
@@ -164,7 +170,7 @@ function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: 
     const word = isOld ? load<u32>(place, PLACE_WORD) : lookUp(known, NAMES, name, nameLength);
     if (word === 0) return pause(known, NEW_NAME, name, nameLength, 0, label, field, d);
     let kind = word & KIND;
-    if (valueBytesMax !== 0 && valueLength > valueBytesMax) kind = READ;
+    if (valueBytesMax !== 0 && mayBeLonger(value, valueLength, valueBytesMax)) kind = READ;
     let valueClass: u32 = 0;
     if (kind === TESTED) {
       if (
