@@ -138,9 +138,10 @@ export class Outlines {
   /** The plan of the series that `plan` stopped at. */
   remember(plan: number): void {
     if (this.#isAlone) return;
+    // First: it may have all others forgotten.
+    this.#add(plan);
     this.#plans.keep(plan);
     this.#planned.push(plan);
-    this.#add(plan);
   }
 
   /** Lets go of all plans: some may be of outlines that no series has any more. */

@@ -48,7 +48,13 @@ function setUp(looked: Looked, itemsMax?: number) {
     }
     return decided - before;
   };
-  return { run, plans, outlines };
+  /** The series of the last run leave the table. */
+  const forget = () => {
+    const refs = Uint32Array.from({ length: columns.seriesCount }, (_, nth) => columns.ref(nth));
+    plans.forget(refs);
+    outlines.forget();
+  };
+  return { run, plans, outlines, forget };
 }
 
 const byJob: Looked = {
@@ -104,4 +110,17 @@ test('a series of more labels than there is room for names is decided by itself'
   assert.equal(run(two(1_023)), 1);
   assert.equal(run(two(3_000)), 2);
   assert.equal(run(two(3_000).map((own) => ({ ...own, job: 'x' }))), 2);
+});
+
+test('the plan that fills the table is not forgotten with the others while the table has it', () => {
+  const { run, plans, outlines, forget } = setUp(byJob, 2);
+  assert.equal(run([{ pod: '1' }]), 1);
+  assert.equal(run([{}]), 1, 'without labels its outline is the same when all names are forgotten');
+  assert.equal(run([{}]), 0);
+  forget();
+  assert.equal(run([{}]), 1);
+  plans.clear();
+  outlines.close();
+  plans.close();
+  assert.equal(plans.byteLength, 0);
 });
