@@ -20,7 +20,7 @@ function setUp(looked: Looked, itemsMax?: number) {
   const outlines = new Outlines(kernel, plans, looked, itemsMax);
   const columns = kernel.createColumns();
   let decided = 0;
-  const run = (pairs: readonly Readonly<Record<string, string>>[]): number => {
+  const run = (pairs: readonly Readonly<Record<string, string>>[], added: readonly number[] = []): number => {
     const series = pairs.map((own) => ({
       labels: Object.entries(own).map(([of, value]) => ({ name: of, value })),
       points: [{ bits: 1n, timestamp: 1 }],
@@ -30,12 +30,14 @@ function setUp(looked: Looked, itemsMax?: number) {
     const ptr = kernel.memory.alloc(raw.byteLength);
     kernel.memory.bytes().set(raw, ptr);
     assert.ok(!('error' in kernel.validateWriteRequest(ptr, raw.byteLength)));
-    columns.scan(ptr, raw.byteLength, table);
+    const suffix = { ptr: kernel.memory.alloc(added.length), length: added.length };
+    kernel.memory.bytes().set(added, suffix.ptr);
+    columns.scan(ptr, raw.byteLength, table, false, suffix);
     const missing = plans.gather(columns);
     outlines.begin();
     const before = decided;
     for (let nth = 0; nth < missing; nth++) {
-      nth = outlines.plan(columns, nth, missing, true, { ptr: 0, length: 0 }).next;
+      nth = outlines.plan(columns, nth, missing, true, suffix).next;
       if (nth === missing) break;
       decided++;
       const labels = new Labels();
@@ -123,4 +125,12 @@ test('the plan that fills the table is not forgotten with the others while the t
   outlines.close();
   plans.close();
   assert.equal(plans.byteLength, 0);
+});
+
+test('labels from outside are not taken for labels of the series', () => {
+  const { run } = setUp({ ...byJob, kindOf: () => 'passed' });
+  assert.equal(run([{ pod: '1' }]), 1);
+  // What an outline says of the first name.
+  assert.equal(run([{}], [8, 0, 0, 0]), 1);
+  assert.equal(run([{}], []), 1);
 });

@@ -131,7 +131,8 @@ function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: 
   if (load<u32>(row, ROW_LABEL_COUNT) > LABELS_MAX) return stop(TOO_MANY_LABELS, 0, 0, 0);
   const labels = load<u32>(row, ROW_LABELS_PTR) as usize;
   const end = labels + load<u32>(row, ROW_LABELS_LENGTH);
-  const needed = end - labels + (load<u32>(row, ROW_LABEL_COUNT) as usize) * LABEL_OVERHEAD + suffixLength;
+  const needed =
+    end - labels + (load<u32>(row, ROW_LABEL_COUNT) as usize) * LABEL_OVERHEAD + suffixLength + 4;
   if (needed > (load<u32>(known, SCRATCH_BYTES) as usize)) return stop(SCRATCH_FULL, needed, 0, 0);
   const valueBytesMax = load<u32>(known, VALUE_BYTES_MAX) as usize;
   let d = load<u32>(known, SCRATCH) as usize;
@@ -211,7 +212,9 @@ function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: 
     }
   }
   copy(d, suffixPtr, suffixLength);
-  return d + suffixLength;
+  // Told from the labels by where it begins.
+  store<u32>(d + suffixLength, suffixLength as u32);
+  return d + suffixLength + 4;
 }
 
 /**
