@@ -8,8 +8,7 @@
  *                      10 exponential histogram, 11 summary, each with 1 data points
  *
  * Every message is walked twice where what comes later decides about what came before, instead of keeping what was read:
- * so memory does not depend on what is in the body. The labels of a resource are written for its first series and copied
- * from series to series, those of a scope and of a data point likewise.
+ * so memory does not depend on what is in the body.
  */
 import type { Values } from '../config/option.ts';
 import { Attributes } from './opentelemetry-attributes.ts';
@@ -25,6 +24,7 @@ import {
 } from './opentelemetry-names.ts';
 import type { opentelemetryOptions } from './opentelemetry-options.ts';
 import { PointWriter } from './opentelemetry-points.ts';
+import { PointSeries } from './opentelemetry-series.ts';
 import type { SeriesSink } from './series-sink.ts';
 import { BYTES, VARINT, WireReader } from './wire-reader.ts';
 
@@ -56,6 +56,7 @@ export class MetricsReader {
   readonly #reader: WireReader;
   readonly #sink: SeriesSink;
   readonly #attributes: Attributes;
+  readonly #series: PointSeries;
   readonly #points: PointWriter;
   readonly #isConverted: boolean;
   readonly #hasScope: boolean;
@@ -77,7 +78,8 @@ export class MetricsReader {
     const isPrometheus = options['opentelemetry.usePrometheusNaming'];
     const hasKeyPrefix = options['opentelemetry.labelNameUnderscoreSanitization'];
     this.#attributes = new Attributes(this.#reader, sink, isPrometheus ? { hasKeyPrefix } : undefined);
-    this.#points = new PointWriter(this.#reader, sink, this.#attributes);
+    this.#series = new PointSeries(sink, this.#attributes);
+    this.#points = new PointWriter(this.#reader, sink, this.#series, this.#attributes);
     this.#isConverted = isPrometheus || options['opentelemetry.convertMetricNamesToPrometheus'];
     this.#hasScope = options['opentelemetry.promoteScopeMetadata'];
     const takesAll = options['opentelemetry.promoteAllResourceAttributes'];
@@ -111,13 +113,13 @@ export class MetricsReader {
       resourceStart = reader.start;
       resourceEnd = reader.end;
     }
-    this.#points.beginResource(() => this.#writeResource(resourceStart, resourceEnd));
+    this.#series.beginResource(() => this.#writeResource(resourceStart, resourceEnd));
     reader.at = start;
     while (reader.next(end)) {
       if (reader.field !== 2) continue;
       reader.expect(BYTES);
       const { start: from, end: to } = reader;
-      this.#points.beginScope(() => {
+      this.#series.beginScope(() => {
         if (this.#hasScope) this.#writeScope(from, to);
       });
       this.#eachMetric(from, to);
@@ -230,8 +232,8 @@ export class MetricsReader {
       return;
     }
     const converted = name === undefined ? undefined : Buffer.from(name);
-    if (converted !== undefined) this.#points.beginMetric(converted, 0, converted.byteLength);
-    else this.#points.beginMetric(bytes, nameStart, nameEnd);
+    if (converted !== undefined) this.#series.beginMetric(converted, 0, converted.byteLength);
+    else this.#series.beginMetric(bytes, nameStart, nameEnd);
     this.#writePoints(start, end);
     if (this.#isDescribed(name, nameStart, nameEnd)) return;
     const family = converted ?? bytes.subarray(nameStart, nameEnd);

@@ -15,6 +15,7 @@
 import { exponentText } from './go-float.ts';
 import type { Attributes } from './opentelemetry-attributes.ts';
 import { boundText, boundTextAt, power } from './opentelemetry-bounds.ts';
+import type { PointSeries } from './opentelemetry-series.ts';
 import type { SeriesSink } from './series-sink.ts';
 import { BYTES, FIXED64, VARINT, type WireReader } from './wire-reader.ts';
 
@@ -39,25 +40,10 @@ const INFINITE_BOUND = Buffer.from('+Inf');
 export class PointWriter {
   readonly #reader: WireReader;
   readonly #sink: SeriesSink;
-  readonly #attributes: Attributes;
+  readonly #series: PointSeries;
   readonly #le: Uint8Array;
   readonly #vmrange: Uint8Array;
   readonly #quantile: Uint8Array;
-  #writeResource: () => void = () => {};
-  #writeScope: () => void = () => {};
-  #name: Uint8Array = new Uint8Array();
-  #nameStart = 0;
-  #nameEnd = 0;
-  /** Of the last series, if that was of the metric at hand. */
-  #lastSuffix: Uint8Array | undefined;
-  /**
-   * Where in the last series the labels began that are not its own, and how far those of the resource, of the scope and of
-   * the point go from there; NONE: not yet.
-   */
-  #from = 0;
-  #resourceLength = NONE;
-  #scopeLength = NONE;
-  #pointLength = NONE;
   /** Of the point at hand. Eight bytes each, by their place; NONE where there are none. */
   #timeAt = NONE;
   #valueAt = NONE;
@@ -75,32 +61,13 @@ export class PointWriter {
   readonly #counts: number[] = [];
   readonly #bounds: number[] = [];
 
-  constructor(reader: WireReader, sink: SeriesSink, attributes: Attributes) {
+  constructor(reader: WireReader, sink: SeriesSink, series: PointSeries, attributes: Attributes) {
     this.#reader = reader;
     this.#sink = sink;
-    this.#attributes = attributes;
+    this.#series = series;
     this.#le = attributes.nameOf('le');
     this.#vmrange = attributes.nameOf('vmrange');
     this.#quantile = attributes.nameOf('quantile');
-  }
-
-  /** @param write writes the labels of the resource into the series at hand; called once at most. */
-  beginResource(write: () => void): void {
-    this.#writeResource = write;
-    this.#resourceLength = NONE;
-  }
-
-  /** The same for the scope. */
-  beginScope(write: () => void): void {
-    this.#writeScope = write;
-    this.#scopeLength = NONE;
-  }
-
-  beginMetric(name: Uint8Array, start: number, end: number): void {
-    this.#name = name;
-    this.#nameStart = start;
-    this.#nameEnd = end;
-    this.#lastSuffix = undefined;
   }
 
   number(start: number, end: number): void {
@@ -108,7 +75,7 @@ export class PointWriter {
     if (!this.#scanNumber(start, end)) this.#readNumber(start, end);
     const valueAt = this.#valueAt;
     if (valueAt === NONE && (this.#flags & NO_RECORDED_VALUE) === 0) {
-      this.#sink.leaveOut(1, () => `a data point of ${this.#shownName()} without a value`);
+      this.#sink.leaveOut(1, () => `a data point of ${this.#series.shownName} without a value`);
       return;
     }
     this.#beginSeries(NO_SUFFIX);
@@ -208,7 +175,7 @@ export class PointWriter {
     const hasBuckets = counts.length > 0 || limits.length > 0;
     if (hasBuckets && counts.length !== limits.length + 1) {
       const numbers = `${counts.length} bucket counts for ${limits.length} bounds`;
-      this.#sink.leaveOut(1, () => `a histogram ${this.#shownName()} with ${numbers}, not one more`);
+      this.#sink.leaveOut(1, () => `a histogram ${this.#series.shownName} with ${numbers}, not one more`);
       return;
     }
     this.#writeCount();
@@ -384,7 +351,7 @@ export class PointWriter {
     this.#flags = 0;
     this.#attributesField = attributesField;
     this.#attributesEnd = 0;
-    this.#pointLength = NONE;
+    this.#series.beginPoint();
   }
 
   /** Where the eight bytes of the field lie. */
@@ -405,41 +372,8 @@ export class PointWriter {
     this.#attributesEnd = this.#reader.end;
   }
 
-  /** Begins a series of the point, with all labels but those that are the series' own. The reader stands anywhere. */
   #beginSeries(suffix: Uint8Array): void {
-    const sink = this.#sink;
-    const before = this.#from;
-    const known = this.#pointLength !== NONE ? this.#pointLength : this.#scopeLength;
-    sink.begin();
-    if (suffix === this.#lastSuffix && known !== NONE) {
-      // The name as well is that of the last series.
-      sink.repeat(0, before + known);
-    } else {
-      sink.nameWith(this.#name, this.#nameStart, this.#nameEnd, suffix);
-      this.#lastSuffix = suffix;
-      this.#from = sink.position;
-      if (known !== NONE) sink.repeat(before, before + known);
-      else this.#writeCommon(before);
-    }
-    if (this.#pointLength !== NONE) return;
-    if (this.#attributesEnd > 0) {
-      this.#attributes.writeAll(this.#attributesStart, this.#attributesEnd, this.#attributesField);
-    }
-    this.#pointLength = sink.position - this.#from;
-  }
-
-  /** @param before where the labels of the resource began in the last series. */
-  #writeCommon(before: number): void {
-    const sink = this.#sink;
-    if (this.#resourceLength !== NONE) sink.repeat(before, before + this.#resourceLength);
-    else this.#writeResource();
-    this.#resourceLength = sink.position - this.#from;
-    this.#writeScope();
-    this.#scopeLength = sink.position - this.#from;
-  }
-
-  #shownName(): string {
-    return JSON.stringify(Buffer.from(this.#name.subarray(this.#nameStart, this.#nameEnd)).toString());
+    this.#series.begin(suffix, this.#attributesStart, this.#attributesEnd, this.#attributesField);
   }
 
   #end(value: number): void {
