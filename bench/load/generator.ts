@@ -3,18 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from './calls.ts';
 import { type Account, addAccount, addRequest, emptyAccount } from './checksum.ts';
 import { Connection } from './connection.ts';
-import { makeWorkload, type WorkloadSpec } from './workload.ts';
+import { bodyFormats, type FormatName } from './formats.ts';
+import type { WorkloadSpec } from './workload.ts';
 
 export interface WorkloadSummary {
   bodies: number;
   samples: number;
-  rawBytes: number;
-  compressedBytes: number;
+  /** Of the bodies as they are sent. */
+  bytes: number;
 }
 
 export interface SendSpec {
   readonly port: number;
-  readonly path: string;
   readonly requests: number;
   readonly connections: number;
   /** Requests a second over all connections; unlimited if it is missing. */
@@ -39,24 +39,28 @@ interface PreparedBody {
 let prepared: PreparedBody[] = [];
 let next = 0;
 
-function prepareRequest(path: string, body: Uint8Array): Buffer {
-  const head =
-    `POST ${path} HTTP/1.1\r\nHost: relay\r\nUser-Agent: sluice-bench\r\nContent-Type: application/x-protobuf\r\n` +
-    `Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: ${body.length}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), body]);
+function prepareRequest(name: FormatName, body: Uint8Array): Buffer {
+  const { path, headers } = bodyFormats[name];
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    'Host: relay',
+    'User-Agent: sluice-bench',
+    ...headers,
+    `Content-Length: ${body.length}`,
+  ];
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]);
 }
 
-function prepare({ workload, path }: { workload: WorkloadSpec; path: string }): WorkloadSummary {
-  const summary = { bodies: 0, samples: 0, rawBytes: 0, compressedBytes: 0 };
+function prepare({ workload, format }: { workload: WorkloadSpec; format: FormatName }): WorkloadSummary {
+  const summary = { bodies: 0, samples: 0, bytes: 0 };
   next = 0;
-  prepared = makeWorkload(workload).map(({ raw, compressed, samples }) => {
+  prepared = bodyFormats[format].make(workload).map(({ body, message, samples }) => {
     const account = emptyAccount();
-    addRequest(account, raw);
+    addRequest(account, message);
     summary.bodies++;
     summary.samples += samples;
-    summary.rawBytes += raw.length;
-    summary.compressedBytes += compressed.length;
-    return { request: prepareRequest(path, compressed), account };
+    summary.bytes += body.length;
+    return { request: prepareRequest(format, body), account };
   });
   return summary;
 }
