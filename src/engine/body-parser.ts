@@ -1,4 +1,5 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import type { ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
@@ -28,10 +29,13 @@ export type ParsedBody =
 
 export class BodyParser {
   readonly #config: BodyParserConfig;
+  readonly #scanner: TextScanner | undefined;
   readonly #sink = new SeriesSink(MESSAGE_BYTES_MIN);
 
-  constructor(config: BodyParserConfig) {
+  /** @param scanner absent: the parsers read every line themselves. */
+  constructor(config: BodyParserConfig, scanner?: TextScanner) {
     this.#config = config;
+    this.#scanner = scanner;
   }
 
   /** Undefined when the body is remote write, which needs no parser. The message is valid until the next call. */
@@ -59,6 +63,7 @@ export class BodyParser {
       parameters: arrival?.parameters ?? {},
       receivedMs: arrival?.receivedMs ?? 0,
       options: this.#config.protocolOptions,
+      scanner: this.#scanner,
     };
     try {
       const error = protocol.parse!(bytes, request, sink);

@@ -8,6 +8,7 @@ import { BODY_STEP, type FinishedBlock, GroupEncoder } from '../encode/group.ts'
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
 import type { Columns, Identity, Kernel } from '../kernel/kernel.ts';
+import { TextScanner } from '../kernel/text-scanner.ts';
 import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
@@ -72,6 +73,7 @@ export class Pipeline {
   readonly #lanes: Record<Lane, number> = { verbatim: 0, join: 0, column: 0 };
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
+  readonly #scanner: TextScanner;
   #parser!: BodyParser;
   #decoder!: BodyDecoder;
   /** For blocks of destinations that are gone. */
@@ -111,6 +113,7 @@ export class Pipeline {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
     this.#table = new SeriesTable(kernel);
+    this.#scanner = new TextScanner(kernel);
     this.#talkers = new Talkers(kernel);
     this.#config = config;
     this.#clock = clock;
@@ -147,7 +150,7 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
-    this.#parser = new BodyParser({ protocolOptions: {}, ...this.#config });
+    this.#parser = new BodyParser({ protocolOptions: {}, ...this.#config }, this.#scanner);
     const { bodyBytesMax } = this.#config;
     const decoderOf = (bytesMax: number) =>
       new BodyDecoder(this.#kernel, bytesMax, (length) => this.#target(length), this.#decoder);

@@ -8,6 +8,7 @@
  * https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
  */
 import { options, type Values } from '../config/option.ts';
+import type { TakeLines, TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
 import { eachLine } from './lines.ts';
 import { NumberReader } from './number.ts';
@@ -134,6 +135,7 @@ class LineParser {
   readonly #separator: Uint8Array;
   readonly #dbLabel: Uint8Array;
   readonly #db: Uint8Array;
+  readonly #scanner: TextScanner | undefined;
   readonly #numbers = new NumberReader();
   readonly #fields: number[] = [];
   /** Measurement and separator, and behind them the field at hand. */
@@ -142,8 +144,9 @@ class LineParser {
   #why = '';
 
   constructor(bytes: Uint8Array, request: ParseRequest<InfluxOptions>, sink: SeriesSink) {
-    const { parameters, receivedMs, options } = request;
+    const { parameters, receivedMs, options, scanner } = request;
     this.#bytes = bytes;
+    this.#scanner = scanner;
     this.#sink = sink;
     this.#options = options;
     this.#precision = Object.hasOwn(precisions, parameters.precision ?? '')
@@ -161,6 +164,14 @@ class LineParser {
     const bytes = this.#bytes;
     const bytesMax = isStream ? this.#options['influx.maxLineSize'] : Number.POSITIVE_INFINITY;
     let rows = 0;
+    const scan = this.#scan(bytesMax);
+    const scanOn =
+      scan &&
+      ((start: number) => {
+        const taken = scan(start);
+        rows += taken.rows;
+        return taken;
+      });
     const failure = eachLine(
       bytes,
       (start, end, line) => {
@@ -171,9 +182,28 @@ class LineParser {
         return undefined;
       },
       { bytesMax, option: 'influx.maxLineSize' },
+      scanOn,
     );
     this.#sink.rowsRead = rows;
     return failure;
+  }
+
+  #scan(lineBytesMax: number): TakeLines | undefined {
+    const options = this.#options;
+    const unit = this.#precision;
+    // A duration may have a fraction.
+    if (!Number.isSafeInteger(options.influxTrimTimestamp)) return undefined;
+    return this.#scanner?.influx(this.#bytes, this.#sink, {
+      nowMs: this.#trimmed(this.#nowMs),
+      trimMs: options.influxTrimTimestamp,
+      unit: unit && { divisor: 10 ** unit.dropped, factor: unit.factor },
+      skipMeasurement: options.influxSkipMeasurement,
+      skipSingleField: options.influxSkipSingleField,
+      lineBytesMax,
+      separator: this.#separator,
+      dbKey: this.#dbLabel,
+      db: this.#db,
+    });
   }
 
   #line(start: number, end: number): boolean {

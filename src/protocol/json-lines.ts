@@ -7,6 +7,7 @@
  * https://docs.victoriametrics.com/#json-line-format
  */
 import { options, type Values } from '../config/option.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
 import { JsonScanner, unescapeJson } from './json-scanner.ts';
 import { eachLine } from './lines.ts';
@@ -71,7 +72,7 @@ class JsonLineParser {
     this.#json = new JsonScanner(bytes);
   }
 
-  run(bytesMax: number): ParseFailure {
+  run(bytesMax: number, scanner: TextScanner | undefined): ParseFailure {
     const bytes = this.#bytes;
     return eachLine(
       bytes,
@@ -81,6 +82,7 @@ class JsonLineParser {
         return undefined;
       },
       { bytesMax, option: 'import.maxLineLen' },
+      scanner?.jsonLines(bytes, this.#sink, bytesMax),
     );
   }
 
@@ -241,7 +243,7 @@ function parse(
   request: ParseRequest<Values<typeof jsonOptions>>,
   sink: SeriesSink,
 ): ParseFailure {
-  return new JsonLineParser(bytes, sink).run(request.options['import.maxLineLen']);
+  return new JsonLineParser(bytes, sink).run(request.options['import.maxLineLen'], request.scanner);
 }
 
 export const jsonLines: Protocol = {

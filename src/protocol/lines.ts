@@ -1,4 +1,5 @@
 /** The lines of a body, without their ends (`\n` or `\r\n`); empty ones are left out. */
+import type { TakeLines } from '../kernel/text-scanner.ts';
 import type { ParseFailure } from './protocol.ts';
 
 const NEWLINE = 0x0a;
@@ -13,11 +14,25 @@ export interface LineLimit {
 /** @returns why the body is refused at this line; undefined goes on. */
 export type TakeLine = (start: number, end: number, line: number) => ParseFailure;
 
-/** Calls `take` for every line, numbered from 1, until one is refused. */
-export function eachLine(bytes: Uint8Array, take: TakeLine, limit?: LineLimit): ParseFailure {
+/**
+ * Calls `take` for every line, numbered from 1, until one is refused.
+ * @param scan takes what it can from a line on; only what it leaves comes to `take`.
+ */
+export function eachLine(
+  bytes: Uint8Array,
+  take: TakeLine,
+  limit?: LineLimit,
+  scan?: TakeLines,
+): ParseFailure {
   const bytesMax = limit?.bytesMax ?? Number.POSITIVE_INFINITY;
   let line = 0;
   for (let start = 0; start < bytes.byteLength; ) {
+    if (scan !== undefined) {
+      const taken = scan(start);
+      line += taken.lines;
+      start = taken.next;
+      if (start >= bytes.byteLength) break;
+    }
     line++;
     const newline = bytes.indexOf(NEWLINE, start);
     const next = newline < 0 ? bytes.byteLength : newline;

@@ -11,6 +11,7 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 import { options } from '../config/option.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
 import { eachLine } from './lines.ts';
 import { isTimestamp, NumberReader } from './number.ts';
@@ -64,8 +65,16 @@ class TextParser {
     this.#metadata = new MetadataReader(sink);
   }
 
-  run(): ParseFailure {
-    const failure = eachLine(this.#bytes, (start, end, line) => this.#line(start, end, line));
+  run(scanner: TextScanner | undefined): ParseFailure {
+    const failure = eachLine(
+      this.#bytes,
+      (start, end, line) => this.#line(start, end, line),
+      undefined,
+      // Any number of digits can be given in the query.
+      Number.isSafeInteger(this.#defaultMs)
+        ? scanner?.prometheusText(this.#bytes, this.#sink, this.#defaultMs)
+        : undefined,
+    );
     this.#metadata.flush();
     return failure;
   }
@@ -295,9 +304,13 @@ function receive(head: RequestHead): Reception {
   });
 }
 
-function parse(bytes: Uint8Array, { parameters, receivedMs }: ParseRequest, sink: SeriesSink): ParseFailure {
+function parse(
+  bytes: Uint8Array,
+  { parameters, receivedMs, scanner }: ParseRequest,
+  sink: SeriesSink,
+): ParseFailure {
   const { timestamp } = parameters;
-  return new TextParser(bytes, sink, timestamp === undefined ? receivedMs : Number(timestamp)).run();
+  return new TextParser(bytes, sink, timestamp === undefined ? receivedMs : Number(timestamp)).run(scanner);
 }
 
 export const prometheusText: Protocol = {

@@ -5,6 +5,7 @@
  * A new protocol is one file beside this one and one line in `index.ts`.
  */
 import type { OptionTable } from '../config/option.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import type { BodyEncoding, Label, Parameters } from '../model/body.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -59,6 +60,8 @@ export interface ParseRequest<Options extends OptionValues = OptionValues> {
   /** When the request came, in Unix milliseconds: the timestamp of rows without one. */
   readonly receivedMs: number;
   readonly options: Options;
+  /** Takes lines ahead of the parser, which has to give the same series. Absent: the parser reads them all. */
+  readonly scanner?: TextScanner | undefined;
 }
 
 /** Why a whole request is refused with 400; undefined when everything that can be read is in the sink. */

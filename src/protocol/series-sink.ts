@@ -184,6 +184,15 @@ export class SeriesSink {
     this.series++;
   }
 
+  /** Whole series, encoded as this class does it. */
+  append(bytes: Uint8Array, series: number, samples: number): void {
+    this.#reserve(bytes.byteLength);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.byteLength;
+    this.series += series;
+    this.samples += samples;
+  }
+
   /** Takes back what was written since `begin`. */
   cancel(samples: number): void {
     this.#length = this.#start;
