@@ -4,6 +4,7 @@ import type { ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
+import { freeOwned } from '../util/free-buffer.ts';
 import { decodeContent } from './content.ts';
 import type { BodyFormat } from './messages.ts';
 
@@ -52,7 +53,9 @@ export class BodyParser {
       );
     }
     if ('error' in content) return { status: 400, reason: 'malformed', error: content.error };
-    return this.#parse(protocol, format, content.bytes);
+    const parsed = this.#parse(protocol, format, content.bytes);
+    freeOwned(content.bytes, content.owned);
+    return parsed;
   }
 
   #parse(protocol: Protocol, { arrival }: BodyFormat, bytes: Uint8Array): ParsedBody {
