@@ -1,4 +1,5 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
+import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
 import type { ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
@@ -24,7 +25,11 @@ export interface BodyParserConfig {
 }
 
 export type ParsedBody =
-  | { readonly message: Uint8Array; readonly notes: ParseNotes | undefined }
+  | {
+      readonly message: Uint8Array;
+      readonly found: WriteRequestFound;
+      readonly notes: ParseNotes | undefined;
+    }
   | { readonly status: 400; readonly reason: 'malformed'; readonly error: string }
   | { readonly status: 413; readonly reason: 'too_large'; readonly error: string };
 
@@ -78,7 +83,7 @@ export class BodyParser {
         'send smaller requests',
       );
     }
-    return { message: sink.bytes, notes: notesOf(sink) };
+    return { message: sink.bytes, found: sink.found, notes: notesOf(sink) };
   }
 
   #bytesMaxOf({ sizeOption }: Protocol): number {

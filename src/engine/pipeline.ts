@@ -205,7 +205,7 @@ export class Pipeline {
     const decoded =
       parsed === undefined ? decoder.decode(wire, body.encoding) : decoder.place(parsed.message);
     if ('error' in decoded) return { id: body.id, ...decoded };
-    const found = this.#kernel.validateWriteRequest(decoded.rawPtr, decoded.rawLength);
+    const found = this.#kernel.validateWriteRequest(decoded.rawPtr, decoded.rawLength, parsed?.found);
     if ('error' in found) {
       return {
         id: body.id,

@@ -187,16 +187,19 @@ class CsvParser {
     const timestampMs = this.#timestampMs - (this.#timestampMs % this.#trimMs);
     let from = -1;
     let to = 0;
+    let labels = 0;
     for (let index = 0; index < this.#columns.length; index++) {
       const column = this.#columns[index]!;
       const value = this.#values[index];
       if (column.type !== 'metric' || value === undefined) continue;
       sink.begin();
       sink.name(column.name, 0, column.name.byteLength);
-      const labels = sink.position;
+      const start = sink.position;
+      const before = sink.labels;
       if (from < 0) this.#writeLabels();
-      else sink.repeat(from, to);
-      from = labels;
+      else sink.repeat(from, to, labels);
+      labels = sink.labels - before;
+      from = start;
       to = sink.position;
       sink.sample(value, timestampMs);
       sink.end();

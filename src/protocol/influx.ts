@@ -331,6 +331,7 @@ class LineParser {
     const isNamedByField = prefix === 0 || fields.length > FIELD || !this.#options.influxSkipSingleField;
     let from = 0;
     let to = 0;
+    let labels = 0;
     for (let index = 0; index < fields.length; index += FIELD) {
       sink.begin();
       const nameEnd = isNamedByField
@@ -338,8 +339,10 @@ class LineParser {
         : prefix - this.#separator.byteLength;
       sink.name(this.#name.bytes, 0, nameEnd);
       const tags = sink.position;
-      if (index > 0) sink.repeat(from, to);
+      const before = sink.labels;
+      if (index > 0) sink.repeat(from, to, labels);
       else this.#writeTags(measurementEnd, keyEnd);
+      labels = sink.labels - before;
       from = tags;
       to = sink.position;
       sink.sample(fields[index + 2]!, timestampMs);

@@ -104,7 +104,7 @@ class NativeReader {
       else sink.sample(value, Number(timestampMs));
     }
     if (sink.samples > before) sink.end();
-    else sink.cancel(0);
+    else sink.cancel();
   }
 
   #writeLabels(): void {

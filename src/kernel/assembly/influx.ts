@@ -19,6 +19,7 @@ import * as decimal from './decimal';
 import {
   Block,
   close,
+  countLabels,
   hasRoom,
   labelBytes,
   lineEnd,
@@ -99,6 +100,7 @@ class Stop {
 // What the line at hand amounts to.
 let measurementEnd: usize = 0;
 let tagsEnd: usize = 0;
+let tagCount: u32 = 0;
 let fieldCount: u32 = 0;
 let timestamp: u64 = 0;
 
@@ -111,6 +113,7 @@ function isDbKey(key: usize, length: usize): bool {
 function readTags(start: usize): usize {
   let p = start;
   let out = TAGS;
+  tagCount = 0;
   let hasDb = load<u32>(settings, 60) === 0;
   while ((load<u8>(p) as u32) === COMMA) {
     const key = p + 1;
@@ -122,6 +125,7 @@ function readTags(start: usize): usize {
     if (keyLength === 0 || length === 0) continue;
     if (out + labelBytes(keyLength, length) > TAGS + TAGS_BYTES) return 0;
     out = putLabel(out, key, keyLength, keyEnd + 1, length);
+    tagCount++;
     if (!hasDb) hasDb = isDbKey(key, keyLength);
   }
   if (!hasDb) {
@@ -129,6 +133,7 @@ function readTags(start: usize): usize {
     if (out + length > TAGS + TAGS_BYTES) return 0;
     copy(out, load<u32>(settings, 56) as usize, length);
     out += length;
+    tagCount++;
   }
   tagsEnd = out;
   return p;
@@ -261,6 +266,7 @@ export function scanInflux(given: usize, src: usize, end: usize, dst: usize, dst
       if (written === 0) break;
       out = written;
       series += fieldCount;
+      countLabels(fieldCount * (tagCount + 1));
       rows++;
     }
     lines++;

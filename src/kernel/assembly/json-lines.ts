@@ -8,14 +8,19 @@
 import { varintLength } from './bytes';
 import * as decimal from './decimal';
 import {
+  beginLabels,
   beginSeries,
   close,
+  countLabels,
   endSeries,
   hasRoom,
+  knownLabel,
   labelBytes,
   lineEnd,
   NAN_BITS,
+  noteLabel,
   open,
+  putKnownLabel,
   putLabel,
   putSample,
   SERIES_HEAD_BYTES_MAX,
@@ -74,25 +79,39 @@ function isText(p: usize, text: usize, length: usize): bool {
 // Where labels are written to, and what was read last.
 let out: usize = 0;
 let sampleCount: u32 = 0;
+let labelCount: u32 = 0;
 
 /** Writes what stands between the braces of the metric; returns what follows the closing one, or 0. */
 function readLabels(from: usize): usize {
   let p = from;
   let byte: u32 = COMMA;
+  labelCount = 0;
+  beginLabels();
   while (byte === COMMA) {
-    if ((load<u8>(p) as u32) !== QUOTE) return 0;
-    const name = p + 1;
-    p = Stop.quote(name);
-    const nameLength = p - name;
-    // A quote, a colon and a quote.
-    if (nameLength === 0 || (load<u32>(p) & 0xffffff) !== 0x223a22) return 0;
-    const text = p + 3;
-    p = Stop.quote(text);
-    if ((load<u8>(p) as u32) !== QUOTE) return 0;
-    if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
-    out = putLabel(out, name, nameLength, text, p - text);
-    byte = load<u8>(p, 1) as u32;
-    p += 2;
+    const known = knownLabel(p);
+    if (known !== 0) {
+      out = putKnownLabel(out);
+      if (out === 0) return 0;
+      p += known;
+    } else {
+      if ((load<u8>(p) as u32) !== QUOTE) return 0;
+      const name = p + 1;
+      p = Stop.quote(name);
+      const nameLength = p - name;
+      // A quote, a colon and a quote.
+      if (nameLength === 0 || (load<u32>(p) & 0xffffff) !== 0x223a22) return 0;
+      const text = p + 3;
+      p = Stop.quote(text);
+      if ((load<u8>(p) as u32) !== QUOTE) return 0;
+      if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
+      const encoded = out;
+      out = putLabel(out, name, nameLength, text, p - text);
+      p++;
+      noteLabel(name - 1, p - name + 1, encoded, out - encoded);
+    }
+    labelCount++;
+    byte = load<u8>(p) as u32;
+    p++;
   }
   return byte === CLOSE_OBJECT ? p : 0;
 }
@@ -149,6 +168,7 @@ function readLine(start: usize, dst: usize): usize {
   const next = lineEnd(start, p + 1);
   if (next === 0 || !hasRoom(out, SERIES_HEAD_BYTES_MAX)) return 0;
   out = endSeries(dst, out);
+  countLabels(labelCount);
   return next;
 }
 

@@ -10,15 +10,20 @@ import { copy } from './bytes';
 import * as decimal from './decimal';
 import {
   Block,
+  beginLabels,
   beginSeries,
   close,
+  countLabels,
   endSeries,
   hasRoom,
+  knownLabel,
   labelBytes,
   lineEnd,
   NAME_HEAD_BYTES_MAX,
   NAN_BITS,
+  noteLabel,
   open,
+  putKnownLabel,
   putLabel,
   putNameHead,
   putSample,
@@ -120,27 +125,41 @@ function skipBlanks(from: usize): usize {
   return p;
 }
 
-// Where labels are written to, and what was read last.
+// Where labels are written to, and how many the line has.
 let out: usize = 0;
+let labelCount: u32 = 0;
 
 /** Writes what stands between the braces; returns what follows the closing one, or 0. */
 function readLabels(from: usize): usize {
   let p = from;
+  let labels: u32 = 1; // the name of the metric
+  beginLabels();
   while ((load<u8>(p) as u32) !== CLOSE) {
-    const name = p;
-    p = Stop.name(name);
-    if (p === name || (load<u16>(p) as u32) !== (EQUALS | (QUOTE << 8))) return 0;
-    const nameLength = p - name;
-    const text = p + 2;
-    p = Stop.quote(text);
-    if ((load<u8>(p) as u32) !== QUOTE) return 0;
-    if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
-    out = putLabel(out, name, nameLength, text, p - text);
-    p++;
+    const known = knownLabel(p);
+    if (known !== 0) {
+      out = putKnownLabel(out);
+      if (out === 0) return 0;
+      p += known;
+    } else {
+      const name = p;
+      p = Stop.name(name);
+      if (p === name || (load<u16>(p) as u32) !== (EQUALS | (QUOTE << 8))) return 0;
+      const nameLength = p - name;
+      const text = p + 2;
+      p = Stop.quote(text);
+      if ((load<u8>(p) as u32) !== QUOTE) return 0;
+      if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
+      const encoded = out;
+      out = putLabel(out, name, nameLength, text, p - text);
+      p++;
+      noteLabel(name, p - name, encoded, out - encoded);
+    }
+    labels++;
     const byte = load<u8>(p) as u32;
     if (byte === COMMA) p++;
     else if (byte !== CLOSE) return 0;
   }
+  labelCount = labels;
   return p + 1;
 }
 
@@ -179,6 +198,7 @@ function readLine(start: usize, dst: usize): usize {
   if (nameLength < 64) Block.copy(out, start, nameLength);
   else copy(out, start, nameLength);
   out += nameLength;
+  labelCount = 1;
   if ((load<u8>(p) as u32) === OPEN) {
     p = readLabels(p + 1);
     if (p === 0) return 0;
@@ -201,6 +221,7 @@ function readLine(start: usize, dst: usize): usize {
   }
   if (!hasRoom(out, SAMPLE_BYTES_MAX)) return 0;
   out = endSeries(dst, putSample(out, bits, timestamp as u64));
+  countLabels(labelCount);
   return next;
 }
 

@@ -15,7 +15,7 @@ export const NEWLINE: u32 = 0x0a;
 export const RETURN: u32 = 0x0d;
 export const SPACE: u32 = 0x20;
 
-export const SLACK: usize = 64;
+export const SLACK: usize = 512;
 /** The quiet NaN that text protocols write; see `series-sink.ts`. */
 export const NAN_BITS: u64 = 0x7ff8000000000001;
 /** `12 L 09 value 10 timestamp`. */
@@ -39,6 +39,8 @@ export function open(end: usize, bytesMax: u32): void {
   outEnd = end - SLACK;
   isFull = false;
   lineBytesMax = bytesMax as usize;
+  beforeCount = 0;
+  labelCount = 0;
 }
 
 /** Whether this many bytes and the slack can be written; if not, the line is not read on. */
@@ -64,6 +66,7 @@ export function close(written: usize, series: u32, samples: u32, lines: u32, row
   store<u32>(RESULT, lines, 12);
   store<u32>(RESULT, rows, 16);
   store<u32>(RESULT, isFull ? FULL : isLeft ? LEFT : 0, 20);
+  store<u32>(RESULT, labelCount, 24);
 }
 
 /** Copies by sixteen bytes: up to fifteen more are written. */
@@ -112,6 +115,11 @@ export function nameBytes(length: usize): usize {
   return 1 + varintLength(inner as u64) + inner;
 }
 
+/** Counts the labels of a line that was read. */
+export function countLabels(more: u32): void {
+  labelCount += more;
+}
+
 /** What stands before the metric name, which is not empty, in its label; returns where the name goes. */
 export function putNameHead(dst: usize, length: usize): usize {
   store<u8>(dst, 0x0a);
@@ -132,6 +140,75 @@ export function putSample(dst: usize, bits: u64, timestamp: u64): usize {
   return end;
 }
 
+/** Whether two texts of this length, which is not 0, are the same. Reads up to fifteen bytes more. */
+export class Same {
+  @inline
+  static bytes(a: usize, b: usize, length: usize): bool {
+    if (length < 16) {
+      const differs = i8x16.bitmask(i8x16.ne(v128.load(a), v128.load(b)));
+      return (differs & ((1 << (length as i32)) - 1)) === 0;
+    }
+    const last = length - 16;
+    let differs = v128.xor(v128.load(a + last), v128.load(b + last));
+    for (let at: usize = 0; at < last; at += 16) {
+      differs = v128.or(differs, v128.xor(v128.load(a + at), v128.load(b + at)));
+    }
+    return !v128.any_true(differs);
+  }
+}
+
+/**
+ * The labels of the lines before, by their place in the line: where one stands in the text, and where it is encoded, with
+ * both lengths. Lines that follow each other have most of them in common, and copying is cheaper than looking for their ends.
+ */
+const BEFORE_MAX: u32 = 48;
+/** Longer ones are not noted: a comparison may read so far behind the text. */
+const NOTED_BYTES_MAX: usize = SLACK - 16;
+const BEFORE_BYTES: usize = 16;
+const BEFORE: usize = memory.data(48 * 16, 16);
+let beforeCount: u32 = 0;
+/** Of the line at hand: how many labels it has so far, and whether one of them was noted. */
+let labelIndex: u32 = 0;
+let isNoted: bool = false;
+export let labelCount: u32 = 0;
+
+export function beginLabels(): void {
+  labelIndex = 0;
+  isNoted = false;
+}
+
+/** The length of the text at `p` if it is the label at the same place of a line before, else 0. */
+export function knownLabel(p: usize): usize {
+  if (labelIndex >= beforeCount) return 0;
+  const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
+  const length = load<u32>(entry, 4) as usize;
+  return Same.bytes(p, load<u32>(entry) as usize, length) ? length : 0;
+}
+
+/** Writes the label that `knownLabel` found; returns its end, 0 when there is no room. */
+export function putKnownLabel(dst: usize): usize {
+  const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
+  const length = load<u32>(entry, 12) as usize;
+  if (!hasRoom(dst, length + 16)) return 0;
+  Block.copy(dst, load<u32>(entry, 8) as usize, length);
+  labelIndex++;
+  return dst + length;
+}
+
+/** Notes a label for the lines to come. */
+export function noteLabel(text: usize, textLength: usize, encoded: usize, encodedLength: usize): void {
+  if (labelIndex < BEFORE_MAX && labelIndex <= beforeCount && textLength <= NOTED_BYTES_MAX) {
+    const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
+    store<u32>(entry, text as u32);
+    store<u32>(entry, textLength as u32, 4);
+    store<u32>(entry, encoded as u32, 8);
+    store<u32>(entry, encodedLength as u32, 12);
+    if (labelIndex === beforeCount) beforeCount++;
+    isNoted = true;
+  }
+  labelIndex++;
+}
+
 /** Two bytes for the length: most series have 128 to 16383. */
 const HEAD_BYTES: usize = 3;
 
@@ -144,7 +221,10 @@ export function beginSeries(dst: usize): usize {
 export function endSeries(dst: usize, end: usize): usize {
   const length = end - dst - HEAD_BYTES;
   const bytes = varintLength(length as u64);
-  if (bytes !== HEAD_BYTES - 1) memory.copy(dst + 1 + bytes, dst + HEAD_BYTES, length);
+  if (bytes !== HEAD_BYTES - 1) {
+    memory.copy(dst + 1 + bytes, dst + HEAD_BYTES, length);
+    if (isNoted) beforeCount = 0;
+  }
   store<u8>(dst, 0x0a);
   return putVarint(dst + 1, length as u64) + length;
 }
