@@ -205,12 +205,14 @@ function readLine(start: usize): usize {
   p = readTags(p);
   if (p === 0 || (load<u8>(p) as u32) !== SPACE) return 0;
   while ((load<u8>(p) as u32) === SPACE) p++;
-  p = readFields(p);
-  if (p === 0) return 0;
+  const fieldsEnd = readFields(p);
+  if (fieldsEnd === 0) return 0;
+  p = fieldsEnd;
   while ((load<u8>(p) as u32) === SPACE) p++;
   timestamp = load<u64>(settings);
   const next = lineEnd(start, p);
   if (next !== 0) return next;
+  if (p === fieldsEnd) return 0;
   p = readTimestamp(p);
   return p === 0 ? 0 : lineEnd(start, p);
 }
