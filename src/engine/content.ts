@@ -1,11 +1,9 @@
 /** Undoes the `Content-Encoding` of a body that has a parser, up to a limit. */
 import { constants, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { uncompress } from 'snappyjs';
-import type { BodyEncoding } from '../model/body.ts';
+import { type BodyEncoding, ZSTD_WINDOW_LOG_MAX } from '../model/body.ts';
 import { messageOf } from '../util/error.ts';
 
-/** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
-export const ZSTD_WINDOW_LOG_MAX = 25;
 /** Text shrinks to a tenth or less: most bodies come out in one piece. */
 const RATIO_COMMON = 16;
 const CHUNK_BYTES_MIN = 16 * 1024;

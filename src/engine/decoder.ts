@@ -4,10 +4,9 @@
  */
 import { constants, zstdDecompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { BodyEncoding } from '../model/body.ts';
+import { type BodyEncoding, ZSTD_WINDOW_LOG_MAX } from '../model/body.ts';
 import { messageOf } from '../util/error.ts';
 import { freeOwned } from '../util/free-buffer.ts';
-import { ZSTD_WINDOW_LOG_MAX } from './content.ts';
 
 /** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
 const ZSTD_RATIO_COMMON = 32;

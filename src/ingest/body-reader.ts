@@ -25,6 +25,11 @@ export interface BodyLimits {
   readonly bytesMax: number;
   /** From Content-Length; undefined for a chunked body. */
   readonly expected: number | undefined;
+  /**
+   * Called instead of `failed('too_large')`: somebody else reads on. The request is paused, and `bytes` are valid until
+   * `release()`.
+   */
+  readonly goesOn?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 export class BodyReader implements Watched {
@@ -111,13 +116,20 @@ export class BodyReader implements Watched {
   #onData(chunk: Uint8Array): void {
     if (this.#isOver) return;
     const length = this.#length + chunk.byteLength;
-    if (length > this.#limits.bytesMax) {
+    const isTooLarge = length > this.#limits.bytesMax;
+    if (isTooLarge && this.#limits.goesOn === undefined) {
       this.fail('too_large');
       return;
     }
     if (this.#length === 0) this.#first = chunk;
     else this.#append(chunk, length);
     this.#length = length;
+    if (isTooLarge) {
+      this.#finish();
+      this.#request.pause();
+      this.#limits.goesOn!(this.#bytes);
+      return;
+    }
     if (this.#isLarge || length <= SMALL_BYTES_MAX || length === this.#limits.expected) return;
     this.#isLarge = true;
     this.#sink.large();
@@ -126,7 +138,11 @@ export class BodyReader implements Watched {
   #onEnd(): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#sink.complete(this.#target?.subarray(0, this.#length) ?? this.#first ?? new Uint8Array());
+    this.#sink.complete(this.#bytes);
+  }
+
+  get #bytes(): Uint8Array {
+    return this.#target?.subarray(0, this.#length) ?? this.#first ?? new Uint8Array();
   }
 
   #append(chunk: Uint8Array, length: number): void {

@@ -3,12 +3,31 @@
  *
  *     head ─▶ auth ─▶ protocol, extra labels, declared length ─▶ body ─▶ token ─▶ declared decoded size ─▶ engine ─▶ answer
  *
+ * Bodies that can be cut into pieces are taken in pieces (`body-stream.ts`) when they are larger than `wholeBytesMax`.
+ *
  * The token is taken when the body is complete, or earlier when more than a small body has come, and given back with
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
-import type { Answer, OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
+import type {
+  Arrival,
+  Body,
+  BodyEncoding,
+  Counts,
+  Intake,
+  Label,
+  ParseNotes,
+  Verdict,
+} from '../model/body.ts';
+import type {
+  Answer,
+  OptionValues,
+  Pieces,
+  Protocol,
+  Reception,
+  RequestHead,
+  Route,
+} from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -16,12 +35,15 @@ import type { Logger } from '../util/logger.ts';
 import type { Gate } from './access.ts';
 import type { Admission, Waiter } from './admission.ts';
 import { type BodyFailure, BodyReader, type BodySink } from './body-reader.ts';
+import { BodySource } from './body-source.ts';
+import { BodyStream, type StreamEnd, type StreamSettings } from './body-stream.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { connectionOf } from './connections.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
 import { hasBody, type Replies } from './reply.ts';
+import type { Streams } from './streams.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -41,6 +63,7 @@ export interface InsertPorts {
   readonly replies: Replies;
   readonly pool: BufferPool;
   readonly watch: BodyWatch;
+  readonly streams: Streams;
   readonly log: Logger;
 }
 
@@ -49,6 +72,13 @@ interface Plan {
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
   readonly accepted: Answer;
+  /** Absent: the body is taken whole or not at all. */
+  readonly pieces: Pieces | undefined;
+}
+
+/** Larger ones are taken in pieces, where that goes: compressed ones are some ten times as large. */
+function wholeBytesMax(encoding: BodyEncoding): number {
+  return encoding === 'plain' ? 1024 * 1024 : 256 * 1024;
 }
 
 class Head implements RequestHead {
@@ -118,20 +148,23 @@ export class InsertRoute {
     else if (!hasBody(request)) replies.send(request, response, reception.accepted ?? this.protocol.accepted);
     else {
       const expected = contentLength(request);
-      if (expected !== undefined && expected > bytesMax) {
+      const plan = this.#planOf(reception, query.extraLabels);
+      if (expected !== undefined && expected > bytesMax && plan.pieces === undefined) {
         this.metrics.readCalls.inc();
         this.metrics.readErrors.inc();
         this.refuse(request, response, 413, this.tooLarge('its Content-Length is', expected));
         return;
       }
       if (request.headers.expect !== undefined) response.writeContinue();
-      new Insert(this, request, response, this.#planOf(reception, query.extraLabels)).start(expected);
+      new Insert(this, request, response, plan).start(expected);
     }
   }
 
   #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {
-    const { encoding, parameters, labels = [], accepted = this.protocol.accepted } = reception;
+    const { encoding, parameters, labels = [], accepted = this.protocol.accepted, pieces } = reception;
     return {
+      // A block of snappy is whole or nothing.
+      pieces: encoding === 'snappy' ? undefined : pieces,
       encoding,
       extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
       arrival: parameters && { parameters, receivedMs: this.ports.clock.nowMs() },
@@ -170,6 +203,8 @@ class Insert implements BodySink {
   readonly #plan: Plan;
   #reader!: BodyReader;
   #hasToken = false;
+  /** Among the bodies that may become streams, which gather without a token. */
+  #hasSeat = false;
   #waiter: Waiter | undefined;
 
   constructor(route: InsertRoute, request: IncomingMessage, response: ServerResponse, plan: Plan) {
@@ -182,12 +217,20 @@ class Insert implements BodySink {
   start(expected: number | undefined): void {
     const { ports, metrics } = this.#route;
     metrics.readCalls.inc();
-    const { bytesMax } = this.#route;
-    this.#reader = new BodyReader(this.#request, { bytesMax, expected }, ports, this);
+    const { pieces, encoding } = this.#plan;
+    let { bytesMax } = this.#route;
+    const goesOn = pieces && ((bytes: Uint8Array) => this.#goOn(bytes, false));
+    if (pieces !== undefined) {
+      bytesMax = Math.min(bytesMax, wholeBytesMax(encoding));
+      // It need not gather first.
+      if (expected !== undefined && expected > bytesMax) bytesMax = 0;
+    }
+    this.#reader = new BodyReader(this.#request, { bytesMax, expected, goesOn }, ports, this);
     this.#reader.start();
   }
 
   large(): void {
+    if (this.#plan.pieces !== undefined && this.#takeSeat()) return;
     if (this.#takeToken()) return;
     this.#reader.pause();
     this.#waitForToken(() => this.#reader.resume());
@@ -196,6 +239,7 @@ class Insert implements BodySink {
   complete(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) {
       this.#reader.release();
+      this.#giveSeat();
       this.#giveToken();
       this.#route.ports.replies.send(this.#request, this.#response, this.#plan.accepted);
     } else if (this.#takeToken()) {
@@ -210,16 +254,21 @@ class Insert implements BodySink {
     const { metrics, bytesMax } = this.#route;
     this.#waiter?.leave();
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#giveToken();
     metrics.readErrors.inc();
+    if (failure === 'too_large') this.#refuse(413, this.#route.tooLarge('it has more than', bytesMax));
+    else this.#sourceFailed(failure, '');
+  }
+
+  /** @param progress what to tell of the part that was taken. */
+  #sourceFailed(failure: 'gone' | 'too_slow', progress: string): void {
     if (failure === 'gone') {
       this.#route.path.errors.inc();
-    } else if (failure === 'too_large') {
-      this.#refuse(413, this.#route.tooLarge('it has more than', bytesMax));
     } else {
       connectionOf(this.#request)?.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
-      const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
+      const error = `${progress}cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)`;
       this.#route.refuse(this.#request, this.#response, 503, error, RETRY_AFTER_S, false);
     }
   }
@@ -228,6 +277,11 @@ class Insert implements BodySink {
     const { ports, metrics, protocol } = this.#route;
     const { encoding, extraLabels, arrival } = this.#plan;
     const declared = declaredSize(bytes, encoding);
+    if (declared !== undefined && declared > this.#route.bytesMax && this.#plan.pieces !== undefined) {
+      this.#goOn(bytes, true);
+      return;
+    }
+    this.#giveSeat();
     if (declared !== undefined && declared > this.#route.bytesMax) {
       this.#reader.release();
       this.#giveToken();
@@ -243,13 +297,78 @@ class Insert implements BodySink {
     } catch (error) {
       verdict = Promise.reject(error);
     }
+    // What it becomes decompressed shows only now.
+    const isCompressed = this.#plan.pieces !== undefined && encoding !== 'plain';
+    const again = isCompressed ? bytes.slice() : undefined;
     this.#reader.release();
     // The bytes are in the engine's memory now; only where those pile up does the limiter count them as well.
     if (ports.intake.hasRoom) this.#giveToken();
     verdict.then(
-      (result) => this.#answer(result),
+      (result) => {
+        const isTooLarge = !result.ok && result.reason === 'too_large';
+        if (isTooLarge && again !== undefined) this.#goOn(again, true);
+        else this.#answer(result);
+      },
       (error) => this.#broken(error),
     );
+  }
+
+  /** The body is larger than what is taken whole. */
+  #goOn(bytes: Uint8Array, isEnded: boolean): void {
+    if (this.#takeSeat() || this.#takeToken()) {
+      void this.#stream(bytes, isEnded);
+    } else {
+      this.#response.on('close', () => this.#leaveQueue());
+      this.#waitForToken(() => void this.#stream(bytes, isEnded));
+    }
+  }
+
+  /** With a seat or a token. */
+  async #stream(bytes: Uint8Array, isEnded: boolean): Promise<void> {
+    const { ports, metrics, protocol, bytesMax, sizeOption } = this.#route;
+    const { pieces, encoding, arrival, extraLabels } = this.#plan;
+    const first = bytes.slice();
+    this.#reader.release();
+    if (this.#takeSeat()) this.#giveToken();
+    const source = new BodySource(this.#request, ports, { length: first.byteLength, isEnded });
+    const { itemOption } = pieces!;
+    const settings: StreamSettings = {
+      pieces: pieces!,
+      itemBytesMax: itemOption === undefined ? bytesMax : (ports.protocolOptions[itemOption] as number),
+      itemOption: itemOption ?? sizeOption,
+      encoding,
+      arrival: arrival!,
+      body: {
+        protocol: protocol.name,
+        extraLabels,
+        client: connectionOf(this.#request)?.client ?? 'unknown',
+      },
+      keepsToken: this.#hasToken,
+      maxQueueMs: ports.maxQueueMs,
+    };
+    const onTaken = (counts: Counts, notes: ParseNotes | undefined) => {
+      metrics.accepted(counts, notes);
+      if (notes !== undefined) this.#tell(notes);
+    };
+    ports.streams.add(source);
+    const end = await new BodyStream(source, settings, { ...ports, onTaken }).run(first);
+    ports.streams.delete(source);
+    this.#giveSeat();
+    this.#giveToken();
+    this.#streamed(end);
+  }
+
+  #streamed(end: StreamEnd): void {
+    const { ports, metrics } = this.#route;
+    if (end.kind === 'taken') {
+      ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      return;
+    }
+    if (end.kind === 'refused' && end.reason === 'malformed') metrics.unmarshalErrors.inc();
+    else metrics.readErrors.inc();
+    if (end.kind !== 'refused') this.#sourceFailed(end.kind, end.text);
+    else
+      this.#refuse(end.status, end.text, end.retryAfterS ?? (end.status === 503 ? RETRY_AFTER_S : undefined));
   }
 
   #answer(verdict: Verdict): void {
@@ -288,6 +407,17 @@ class Insert implements BodySink {
     this.#refuse(503, 'cannot process the request: internal error; send it again', RETRY_AFTER_S);
   }
 
+  #takeSeat(): boolean {
+    this.#hasSeat ||= this.#route.ports.streams.enter();
+    return this.#hasSeat;
+  }
+
+  #giveSeat(): void {
+    if (!this.#hasSeat) return;
+    this.#hasSeat = false;
+    this.#route.ports.streams.leave();
+  }
+
   #takeToken(): boolean {
     this.#hasToken ||= this.#route.ports.admission.tryTake();
     return this.#hasToken;
@@ -314,6 +444,7 @@ class Insert implements BodySink {
     // Already left, or the refusal crossed with the client's going.
     if (this.#waiter === undefined) return;
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#reader.abandon();
     const { maxQueueMs } = this.#route.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
@@ -324,6 +455,7 @@ class Insert implements BodySink {
     if (this.#waiter === undefined) return;
     this.#waiter.leave();
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#reader.abandon();
     this.#route.path.errors.inc();
   }

@@ -23,6 +23,9 @@ export type BodyEncoding =
   | 'zstd'
   | 'snappy';
 
+/** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
+export const ZSTD_WINDOW_LOG_MAX = 25;
+
 /** What a parser must know of a request's head, by names of the protocol. */
 export type Parameters = Readonly<Record<string, string>>;
 

@@ -10,7 +10,7 @@
 import { options, type Values } from '../config/option.ts';
 import type { TakeLines, TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { Scratch } from './scratch.ts';
@@ -136,6 +136,7 @@ class LineParser {
   readonly #dbLabel: Uint8Array;
   readonly #db: Uint8Array;
   readonly #scanner: TextScanner | undefined;
+  readonly #firstLine: number;
   readonly #numbers = new NumberReader();
   readonly #fields: number[] = [];
   /** Measurement and separator, and behind them the field at hand. */
@@ -147,6 +148,7 @@ class LineParser {
     const { parameters, receivedMs, options, scanner } = request;
     this.#bytes = bytes;
     this.#scanner = scanner;
+    this.#firstLine = firstLineOf(parameters);
     this.#sink = sink;
     this.#options = options;
     this.#precision = Object.hasOwn(precisions, parameters.precision ?? '')
@@ -181,8 +183,7 @@ class LineParser {
         else return `cannot read line ${line}, ${excerpt(bytes, start, end)}: ${this.#why}`;
         return undefined;
       },
-      { bytesMax, option: 'influx.maxLineSize' },
-      scanOn,
+      { first: this.#firstLine, limit: { bytesMax, option: 'influx.maxLineSize' }, scan: scanOn },
     );
     this.#sink.rowsRead = rows;
     return failure;
@@ -404,6 +405,8 @@ function isEscapable(byte: number): boolean {
 const JSON_TYPE = 'application/json';
 const HEALTH = '{"name":"influxdb", "message":"ready for queries and writes", "status":"pass", "checks":[]}';
 
+const pieces = linePieces('influx.maxLineSize');
+
 function receive(head: RequestHead, options: InfluxOptions): Reception {
   const { counterPath } = head.route;
   if (counterPath === '/influx/query') {
@@ -419,6 +422,7 @@ function receive(head: RequestHead, options: InfluxOptions): Reception {
   }
   const isStream = options['influx.forceStreamMode'] || head.header('stream-mode') === '1';
   return receiveBody(head, {
+    ...(isStream ? { pieces } : {}),
     parameters: {
       ...(isStream ? { mode: 'stream' } : {}),
       db: head.query.get('db') ?? '',

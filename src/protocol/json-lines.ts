@@ -10,7 +10,7 @@ import { options, type Values } from '../config/option.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
 import { JsonScanner, unescapeJson } from './json-scanner.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol } from './protocol.ts';
 import { Scratch } from './scratch.ts';
@@ -72,7 +72,7 @@ class JsonLineParser {
     this.#json = new JsonScanner(bytes);
   }
 
-  run(bytesMax: number, scanner: TextScanner | undefined): ParseFailure {
+  run(bytesMax: number, first: number, scanner: TextScanner | undefined): ParseFailure {
     const bytes = this.#bytes;
     return eachLine(
       bytes,
@@ -81,8 +81,11 @@ class JsonLineParser {
         else this.#sink.skip(line, this.#why, bytes, start, end);
         return undefined;
       },
-      { bytesMax, option: 'import.maxLineLen' },
-      scanner?.jsonLines(bytes, this.#sink, bytesMax),
+      {
+        first,
+        limit: { bytesMax, option: 'import.maxLineLen' },
+        scan: scanner?.jsonLines(bytes, this.#sink, bytesMax),
+      },
     );
   }
 
@@ -243,8 +246,11 @@ function parse(
   request: ParseRequest<Values<typeof jsonOptions>>,
   sink: SeriesSink,
 ): ParseFailure {
-  return new JsonLineParser(bytes, sink).run(request.options['import.maxLineLen'], request.scanner);
+  const { parameters, options, scanner } = request;
+  return new JsonLineParser(bytes, sink).run(options['import.maxLineLen'], firstLineOf(parameters), scanner);
 }
+
+const pieces = linePieces('import.maxLineLen');
 
 export const jsonLines: Protocol = {
   name: 'vmimport',
@@ -252,6 +258,6 @@ export const jsonLines: Protocol = {
   routes: [PATH, `/prometheus${PATH}`].map((path) => ({ path, counterPath: PATH })),
   options: jsonOptions,
   accepted: { status: 204 },
-  receive: (head) => receiveBody(head),
+  receive: (head) => receiveBody(head, { pieces }),
   parse,
 };

@@ -13,7 +13,7 @@
 import { options } from '../config/option.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { isTimestamp, NumberReader } from './number.ts';
 import { MetadataReader } from './prometheus-metadata.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
@@ -65,16 +65,14 @@ class TextParser {
     this.#metadata = new MetadataReader(sink);
   }
 
-  run(scanner: TextScanner | undefined): ParseFailure {
-    const failure = eachLine(
-      this.#bytes,
-      (start, end, line) => this.#line(start, end, line),
-      undefined,
+  run(first: number, scanner: TextScanner | undefined): ParseFailure {
+    const failure = eachLine(this.#bytes, (start, end, line) => this.#line(start, end, line), {
+      first,
       // Any number of digits can be given in the query.
-      Number.isSafeInteger(this.#defaultMs)
+      scan: Number.isSafeInteger(this.#defaultMs)
         ? scanner?.prometheusText(this.#bytes, this.#sink, this.#defaultMs)
         : undefined,
-    );
+    });
     this.#metadata.flush();
     return failure;
   }
@@ -287,6 +285,9 @@ function millisecondsOf(timestamp: number): number {
   return Math.trunc(isSeconds ? timestamp * 1000 : timestamp);
 }
 
+/** HELP and TYPE of a name stay together, and with what follows. */
+const pieces = linePieces(undefined, (first) => first === HASH);
+
 function receive(head: RequestHead): Reception {
   const timestamp = head.query.get('timestamp') ?? '';
   if (!/^[+-]?\d*$/.test(timestamp)) {
@@ -299,6 +300,7 @@ function receive(head: RequestHead): Reception {
   return receiveBody(head, {
     parameters: Number(timestamp) > 0 ? { timestamp } : {},
     labels: found.labels,
+    pieces,
     // What a Pushgateway answers.
     accepted: { status: head.path.includes('/metrics/job/') ? 200 : 204 },
   });
@@ -310,7 +312,8 @@ function parse(
   sink: SeriesSink,
 ): ParseFailure {
   const { timestamp } = parameters;
-  return new TextParser(bytes, sink, timestamp === undefined ? receivedMs : Number(timestamp)).run(scanner);
+  const defaultMs = timestamp === undefined ? receivedMs : Number(timestamp);
+  return new TextParser(bytes, sink, defaultMs).run(firstLineOf(parameters), scanner);
 }
 
 export const prometheusText: Protocol = {

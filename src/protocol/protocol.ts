@@ -35,6 +35,23 @@ export interface RequestHead {
   header(name: string): string;
 }
 
+/** How a body that is larger than fits into memory is cut into pieces, each of which is a body of the protocol. */
+export interface Pieces {
+  /** What an item is called in messages. */
+  readonly item: 'line' | 'block';
+  /** Bytes at the beginning of the body that belong to every piece. */
+  readonly headBytes: number;
+  /** The option with the longest item, in bytes. Absent: -maxInsertRequestSize. */
+  readonly itemOption?: string;
+  /**
+   * Where the last whole item ends in the bytes from `start`, where one begins; `start` if there is none. What lies before
+   * `from` was looked at before, and no item ended there. What can never become an item is one.
+   */
+  lastEnd(bytes: Uint8Array, start: number, from: number): number;
+  /** How many items there are; the last one may have no end. */
+  count(bytes: Uint8Array, start: number): number;
+}
+
 /** What becomes of a request, decided before its body is read. */
 export type Reception =
   | {
@@ -46,6 +63,8 @@ export type Reception =
       readonly labels?: readonly Label[];
       /** Absent: `Protocol.accepted`. */
       readonly accepted?: Answer;
+      /** Absent: the body is taken whole or not at all, whatever its size. */
+      readonly pieces?: Pieces;
     }
   /** An answer that needs no body, such as a handshake. */
   | { readonly kind: 'answer'; readonly answer: Answer; readonly isCounted?: boolean }
@@ -56,6 +75,7 @@ export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** What a parser knows besides the bytes. */
 export interface ParseRequest<Options extends OptionValues = OptionValues> {
+  /** With `firstLine`, the number of the first line, for a piece of lines that is not the first one. */
   readonly parameters: Parameters;
   /** When the request came, in Unix milliseconds: the timestamp of rows without one. */
   readonly receivedMs: number;

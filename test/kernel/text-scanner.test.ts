@@ -142,7 +142,20 @@ test('a line that is not so simple ends the scan, which goes on behind it', () =
     [
       scans.influx,
       'm f=1 1',
-      ['# c', 'a\\ b f=1', 'm f="x"', 'm f=t', 'm f=nan', 'm', 'm f=1 -5', 'm,t f=1', 'm f=1x', 'm f=1 1 ', 'm f=2i0', 'm f=1 1 1'],
+      [
+        '# c',
+        'a\\ b f=1',
+        'm f="x"',
+        'm f=t',
+        'm f=nan',
+        'm',
+        'm f=1 -5',
+        'm,t f=1',
+        'm f=1x',
+        'm f=1 1 ',
+        'm f=2i0',
+        'm f=1 1 1',
+      ],
     ],
     [
       scans.jsonLines,
