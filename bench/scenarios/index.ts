@@ -4,6 +4,7 @@ import { acknowledgement } from './acknowledgement.ts';
 import { aggregate } from './aggregate.ts';
 import { churn } from './churn.ts';
 import { idle } from './idle.ts';
+import { importTwoGigabytes } from './import-two-gigabytes.ts';
 import { influx } from './influx.ts';
 import { influxGzip } from './influx-gzip.ts';
 import { jsonLines } from './json-lines.ts';
@@ -35,6 +36,7 @@ export const scenarios = {
   'influx-gzip': influxGzip,
   'json-lines': jsonLines,
   'prometheus-text': prometheusText,
+  'import-two-gigabytes': importTwoGigabytes,
   outage,
   'one-dead': oneDead,
   acknowledgement,
