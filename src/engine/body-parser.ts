@@ -1,7 +1,7 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
 import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
-import type { ParseNotes } from '../model/body.ts';
+import type { Parameters, ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
@@ -83,7 +83,7 @@ export class BodyParser {
         'send smaller requests',
       );
     }
-    return { message: sink.bytes, found: sink.found, notes: notesOf(sink) };
+    return { message: sink.bytes, found: sink.found, notes: notesOf(sink, request.parameters) };
   }
 
   #bytesMaxOf({ sizeOption }: Protocol): number {
@@ -92,11 +92,11 @@ export class BodyParser {
   }
 }
 
-function notesOf(sink: SeriesSink): ParseNotes | undefined {
+function notesOf(sink: SeriesSink, { firstItem }: Parameters): ParseNotes | undefined {
   const rowsRead = sink.rowsRead ?? sink.samples;
-  const { rowsInvalid, samples } = sink;
-  if (rowsInvalid === 0 && rowsRead === samples) return undefined;
-  return { rowsRead, rowsInvalid, examples: [...sink.examples] };
+  const { rowsInvalid, samples, items } = sink;
+  if (rowsInvalid === 0 && rowsRead === samples && firstItem === undefined) return undefined;
+  return { rowsRead, rowsInvalid, items, examples: [...sink.examples] };
 }
 
 function tooLarge(why: string, remedy: string): ParsedBody {

@@ -22,14 +22,17 @@ import {
   ZSTD_WINDOW_LOG_MAX,
 } from '../model/body.ts';
 import type { Pieces } from '../protocol/protocol.ts';
+import type { BufferPool } from '../util/buffer-pool.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Admission } from './admission.ts';
 import { type BodySource, SourceEnded, type SourceFailure } from './body-source.ts';
 
-/** Large enough that a piece costs little beside its lines, small enough to share the memory that bodies wait in. */
-const PIECE_BYTES = 512 * 1024;
 const DECODED_CHUNK_BYTES = 128 * 1024;
+/** Large enough that a piece costs little beside its lines, small enough to share the memory that bodies wait in. */
+const BUFFER_BYTES = 512 * 1024;
+/** There is always room for a chunk behind it. */
+const PIECE_BYTES = BUFFER_BYTES - DECODED_CHUNK_BYTES;
 const RETRY_MS = 1_000;
 
 export interface StreamSettings {
@@ -52,6 +55,7 @@ export interface StreamPorts {
   readonly intake: Intake;
   readonly admission: Admission;
   readonly clock: Clock;
+  readonly pool: BufferPool;
   readonly onTaken: (counts: Counts, notes: ParseNotes | undefined) => void;
 }
 
@@ -84,17 +88,17 @@ export class BodyStream {
   readonly #settings: StreamSettings;
   readonly #ports: StreamPorts;
   readonly #source: BodySource;
-  /** What gathers, head included, and a buffer whose bytes are under way. */
-  #buffer = new Uint8Array(PIECE_BYTES + DECODED_CHUNK_BYTES);
-  #other = new Uint8Array(0);
+  /** What gathers, head included, and what is under way. */
+  #buffer: Uint8Array<ArrayBuffer>;
+  #underWayBuffer: Uint8Array<ArrayBuffer> | undefined;
   #length = 0;
   /** No item ends before this. */
   #searched = 0;
   #hasToken = false;
   /** Settles with the verdict on the last piece. */
   #underWay: Promise<void> = Promise.resolve();
-  /** Of pieces that were given to the engine, and of those that were taken. */
-  #itemsGiven = 0;
+  #isBegun = false;
+  /** Of the pieces that were taken. */
   #itemsTaken = 0;
   #samplesTaken = 0;
 
@@ -102,6 +106,7 @@ export class BodyStream {
     this.#source = source;
     this.#settings = settings;
     this.#ports = ports;
+    this.#buffer = new Uint8Array(ports.pool.take(BUFFER_BYTES));
   }
 
   /** @param first the bytes that came before those of the source. Never rejects. */
@@ -109,7 +114,7 @@ export class BodyStream {
     let failure: unknown;
     try {
       for await (const chunk of this.#decoded(first)) await this.#push(chunk);
-      if (this.#length > this.#settings.pieces.headBytes || this.#itemsGiven === 0) {
+      if (this.#length > this.#settings.pieces.headBytes || !this.#isBegun) {
         await this.#give(this.#length);
       }
     } catch (error) {
@@ -121,6 +126,8 @@ export class BodyStream {
     });
     this.#giveToken();
     this.#source.close();
+    this.#giveBuffer(this.#buffer);
+    this.#giveBuffer(this.#underWayBuffer);
     return failure === undefined ? { kind: 'taken' } : this.#endBy(failure);
   }
 
@@ -177,8 +184,9 @@ export class BodyStream {
   #append(chunk: Uint8Array): void {
     const needed = this.#length + chunk.byteLength;
     if (needed > this.#buffer.byteLength) {
-      const grown = new Uint8Array(2 * needed);
+      const grown = new Uint8Array(this.#ports.pool.take(needed));
       grown.set(this.#buffer.subarray(0, this.#length));
+      this.#giveBuffer(this.#buffer);
       this.#buffer = grown;
     }
     this.#buffer.set(chunk, this.#length);
@@ -195,8 +203,10 @@ export class BodyStream {
       return;
     }
     this.#searched = this.#length;
+    // The piece before it is taken, or ends all.
+    await this.#underWay;
     if (this.#length - headBytes > itemBytesMax) {
-      const number = this.#itemsGiven + 1;
+      const number = this.#itemsTaken + 1;
       throw new Refused(
         400,
         'malformed',
@@ -204,24 +214,19 @@ export class BodyStream {
       );
     }
     // So much memory is not for everybody who sends slowly.
-    await this.#underWay;
     await this.#takeToken();
   }
 
   /** Gives the engine what lies before `end` when the piece before it is taken. */
   async #give(end: number): Promise<void> {
-    const { pieces, body, arrival } = this.#settings;
+    const { body, arrival } = this.#settings;
     await this.#underWay;
     await this.#takeToken();
+    const parameters = { ...arrival.parameters, firstItem: String(this.#itemsTaken + 1) };
     const bytes = this.#buffer.subarray(0, end);
-    const items = pieces.count(bytes, Math.min(end, pieces.headBytes));
-    const parameters =
-      this.#itemsGiven === 0 || pieces.item !== 'line'
-        ? arrival.parameters
-        : { ...arrival.parameters, firstLine: String(this.#itemsGiven + 1) };
     const piece: Body = { ...body, bytes, encoding: 'plain', arrival: { ...arrival, parameters } };
-    this.#itemsGiven += items;
-    this.#underWay = this.#judged(piece, items);
+    this.#isBegun = true;
+    this.#underWay = this.#judged(piece);
     // It is asked for later.
     this.#underWay.catch(() => {});
     this.#begin(end);
@@ -229,29 +234,30 @@ export class BodyStream {
 
   /** A new piece: the head, and what lies behind `end`. */
   #begin(end: number): void {
-    const headBytes = Math.min(end, this.#settings.pieces.headBytes);
     const before = this.#buffer;
-    const rest = this.#length - end;
-    const needed = Math.max(PIECE_BYTES + DECODED_CHUNK_BYTES, headBytes + rest);
-    const isOfUse = this.#other.byteLength >= needed;
-    const next = isOfUse ? this.#other : new Uint8Array(needed);
-    next.set(before.subarray(0, headBytes));
-    next.set(before.subarray(end, this.#length), headBytes);
-    this.#buffer = next;
-    // A buffer that had to grow for one long item is not kept.
-    this.#other = before.byteLength > 2 * (PIECE_BYTES + DECODED_CHUNK_BYTES) ? new Uint8Array(0) : before;
-    this.#length = headBytes + rest;
+    const head = before.subarray(0, Math.min(end, this.#settings.pieces.headBytes));
+    const rest = before.subarray(end, this.#length);
+    this.#length = head.byteLength + rest.byteLength;
     this.#searched = 0;
+    this.#giveBuffer(this.#underWayBuffer);
+    this.#underWayBuffer = before;
+    this.#buffer = new Uint8Array(this.#ports.pool.take(Math.max(BUFFER_BYTES, this.#length)));
+    this.#buffer.set(head);
+    this.#buffer.set(rest, head.byteLength);
+  }
+
+  #giveBuffer(bytes: Uint8Array<ArrayBuffer> | undefined): void {
+    if (bytes !== undefined) this.#ports.pool.give(bytes.buffer);
   }
 
   /** Rejects with a Refused. An engine that has no room for the moment is asked again. */
-  async #judged(piece: Body, items: number): Promise<void> {
+  async #judged(piece: Body): Promise<void> {
     const { clock, onTaken } = this.#ports;
     const untilMs = clock.monotonicMs() + this.#settings.maxQueueMs;
     for (;;) {
       const verdict = await this.#submit(piece);
       if (verdict.ok) {
-        this.#itemsTaken += items;
+        this.#itemsTaken += verdict.notes?.items ?? 0;
         this.#samplesTaken += verdict.counts.samples + verdict.counts.histograms;
         onTaken(verdict.counts, verdict.notes);
         return;

@@ -77,10 +77,15 @@ export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
   from.metadata -= less.metadata;
 }
 
-/** What a parser has to say of a body that was accepted; absent when every row was good and is one sample. */
+/**
+ * What a parser has to say of a body that was accepted; absent when every row was good and is one sample, but never for a
+ * piece of a larger body.
+ */
 export interface ParseNotes {
   readonly rowsRead: number;
   readonly rowsInvalid: number;
+  /** What the body is cut at into pieces: lines, or blocks of the native format; 0 for other protocols. */
+  readonly items: number;
   /** What is wrong with the first few invalid rows. */
   readonly examples: readonly string[];
 }

@@ -71,7 +71,7 @@ class CsvParser {
       else if (line > 1) this.#sink.skip(line, this.#why, bytes, start, end);
       return undefined;
     };
-    return eachLine(bytes, take, { first: this.#firstLine });
+    return eachLine(bytes, take, { first: this.#firstLine, sink: this.#sink });
   }
 
   /** Notes the cells of all columns; the others are stepped over. */

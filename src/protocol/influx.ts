@@ -183,7 +183,12 @@ class LineParser {
         else return `cannot read line ${line}, ${excerpt(bytes, start, end)}: ${this.#why}`;
         return undefined;
       },
-      { first: this.#firstLine, limit: { bytesMax, option: 'influx.maxLineSize' }, scan: scanOn },
+      {
+        first: this.#firstLine,
+        sink: this.#sink,
+        limit: { bytesMax, option: 'influx.maxLineSize' },
+        scan: scanOn,
+      },
     );
     this.#sink.rowsRead = rows;
     return failure;

@@ -83,6 +83,7 @@ class JsonLineParser {
       },
       {
         first,
+        sink: this.#sink,
         limit: { bytesMax, option: 'import.maxLineLen' },
         scan: scanner?.jsonLines(bytes, this.#sink, bytesMax),
       },

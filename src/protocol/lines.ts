@@ -35,24 +35,18 @@ export function linePieces(
       }
       return last + 1;
     },
-    count(bytes, start) {
-      let count = 0;
-      for (let at = start; at < bytes.byteLength; count++) {
-        const newline = bytes.indexOf(NEWLINE, at);
-        at = newline < 0 ? bytes.byteLength : newline + 1;
-      }
-      return count;
-    },
   };
 }
 
 /** What a parser has to know of the lines before its own. */
-export const firstLineOf = ({ firstLine }: Parameters): number => Number(firstLine ?? 1);
+export const firstLineOf = ({ firstItem }: Parameters): number => Number(firstItem ?? 1);
 
 export interface LineReading {
   /** The number of the first line. Absent: 1. */
   readonly first?: number;
   readonly limit?: LineLimit;
+  /** Where the number of lines is noted, empty ones included. */
+  readonly sink?: { items: number };
   /** Takes what it can from a line on; only what it leaves is read as lines. */
   readonly scan?: TakeLines | undefined;
 }
@@ -61,7 +55,7 @@ export interface LineReading {
 export function eachLine(
   bytes: Uint8Array,
   take: TakeLine,
-  { first = 1, limit, scan }: LineReading = {},
+  { first = 1, limit, sink, scan }: LineReading = {},
 ): ParseFailure {
   const bytesMax = limit?.bytesMax ?? Number.POSITIVE_INFINITY;
   let line = first - 1;
@@ -83,5 +77,6 @@ export function eachLine(
     if (failure !== undefined) return failure;
     start = next + 1;
   }
+  if (sink !== undefined) sink.items = line - first + 1;
   return undefined;
 }

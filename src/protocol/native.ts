@@ -51,6 +51,7 @@ class NativeReader {
     while (this.#at < byteLength) {
       this.#readName(this.#part());
       this.#writeBlock(this.#part(), first, last);
+      this.#sink.items++;
     }
   }
 
@@ -153,11 +154,6 @@ const pieces: Pieces = {
       if (next > bytes.byteLength) return end;
       end = next;
     }
-  },
-  count(bytes, start) {
-    let count = 0;
-    for (let at = start; at >= 0 && at < bytes.byteLength; count++) at = itemEnd(bytes, at);
-    return count;
   },
 };
 

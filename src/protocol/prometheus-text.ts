@@ -68,6 +68,7 @@ class TextParser {
   run(first: number, scanner: TextScanner | undefined): ParseFailure {
     const failure = eachLine(this.#bytes, (start, end, line) => this.#line(start, end, line), {
       first,
+      sink: this.#sink,
       // Any number of digits can be given in the query.
       scan: Number.isSafeInteger(this.#defaultMs)
         ? scanner?.prometheusText(this.#bytes, this.#sink, this.#defaultMs)

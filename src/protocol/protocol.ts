@@ -48,8 +48,6 @@ export interface Pieces {
    * `from` was looked at before, and no item ended there. What can never become an item is one.
    */
   lastEnd(bytes: Uint8Array, start: number, from: number): number;
-  /** How many items there are; the last one may have no end. */
-  count(bytes: Uint8Array, start: number): number;
 }
 
 /** What becomes of a request, decided before its body is read. */
@@ -75,7 +73,7 @@ export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** What a parser knows besides the bytes. */
 export interface ParseRequest<Options extends OptionValues = OptionValues> {
-  /** With `firstLine`, the number of the first line, for a piece of lines that is not the first one. */
+  /** With `firstItem`, the number of the first line or block, for a piece of a larger body. */
   readonly parameters: Parameters;
   /** When the request came, in Unix milliseconds: the timestamp of rows without one. */
   readonly receivedMs: number;

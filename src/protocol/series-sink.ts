@@ -64,6 +64,8 @@ export class SeriesSink {
   /** Rows that were read, where they are not the same as samples. */
   rowsRead: number | undefined;
   rowsInvalid = 0;
+  /** Lines or blocks of the body, where the parser counts them. */
+  items = 0;
   readonly #examples: string[] = [];
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
@@ -83,6 +85,7 @@ export class SeriesSink {
     this.metadataEntries = 0;
     this.rowsRead = undefined;
     this.rowsInvalid = 0;
+    this.items = 0;
     this.#examples.length = 0;
   }
 

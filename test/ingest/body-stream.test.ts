@@ -9,8 +9,9 @@ import { Admission } from '../../src/ingest/admission.ts';
 import { BodySource } from '../../src/ingest/body-source.ts';
 import { BodyStream, type StreamSettings } from '../../src/ingest/body-stream.ts';
 import { BodyWatch } from '../../src/ingest/body-watch.ts';
-import type { BodyEncoding, Verdict } from '../../src/model/body.ts';
+import { type Body, type BodyEncoding, noCounts, type Verdict } from '../../src/model/body.ts';
 import { linePieces } from '../../src/protocol/lines.ts';
+import { BufferPool } from '../../src/util/buffer-pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { randomFrom } from '../support/random.ts';
 import {
@@ -42,10 +43,21 @@ const encoders: readonly [BodyEncoding, (bytes: Uint8Array) => Uint8Array][] = [
 const linesOf = (count: number, length = 100) =>
   Array.from({ length: count }, (_, index) => `${index} ${'x'.repeat(length)}\n`).join('');
 
+/** What the engine says of a piece of lines that it takes. */
+function taking({ bytes }: Body, samples: number): Verdict {
+  const items = Buffer.from(bytes)
+    .toString()
+    .split(/(?<=\n)/)
+    .filter((line) => line !== '').length;
+  const notes = { rowsRead: samples, rowsInvalid: 0, items, examples: [] };
+  return { ok: true, counts: { ...noCounts, samples }, notes };
+}
+
 function start({ lineBytesMax = 2 * MIB, encoding = 'plain' as BodyEncoding, capacity = 1 } = {}) {
   const clock = new FakeClock();
   const body = new PassThrough();
   const intake = new FakeIntake();
+  intake.judge = (piece) => taking(piece, 1);
   const admission = new Admission({ capacity, maxQueueMs: 10_000 }, { clock, meter: new RecordingMeter() });
   const watch = new BodyWatch(10_000, clock);
   const source = new BodySource(
@@ -68,6 +80,7 @@ function start({ lineBytesMax = 2 * MIB, encoding = 'plain' as BodyEncoding, cap
     intake,
     admission,
     clock,
+    pool: new BufferPool(),
     onTaken: ({ samples }: { samples: number }) => taken.push(samples),
   };
   const stream = new BodyStream(source, settings, ports);
@@ -94,11 +107,10 @@ test('whatever the chunks and the encoding, the pieces are the body, cut at line
         let line = 1;
         for (const [index, { bytes, arrival, encoding: sent }] of intake.bodies.entries()) {
           const piece = Buffer.from(bytes).toString();
-          const first = line === 1 ? {} : { firstLine: String(line) };
-          assert.deepEqual(arrival, { parameters: { a: 'b', ...first }, receivedMs: 5 });
+          assert.deepEqual(arrival, { parameters: { a: 'b', firstItem: String(line) }, receivedMs: 5 });
           assert.equal(sent, 'plain');
           assert.ok(piece.endsWith('\n') || index === intake.bodies.length - 1);
-          assert.ok(bytes.byteLength <= 640 * 1024);
+          assert.ok(bytes.byteLength <= 512 * 1024);
           line += piece.split('\n').length - 1;
         }
         assert.equal(admission.current, 0);
@@ -132,7 +144,7 @@ test('a line may be longer than a piece, and one above the limit ends it', async
 
 test('a piece that is refused ends it, and what came before is told', async () => {
   const { body, intake, stream, pieces, admission, taken } = start();
-  intake.judge = () => (intake.bodies.length === 2 ? MALFORMED : verdictOf({ series: 1, samples: 7 }));
+  intake.judge = (piece) => (intake.bodies.length === 2 ? MALFORMED : taking(piece, 7));
   body.end(linesOf(30_000));
   const end = await stream.run(Buffer.from('first\n'));
   assert.equal(pieces().length, 2);
@@ -283,6 +295,7 @@ test('clients that send slowly hold no token', async (t) => {
 
 test('a stop in the middle of an import is answered, with what was taken', async (t) => {
   const { port, server, intake } = await startServer(t);
+  intake.judge = (piece) => taking(piece, 1);
   const socket = await open(t, port);
   socket.write(request({ 'Transfer-Encoding': 'chunked' }, '/api/v1/import'));
   const text = linesOf(20_000);
@@ -314,7 +327,7 @@ test('blocks of the native format are cut between blocks, with the head before e
   assert.ok(intake.bodies.length > 5);
   const rests = intake.bodies.map(({ bytes, arrival }) => {
     assert.deepEqual(Buffer.from(bytes.subarray(0, 16)), head);
-    assert.deepEqual(arrival!.parameters, {});
+    assert.ok(arrival!.parameters.firstItem !== undefined);
     return bytes.subarray(16);
   });
   assert.ok(Buffer.concat(rests).equals(Buffer.concat(items)));

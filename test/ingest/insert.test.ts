@@ -206,7 +206,7 @@ test('a client that goes away while it waits leaves the queue', async (t) => {
 
 test('a body for a parser goes on with its head: labels of the path first, parameters, and the time', async (t) => {
   const { url, intake, meter, log } = await startServer(t);
-  const notes = { rowsRead: 3, rowsInvalid: 2, examples: ['line 1: why: "x"'] };
+  const notes = { rowsRead: 3, rowsInvalid: 2, items: 3, examples: ['line 1: why: "x"'] };
   intake.judge = () => ({ ok: true, counts: { ...noCounts, samples: 1 }, notes });
   const before = Date.now();
   const path = '/api/v1/import/prometheus/metrics/job/a?extra_label=b=c&timestamp=5';
