@@ -44,7 +44,8 @@ const influxOptions = options({
     kind: 'bytes',
     default: 256 * 1024,
     min: 1,
-    summary: 'The longest line that is taken where bad lines are left out. A longer one refuses the request.',
+    summary:
+      'The longest line that is taken where bad lines are left out. A longer one refuses the request, or what follows it.',
   },
   'influx.maxRequestSize': {
     kind: 'bytes',
@@ -52,7 +53,7 @@ const influxOptions = options({
     min: 1,
     max: 1024 * 1024 * 1024,
     summary:
-      'The largest body in InfluxDB line protocol, before and after decompression. Larger ones get 413.',
+      'The largest body in InfluxDB line protocol, before and after decompression. Larger ones get 413, or are taken in pieces where bad lines are left out.',
   },
   influxListenAddr: {
     kind: 'string',

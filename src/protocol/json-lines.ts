@@ -48,7 +48,8 @@ const jsonOptions = options({
     kind: 'bytes',
     default: 10 * 1024 * 1024,
     min: 1,
-    summary: 'The longest line that /api/v1/import takes. A longer one refuses the request.',
+    summary:
+      'The longest line that /api/v1/import takes. A longer one refuses the request, or what follows it.',
   },
 });
 
