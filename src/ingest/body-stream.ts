@@ -44,7 +44,7 @@ export interface StreamSettings {
   readonly encoding: BodyEncoding;
   readonly arrival: Arrival;
   /** What all pieces have in common. */
-  readonly body: Pick<Body, 'protocol' | 'extraLabels' | 'client'>;
+  readonly body: Pick<Body, 'protocol' | 'extraLabels' | 'tenant' | 'client'>;
   /** The caller holds a token for it all the time. */
   readonly keepsToken: boolean;
   /** For a token, and for an engine that cannot take a piece at the moment. */

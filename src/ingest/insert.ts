@@ -9,25 +9,19 @@
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type {
-  Arrival,
-  Body,
-  BodyEncoding,
-  Counts,
-  Intake,
-  Label,
-  ParseNotes,
-  Verdict,
+import {
+  type Arrival,
+  type Body,
+  type BodyEncoding,
+  type Counts,
+  type Intake,
+  type Label,
+  noCounts,
+  type ParseNotes,
+  type Tenant,
+  type Verdict,
 } from '../model/body.ts';
-import type {
-  Answer,
-  OptionValues,
-  Pieces,
-  Protocol,
-  Reception,
-  RequestHead,
-  Route,
-} from '../protocol/protocol.ts';
+import type { Answer, OptionValues, Pieces, Protocol, Reception, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -42,8 +36,10 @@ import { connectionOf } from './connections.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
-import { hasBody, type Replies } from './reply.ts';
+import { type Headers, hasBody, type Replies } from './reply.ts';
+import { Head, type InsertPlace } from './request-head.ts';
 import type { Streams } from './streams.ts';
+import { withTenant } from './tenant-labels.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -69,9 +65,12 @@ export interface InsertPorts {
 
 interface Plan {
   readonly encoding: BodyEncoding;
+  readonly tenant: Tenant | undefined;
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
   readonly accepted: Answer;
+  readonly message: string;
+  readonly receipt: ((taken: Readonly<Counts>) => Headers) | undefined;
   /** Absent: the body is taken whole or not at all. */
   readonly pieces: Pieces | undefined;
 }
@@ -79,29 +78,6 @@ interface Plan {
 /** Larger ones are taken in pieces, where that goes: compressed ones are some ten times as large. */
 function wholeBytesMax(encoding: BodyEncoding): number {
   return encoding === 'plain' ? 1024 * 1024 : 256 * 1024;
-}
-
-class Head implements RequestHead {
-  readonly route: Route;
-  readonly query: URLSearchParams;
-  readonly #request: IncomingMessage;
-  readonly #prefix: string;
-
-  constructor(route: Route, request: IncomingMessage, query: URLSearchParams, prefix: string) {
-    this.route = route;
-    this.query = query;
-    this.#request = request;
-    this.#prefix = prefix;
-  }
-
-  get path(): string {
-    const [path = ''] = (this.#request.url ?? '').split('?', 1);
-    return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
-  }
-
-  header(name: string): string {
-    return String(this.#request.headers[name] ?? '');
-  }
 }
 
 /** One path of a protocol. */
@@ -126,7 +102,7 @@ export class InsertRoute {
   }
 
   /** Answers the request sooner or later, whatever happens. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  handle(request: IncomingMessage, response: ServerResponse, place?: InsertPlace): void {
     const { gate, replies } = this.ports;
     const { bytesMax } = this;
     const denial = gate.check('basic', request);
@@ -134,8 +110,13 @@ export class InsertRoute {
       replies.refuse(request, response, denial.status, denial.error, denial.headers);
       return;
     }
+    if (place?.error !== undefined) {
+      this.path.requests.inc();
+      this.refuse(request, response, 400, place.error);
+      return;
+    }
     const query = queryOf(request.url ?? '');
-    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix);
+    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix, place);
     const reception = this.protocol.receive(head, this.ports.protocolOptions);
     if (reception.kind === 'answer') {
       if (reception.isCounted) this.path.requests.inc();
@@ -145,28 +126,48 @@ export class InsertRoute {
     this.path.requests.inc();
     if (reception.kind === 'refusal') this.refuse(request, response, reception.status, reception.error);
     else if (query.error !== undefined) this.refuse(request, response, 400, query.error);
-    else if (!hasBody(request)) replies.send(request, response, reception.accepted ?? this.protocol.accepted);
     else {
+      const plan = this.#planOf(reception, query.extraLabels, place?.tenant);
       const expected = contentLength(request);
-      const plan = this.#planOf(reception, query.extraLabels);
-      if (expected !== undefined && expected > bytesMax && plan.pieces === undefined) {
+      if (!hasBody(request)) replies.send(request, response, answerOf(plan, noCounts));
+      else if (expected !== undefined && expected > bytesMax && plan.pieces === undefined) {
         this.metrics.readCalls.inc();
         this.metrics.readErrors.inc();
-        this.refuse(request, response, 413, this.tooLarge('its Content-Length is', expected));
-        return;
+        this.refuse(
+          request,
+          response,
+          413,
+          this.tooLarge('its Content-Length is', expected),
+          plan.receipt?.(noCounts),
+        );
+      } else {
+        if (request.headers.expect !== undefined) response.writeContinue();
+        new Insert(this, request, response, plan).start(expected);
       }
-      if (request.headers.expect !== undefined) response.writeContinue();
-      new Insert(this, request, response, plan).start(expected);
     }
   }
 
-  #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {
-    const { encoding, parameters, labels = [], accepted = this.protocol.accepted, pieces } = reception;
+  #planOf(
+    reception: Extract<Reception, { kind: 'body' }>,
+    queryLabels: readonly Label[],
+    tenant: Tenant | undefined,
+  ): Plan {
+    const {
+      encoding,
+      parameters,
+      labels = [],
+      accepted = this.protocol.accepted,
+      receipt,
+      pieces,
+    } = reception;
     return {
+      message: reception.message ?? this.protocol.name,
+      receipt,
       // A block of snappy is whole or nothing.
       pieces: encoding === 'snappy' ? undefined : pieces,
       encoding,
-      extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
+      tenant,
+      extraLabels: withTenant(labels.length === 0 ? queryLabels : [...labels, ...queryLabels], tenant),
       arrival: parameters && { parameters, receivedMs: this.ports.clock.nowMs() },
       accepted,
     };
@@ -181,7 +182,7 @@ export class InsertRoute {
     response: ServerResponse,
     status: number,
     error: string,
-    retryAfterS?: number,
+    headers: Headers = {},
     isPatient = true,
   ): void {
     this.path.errors.inc();
@@ -191,8 +192,7 @@ export class InsertRoute {
       path: request.url?.split('?', 1)[0],
       client: connectionOf(request)?.client,
     });
-    const more = retryAfterS === undefined ? {} : { 'Retry-After': String(retryAfterS) };
-    this.ports.replies.refuse(request, response, status, error, more, isPatient);
+    this.ports.replies.refuse(request, response, status, error, headers, isPatient);
   }
 }
 
@@ -241,7 +241,7 @@ class Insert implements BodySink {
       this.#reader.release();
       this.#giveSeat();
       this.#giveToken();
-      this.#route.ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      this.#route.ports.replies.send(this.#request, this.#response, answerOf(this.#plan, noCounts));
     } else if (this.#takeToken()) {
       this.#submit(bytes);
     } else {
@@ -269,20 +269,21 @@ class Insert implements BodySink {
       connectionOf(this.#request)?.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
       const error = `${progress}cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)`;
-      this.#route.refuse(this.#request, this.#response, 503, error, RETRY_AFTER_S, false);
+      this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
     }
   }
 
   #submit(bytes: Uint8Array): void {
-    const { ports, metrics, protocol } = this.#route;
-    const { encoding, extraLabels, arrival } = this.#plan;
+    const { ports, metrics } = this.#route;
+    const { encoding, extraLabels, tenant, arrival, message: protocol } = this.#plan;
     const declared = declaredSize(bytes, encoding);
-    if (declared !== undefined && declared > this.#route.bytesMax && this.#plan.pieces !== undefined) {
+    const isTooLarge = declared !== undefined && declared > this.#route.bytesMax;
+    if (isTooLarge && this.#plan.pieces !== undefined) {
       this.#goOn(bytes, true);
       return;
     }
     this.#giveSeat();
-    if (declared !== undefined && declared > this.#route.bytesMax) {
+    if (isTooLarge) {
       this.#reader.release();
       this.#giveToken();
       metrics.readErrors.inc();
@@ -290,7 +291,7 @@ class Insert implements BodySink {
       return;
     }
     const client = connectionOf(this.#request)?.client ?? 'unknown';
-    const body: Body = { bytes, encoding, protocol: protocol.name, extraLabels, arrival, client };
+    const body: Body = { bytes, encoding, protocol, extraLabels, tenant, arrival, client };
     let verdict: Promise<Verdict>;
     try {
       verdict = ports.intake.submit(body);
@@ -305,8 +306,7 @@ class Insert implements BodySink {
     if (ports.intake.hasRoom) this.#giveToken();
     verdict.then(
       (result) => {
-        const isTooLarge = !result.ok && result.reason === 'too_large';
-        if (isTooLarge && again !== undefined) this.#goOn(again, true);
+        if (!result.ok && result.reason === 'too_large' && again !== undefined) this.#goOn(again, true);
         else this.#answer(result);
       },
       (error) => this.#broken(error),
@@ -325,29 +325,26 @@ class Insert implements BodySink {
 
   /** With a seat or a token. */
   async #stream(bytes: Uint8Array, isEnded: boolean): Promise<void> {
-    const { ports, metrics, protocol, bytesMax, sizeOption } = this.#route;
-    const { pieces, encoding, arrival, extraLabels } = this.#plan;
+    const { ports, metrics, bytesMax, sizeOption } = this.#route;
+    const { pieces, encoding, arrival, extraLabels, tenant, message: protocol } = this.#plan;
     const first = bytes.slice();
     this.#reader.release();
     if (this.#takeSeat()) this.#giveToken();
     const source = new BodySource(this.#request, ports, { length: first.byteLength, isEnded });
     const { itemOption } = pieces!;
+    const client = connectionOf(this.#request)?.client ?? 'unknown';
     const settings: StreamSettings = {
       pieces: pieces!,
       itemBytesMax: itemOption === undefined ? bytesMax : (ports.protocolOptions[itemOption] as number),
       itemOption: itemOption ?? sizeOption,
       encoding,
       arrival: arrival!,
-      body: {
-        protocol: protocol.name,
-        extraLabels,
-        client: connectionOf(this.#request)?.client ?? 'unknown',
-      },
+      body: { protocol, extraLabels, tenant, client },
       keepsToken: this.#hasToken,
       maxQueueMs: ports.maxQueueMs,
     };
     const onTaken = (counts: Counts, notes: ParseNotes | undefined) => {
-      metrics.accepted(counts, notes);
+      metrics.accepted(counts, notes, tenant);
       if (notes !== undefined) this.#tell(notes);
     };
     ports.streams.add(source);
@@ -367,26 +364,26 @@ class Insert implements BodySink {
     if (end.kind === 'refused' && end.reason === 'malformed') metrics.unmarshalErrors.inc();
     else metrics.readErrors.inc();
     if (end.kind !== 'refused') this.#sourceFailed(end.kind, end.text);
-    else
-      this.#refuse(end.status, end.text, end.retryAfterS ?? (end.status === 503 ? RETRY_AFTER_S : undefined));
+    else this.#refuse(end.status, end.text, { retryAfterS: end.retryAfterS ?? retryAfterOf(end.status) });
   }
 
   #answer(verdict: Verdict): void {
     this.#giveToken();
     const { metrics, ports } = this.#route;
     if (verdict.ok) {
-      metrics.accepted(verdict.counts, verdict.notes);
-      if (verdict.notes !== undefined) this.#tell(verdict.notes);
-      ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      metrics.accepted(verdict.counts, verdict.notes, this.#plan.tenant);
+      const { notes } = verdict;
+      if (notes !== undefined) this.#tell(notes);
+      const taken = notes?.taken ?? verdict.counts;
+      if (this.#plan.receipt === undefined || (notes?.rowsInvalid ?? 0) === 0) {
+        ports.replies.send(this.#request, this.#response, answerOf(this.#plan, taken));
+      } else this.#refuse(400, `cannot take all of the request: ${notes!.examples.join('; ')}`, { taken });
       return;
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
     else if (verdict.reason === 'too_large') metrics.readErrors.inc();
-    this.#refuse(
-      verdict.status,
-      verdict.error,
-      verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined),
-    );
+    const retryAfterS = verdict.retryAfterS ?? retryAfterOf(verdict.status);
+    this.#refuse(verdict.status, verdict.error, { retryAfterS });
   }
 
   #tell({ rowsInvalid, examples }: ParseNotes): void {
@@ -404,7 +401,9 @@ class Insert implements BodySink {
   #broken(error: unknown): void {
     this.#giveToken();
     this.#route.ports.log.error('BUG: the engine failed to judge a body', { error: messageOf(error) });
-    this.#refuse(503, 'cannot process the request: internal error; send it again', RETRY_AFTER_S);
+    this.#refuse(503, 'cannot process the request: internal error; send it again', {
+      retryAfterS: RETRY_AFTER_S,
+    });
   }
 
   #takeSeat(): boolean {
@@ -448,7 +447,7 @@ class Insert implements BodySink {
     this.#reader.abandon();
     const { maxQueueMs } = this.#route.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
-    this.#refuse(503, error, RETRY_AFTER_S);
+    this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S });
   }
 
   #leaveQueue(): void {
@@ -460,9 +459,30 @@ class Insert implements BodySink {
     this.#route.path.errors.inc();
   }
 
-  #refuse(status: number, error: string, retryAfterS?: number): void {
-    this.#route.refuse(this.#request, this.#response, status, error, retryAfterS);
+  #refuse(
+    status: number,
+    error: string,
+    { retryAfterS, taken = noCounts, isPatient }: RefusalMore = {},
+  ): void {
+    const headers = {
+      ...this.#plan.receipt?.(taken),
+      ...(retryAfterS !== undefined && { 'Retry-After': String(retryAfterS) }),
+    };
+    this.#route.refuse(this.#request, this.#response, status, error, headers, isPatient);
   }
+}
+
+const retryAfterOf = (status: number): number | undefined => (status === 503 ? RETRY_AFTER_S : undefined);
+
+interface RefusalMore {
+  readonly retryAfterS?: number | undefined;
+  /** What was taken nevertheless. */
+  readonly taken?: Readonly<Counts>;
+  readonly isPatient?: boolean;
+}
+
+function answerOf({ accepted, receipt }: Plan, taken: Readonly<Counts>): Answer {
+  return receipt === undefined ? accepted : { ...accepted, headers: receipt(taken) };
 }
 
 function contentLength(request: IncomingMessage): number | undefined {

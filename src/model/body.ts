@@ -26,6 +26,19 @@ export type BodyEncoding =
 /** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
 export const ZSTD_WINDOW_LOG_MAX = 25;
 
+/** What `Body.protocol` says of a remote write 2.0 Request: another message at the paths of `promremotewrite`. */
+export const REMOTE_WRITE_2 = 'io.prometheus.write.v2.Request';
+
+/** Whose data it is, in a VictoriaMetrics cluster; both below 2^32. */
+export interface Tenant {
+  readonly accountId: number;
+  readonly projectId: number;
+}
+
+/** Labels that name the tenant of a series. */
+export const ACCOUNT_LABEL = 'vm_account_id';
+export const PROJECT_LABEL = 'vm_project_id';
+
 /** What a parser must know of a request's head, by names of the protocol. */
 export type Parameters = Readonly<Record<string, string>>;
 
@@ -40,10 +53,12 @@ export interface Body {
   /** Borrowed for the duration of `submit`'s synchronous part only: the receiver copies what it keeps. */
   readonly bytes: Uint8Array;
   readonly encoding: BodyEncoding;
-  /** Registry key of the protocol: `promremotewrite`. */
+  /** Registry key of the protocol: `promremotewrite`; or `REMOTE_WRITE_2`. */
   readonly protocol: string;
   /** From `extra_label` query parameters, appended to every series in this order. */
   readonly extraLabels: readonly Label[];
+  /** Its labels are among `extraLabels`; absent where the request names none. */
+  readonly tenant?: Tenant | undefined;
   /** Absent for a protocol without a parser. */
   readonly arrival?: Arrival | undefined;
   /** Remote address, for messages about bad input. */
@@ -82,12 +97,17 @@ export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
  * piece of a larger body.
  */
 export interface ParseNotes {
-  readonly rowsRead: number;
+  /** Absent: as many as were taken. */
+  readonly rowsRead?: number | undefined;
   readonly rowsInvalid: number;
-  /** What the body is cut at into pieces: lines, or blocks of the native format; 0 for other protocols. */
-  readonly items: number;
+  /** What bodies are cut at into pieces: lines, or blocks of the native format. Absent: it was not counted. */
+  readonly items?: number;
   /** What is wrong with the first few invalid rows. */
   readonly examples: readonly string[];
+  /** What was taken as the client counts it, where that is not what the body became. */
+  readonly taken?: Readonly<Counts>;
+  /** Created and start timestamps that have no place in a WriteRequest. */
+  readonly startTimestamps?: number;
 }
 
 /** What the engine says of a body. `unparsed`: the bytes could not be decoded or parsed at all. */

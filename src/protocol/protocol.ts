@@ -6,7 +6,7 @@
  */
 import type { OptionTable } from '../config/option.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
-import type { BodyEncoding, Label, Parameters } from '../model/body.ts';
+import type { BodyEncoding, Counts, Label, Parameters } from '../model/body.ts';
 import type { SeriesSink } from './series-sink.ts';
 
 export interface Route {
@@ -23,6 +23,7 @@ export interface Answer {
   /** Absent: no body. */
   readonly body?: string;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The head of a request. */
@@ -63,6 +64,13 @@ export type Reception =
       readonly accepted?: Answer;
       /** Absent: the body is taken whole or not at all, whatever its size. */
       readonly pieces?: Pieces;
+      /** What `Body.protocol` says. Absent: the name of the protocol. */
+      readonly message?: string;
+      /**
+       * Headers that tell what was taken of the body, on every answer to it. With them, what was left out of it makes the answer
+       * a 400.
+       */
+      readonly receipt?: (taken: Readonly<Counts>) => Readonly<Record<string, string>>;
     }
   /** An answer that needs no body, such as a handshake. */
   | { readonly kind: 'answer'; readonly answer: Answer; readonly isCounted?: boolean }
