@@ -4,12 +4,16 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { BufferPool } from '../util/buffer-pool.ts';
+import { freeChunk } from '../util/free-buffer.ts';
 import type { BodyWatch, Watched } from './body-watch.ts';
 
 /** A body this small is read without a token: it holds less memory than its socket. See `BodySink.large`. */
 const SMALL_BYTES_MAX = 16 * 1024;
 /** What a Content-Length alone is worth; more is allocated when this much has really come. */
 const START_BYTES_MAX = 256 * 1024;
+
+/** And how much more than what has come. */
+const GROWTH = 4;
 
 export type BodyFailure = 'too_large' | 'too_slow' | 'gone';
 
@@ -105,6 +109,11 @@ export class BodyReader implements Watched {
     if (this.#buffer !== undefined) this.#pool.give(this.#buffer);
     this.#buffer = undefined;
     this.#target = undefined;
+    this.#freeFirst();
+  }
+
+  #freeFirst(): void {
+    if (this.#first !== undefined) freeChunk(this.#first);
     this.#first = undefined;
   }
 
@@ -148,18 +157,19 @@ export class BodyReader implements Watched {
   #append(chunk: Uint8Array, length: number): void {
     const target = this.#roomFor(length);
     target.set(chunk, this.#length);
+    freeChunk(chunk);
   }
 
   /** The target, grown to `length` bytes; what has come so far is in it. */
   #roomFor(length: number): Uint8Array {
     const old = this.#target;
     if (old !== undefined && length <= old.byteLength) return old;
-    const hoped = Math.min(this.#limits.expected ?? 0, START_BYTES_MAX);
+    const hoped = Math.min(this.#limits.expected ?? 0, Math.max(START_BYTES_MAX, GROWTH * this.#length));
     const buffer = this.#pool.take(Math.max(length, hoped));
     const target = new Uint8Array(buffer);
     target.set(old?.subarray(0, this.#length) ?? this.#first ?? []);
     if (this.#buffer !== undefined) this.#pool.give(this.#buffer);
-    this.#first = undefined;
+    this.#freeFirst();
     this.#buffer = buffer;
     this.#target = target;
     return target;

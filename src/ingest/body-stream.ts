@@ -25,6 +25,7 @@ import type { Pieces } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
+import { freeChunk } from '../util/free-buffer.ts';
 import type { Admission } from './admission.ts';
 import { type BodySource, SourceEnded, type SourceFailure } from './body-source.ts';
 
@@ -179,6 +180,7 @@ export class BodyStream {
       this.#append(chunk);
       if (this.#length >= PIECE_BYTES) await this.#cut();
     }
+    freeChunk(bytes);
   }
 
   #append(chunk: Uint8Array): void {

@@ -300,7 +300,7 @@ class Insert implements BodySink {
     }
     // What it becomes decompressed shows only now.
     const isCompressed = this.#plan.pieces !== undefined && encoding !== 'plain';
-    const again = isCompressed ? bytes.slice() : undefined;
+    const again = isCompressed ? new Uint8Array(bytes) : undefined;
     this.#reader.release();
     // The bytes are in the engine's memory now; only where those pile up does the limiter count them as well.
     if (ports.intake.hasRoom) this.#giveToken();
@@ -327,7 +327,8 @@ class Insert implements BodySink {
   async #stream(bytes: Uint8Array, isEnded: boolean): Promise<void> {
     const { ports, metrics, bytesMax, sizeOption } = this.#route;
     const { pieces, encoding, arrival, extraLabels, tenant, message: protocol } = this.#plan;
-    const first = bytes.slice();
+    // A copy: the slice of a Buffer would be none.
+    const first = new Uint8Array(bytes);
     this.#reader.release();
     if (this.#takeSeat()) this.#giveToken();
     const source = new BodySource(this.#request, ports, { length: first.byteLength, isEnded });
