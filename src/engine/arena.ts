@@ -6,6 +6,7 @@
  * of arrival, so counting what is alive in a slab is all the bookkeeping there is.
  */
 import { assert } from '../util/assert.ts';
+import { copyBytes } from '../util/copy-bytes.ts';
 
 /**
  * Holds 13 bodies of a typical Prometheus (77 KB); larger slabs stay pinned for longer, smaller ones waste their end. A body
@@ -65,7 +66,7 @@ export class Arena {
     const length = bytes.byteLength;
     const slab = this.#slabWith(length);
     const offset = slab.used;
-    slab.bytes.set(bytes, offset);
+    copyBytes(slab.bytes, offset, bytes);
     // 8-byte alignment: the next body starts on a word, which the copies into linear memory like.
     slab.used += (length + 7) & ~7;
     slab.alive++;

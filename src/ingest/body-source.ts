@@ -1,6 +1,6 @@
 /**
- * The bytes of a request as somebody asks for them: nothing is read ahead but what is in the socket. Somebody who stops
- * asking lets the client wait.
+ * The bytes of a request as somebody asks for them: a few chunks are read ahead, and what is in the socket. Somebody who
+ * stops asking lets the client wait.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../util/clock.ts';
@@ -31,12 +31,17 @@ export interface BodyBegun {
   readonly isEnded: boolean;
 }
 
+/** Of 64 KiB: to stop and start reading for every one of them would cost more than to copy it. */
+const CHUNKS_AHEAD_MAX = 4;
+
 export class BodySource implements Watched {
   readonly #request: IncomingMessage;
   readonly #ports: BodySourcePorts;
   readonly #chunks: Uint8Array[] = [];
   #length: number;
   #isEnded: boolean;
+  /** Whether the request is paused. */
+  #isStopped = false;
   #failure: SourceFailure | undefined;
   #wake: (() => void) | undefined;
   /** Since when nobody asks. */
@@ -58,7 +63,7 @@ export class BodySource implements Watched {
     });
     request.on('error', () => {});
     request.on('close', () => this.fail('gone'));
-    if (!isEnded) request.pause();
+    if (!isEnded) this.#pause();
     ports.watch.add(this);
   }
 
@@ -89,8 +94,15 @@ export class BodySource implements Watched {
     this.windowFromMs += this.#ports.clock.monotonicMs() - this.#idleFromMs;
     return new Promise((resolve) => {
       this.#wake = resolve;
+      if (!this.#isStopped) return;
+      this.#isStopped = false;
       this.#request.resume();
     });
+  }
+
+  #pause(): void {
+    this.#isStopped = true;
+    this.#request.pause();
   }
 
   /** Ends it; what has come can be had still. */
@@ -109,7 +121,7 @@ export class BodySource implements Watched {
     if (this.#failure !== undefined) return;
     this.#length += chunk.byteLength;
     this.#chunks.push(chunk);
-    this.#request.pause();
+    if (this.#chunks.length >= CHUNKS_AHEAD_MAX) this.#pause();
     this.#awake();
   }
 

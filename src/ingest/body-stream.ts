@@ -26,6 +26,7 @@ import type { BufferPool } from '../util/buffer-pool.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import { freeChunk } from '../util/free-buffer.ts';
+import type { Logger } from '../util/logger.ts';
 import type { Admission } from './admission.ts';
 import { type BodySource, SourceEnded, type SourceFailure } from './body-source.ts';
 
@@ -57,6 +58,7 @@ export interface StreamPorts {
   readonly admission: Admission;
   readonly clock: Clock;
   readonly pool: BufferPool;
+  readonly log: Logger;
   readonly onTaken: (counts: Counts, notes: ParseNotes | undefined) => void;
 }
 
@@ -278,11 +280,15 @@ export class BodyStream {
 
   /** With a token, which is given back. */
   async #submit(piece: Body): Promise<Verdict> {
-    const { intake } = this.#ports;
+    const { intake, log } = this.#ports;
     try {
       const verdict = intake.submit(piece);
       if (intake.hasRoom) this.#giveToken();
       return await verdict;
+    } catch (error) {
+      // It never rejects; if it does, the client may send again.
+      log.error('BUG: the engine failed to judge a piece', { error: messageOf(error) });
+      throw new Refused(503, 'overloaded', 'cannot process the request: internal error; send it again');
     } finally {
       this.#giveToken();
     }

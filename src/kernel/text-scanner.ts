@@ -5,6 +5,7 @@
  * A body is put into linear memory piece by piece, small enough for the cache of the processor; a longer line makes the
  * pieces larger, up to a limit beyond which lines are left to the parser. The series come out in pieces as well.
  */
+import { copyBytes } from '../util/copy-bytes.ts';
 import { encodeVarint } from '../util/varint.ts';
 import type { Kernel } from './kernel.ts';
 import type { KernelMemory } from './memory.ts';
@@ -12,11 +13,10 @@ import type { KernelMemory } from './memory.ts';
 const NEWLINE = 0x0a;
 /** Read and written behind a piece. */
 const SLACK = 512;
-const WORD = 8;
 /** Of a piece of the body, and of the series that come out at a time. Regions are powers of two. */
-const PIECE_BYTES = 128 * 1024 - SLACK - WORD;
+const PIECE_BYTES = 128 * 1024 - SLACK;
 /** Longer lines are left to the parser, and those that become more than this. */
-const PIECE_BYTES_MAX = 4 * 1024 * 1024 - SLACK - WORD;
+const PIECE_BYTES_MAX = 4 * 1024 * 1024 - SLACK;
 const SETTINGS_BYTES = 64;
 /** Samples of a line of JSON. */
 const VALUES_MAX = 64 * 1024;
@@ -84,8 +84,6 @@ export class TextScanner {
   readonly #texts: Region;
   readonly #input: Region;
   readonly #output: Region;
-  /** Where in the input region the piece begins. */
-  #at = 0;
   #values = 0;
 
   constructor(kernel: Kernel) {
@@ -151,7 +149,7 @@ export class TextScanner {
           // The line is too long.
           if (to === from) break;
         }
-        const base = this.#at - from;
+        const base = this.#input.ptr - from;
         const output = this.#output;
         const end = base + to;
         const reached =
@@ -173,7 +171,7 @@ export class TextScanner {
         if (why !== FULL) break;
         if (!isStuck) continue;
         if (output.length >= PIECE_BYTES_MAX) break;
-        output.reserve(2 * (output.length + SLACK + WORD) - SLACK - WORD);
+        output.reserve(2 * (output.length + SLACK) - SLACK);
       }
       return { next, lines, rows };
     };
@@ -192,13 +190,12 @@ export class TextScanner {
       }
     }
     const length = end - start;
-    this.#input.reserve(Math.max(length, PIECE_BYTES) + WORD);
-    // From shared memory V8 copies words where both sides are aligned alike, and otherwise bytes, at a third of the speed.
-    this.#at = this.#input.ptr + ((bytes.byteOffset + start) % WORD);
+    const input = this.#input;
+    input.reserve(Math.max(length, PIECE_BYTES));
     const memory = this.#kernel.memory.bytes();
-    memory.set(bytes.subarray(start, end), this.#at);
+    copyBytes(memory, input.ptr, bytes.subarray(start, end));
     // The scan stops here at the latest. What follows is read, and means nothing.
-    if (bytes[end - 1] !== NEWLINE) memory[this.#at + length] = NEWLINE;
+    if (bytes[end - 1] !== NEWLINE) memory[input.ptr + length] = NEWLINE;
     return end;
   }
 

@@ -13,6 +13,7 @@ import { type Body, type BodyEncoding, noCounts, type Verdict } from '../../src/
 import { linePieces } from '../../src/protocol/lines.ts';
 import { BufferPool } from '../../src/util/buffer-pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { recordingLogger } from '../support/quiet-logger.ts';
 import { randomFrom } from '../support/random.ts';
 import {
   assertServes,
@@ -81,6 +82,7 @@ function start({ lineBytesMax = 2 * MIB, encoding = 'plain' as BodyEncoding, cap
     admission,
     clock,
     pool: new BufferPool(),
+    log: recordingLogger(),
     onTaken: ({ samples }: { samples: number }) => taken.push(samples),
   };
   const stream = new BodyStream(source, settings, ports);
@@ -188,6 +190,21 @@ test('an engine that is full is asked again, for a while', async () => {
   const refused = { kind: 'refused', status: 503, reason: 'overloaded', text: 'full', retryAfterS: 5 };
   assert.deepEqual(end, refused);
   assert.equal(full.admission.current, 0);
+});
+
+test('an engine that fails is no fault of the client', async () => {
+  const { body, intake, stream, admission } = start();
+  intake.judge = () => {
+    throw new Error('boom');
+  };
+  body.end();
+  const end = await stream.run(Buffer.from('a\n'));
+  assert.ok(end.kind === 'refused');
+  assert.deepEqual(
+    [end.status, end.text],
+    [503, 'cannot process the request: internal error; send it again'],
+  );
+  assert.equal(admission.current, 0);
 });
 
 test('no token within the time refuses it', async () => {
