@@ -94,9 +94,11 @@ export class BodyParser {
 
 function notesOf(sink: SeriesSink, { firstItem }: Parameters): ParseNotes | undefined {
   const rowsRead = sink.rowsRead ?? sink.samples;
-  const { rowsInvalid, samples, items } = sink;
-  if (rowsInvalid === 0 && rowsRead === samples && firstItem === undefined) return undefined;
-  return { rowsRead, rowsInvalid, items, examples: [...sink.examples] };
+  const { rowsInvalid, rowsIgnored, samples, items } = sink;
+  const isAsExpected = rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === samples;
+  if (isAsExpected && firstItem === undefined) return undefined;
+  const ignored = rowsIgnored === 0 ? {} : { rowsIgnored };
+  return { rowsRead, rowsInvalid, ...ignored, items, examples: [...sink.examples] };
 }
 
 function tooLarge(why: string, remedy: string): ParsedBody {

@@ -100,8 +100,10 @@ export interface ParseNotes {
   /** Absent: as many as were taken. */
   readonly rowsRead?: number | undefined;
   readonly rowsInvalid: number;
-  /** What bodies are cut at into pieces: lines, or blocks of the native format. Absent: it was not counted. */
+  /** What bodies are cut at into pieces: lines, or blocks of the native format. Absent or 0: not counted. */
   readonly items?: number;
+  /** Rows that are right and no samples; absent: none. */
+  readonly rowsIgnored?: number;
   /** What is wrong with the first few invalid rows. */
   readonly examples: readonly string[];
   /** What was taken as the client counts it, where that is not what the body became. */

@@ -66,6 +66,8 @@ export class SeriesSink {
   rowsInvalid = 0;
   /** Lines or blocks of the body, where the parser counts them. */
   items = 0;
+  /** Rows that are right and no samples. */
+  rowsIgnored = 0;
   readonly #examples: string[] = [];
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
@@ -86,6 +88,7 @@ export class SeriesSink {
     this.rowsRead = undefined;
     this.rowsInvalid = 0;
     this.items = 0;
+    this.rowsIgnored = 0;
     this.#examples.length = 0;
   }
 
@@ -99,6 +102,11 @@ export class SeriesSink {
   /** The message so far; valid until the next call. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** How many bytes more it takes. */
+  get room(): number {
+    return this.#bytesMax - this.#length;
   }
 
   /** What is wrong with the first few rows that were skipped. */
@@ -249,6 +257,11 @@ export class SeriesSink {
     this.rowsInvalid++;
     if (this.#examples.length >= EXAMPLES_MAX) return;
     this.#examples.push(`line ${line}: ${why}: ${excerpt(bytes, start, end)}`);
+  }
+
+  /** A row that is left out because it is no sample. */
+  ignore(): void {
+    this.rowsIgnored++;
   }
 
   #reserve(more: number): void {

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { BodyParser } from '../../src/engine/body-parser.ts';
 import type { BodyFormat } from '../../src/engine/messages.ts';
 import { influx } from '../../src/protocol/influx.ts';
+import { statsd } from '../../src/protocol/statsd.ts';
 import { decodeWriteRequest } from '../support/remote-write.ts';
 
 const format = (over: Partial<BodyFormat> = {}): BodyFormat => ({
@@ -50,6 +51,17 @@ test('a piece of a larger body always has notes, and its lines their numbers in 
   assert.deepEqual(notesOf('a 1\n\na 2'), { rowsRead: 2, rowsInvalid: 0, items: 3, examples: [] });
   const examples = ['line 1002: there is no value: "b"'];
   assert.deepEqual(notesOf('a 1\nb\n'), { rowsRead: 1, rowsInvalid: 1, items: 2, examples });
+});
+
+test('rows that are no samples are noted', () => {
+  const options = Object.entries(statsd.options).map(([name, spec]) => [name, spec.default]);
+  const protocolOptions = Object.fromEntries(options);
+  const parsed = new BodyParser({ bodyBytesMax: 64 * 1024, protocolOptions }).parse(
+    format({ protocol: 'statsd' }),
+    Buffer.from('_sc|db|0\na:1|c\n'),
+  );
+  assert.ok(parsed !== undefined && 'message' in parsed);
+  assert.deepEqual(parsed.notes, { rowsRead: 1, rowsInvalid: 0, rowsIgnored: 1, items: 0, examples: [] });
 });
 
 test('remote write and what is unknown have no parser', () => {
