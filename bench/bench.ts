@@ -38,6 +38,8 @@ export interface Work {
   /** Sent, drained and verified, but not measured: the relay has met every series and its code is compiled. */
   readonly warmUpSamples: number;
   readonly samples: number;
+  /** Instead of requests: one that is so long, whatever `samples` says. */
+  readonly importBytes?: number;
   readonly connections: number;
   readonly destinations: number;
   readonly flags: readonly string[];
@@ -130,7 +132,11 @@ export class Bench {
     const cpuBefore = cpuSeconds(running.pid);
     const startMs = performance.now();
     if (work.outage !== undefined) await sink.call('setDown', work.outage);
-    const sent = await send(work.samples, work.rate);
+    const { importBytes: bytes } = work;
+    const sent =
+      bytes === undefined
+        ? await send(work.samples, work.rate)
+        : await generator.call('sendImport', { port: running.port, bytes });
     const cpuAtEnd = cpuSeconds(running.pid);
     if (work.outage !== undefined) await delay(FLUSH_MS);
     const requestsDuringLoad = (await sink.call('kept', undefined)).map(({ lengths }) => lengths.length);

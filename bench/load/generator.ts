@@ -31,36 +31,40 @@ export interface SendSummary {
   latencyMs: { p50: number; p99: number; max: number };
 }
 
+export interface ImportSpec {
+  readonly port: number;
+  /** Of the body at least: the bodies that were prepared follow each other. */
+  readonly bytes: number;
+}
+
 interface PreparedBody {
+  readonly body: Uint8Array;
   readonly request: Uint8Array;
   readonly account: Account;
 }
 
 let prepared: PreparedBody[] = [];
+let preparedFormat: FormatName = 'remote-write';
 let next = 0;
 
-function prepareRequest(name: FormatName, body: Uint8Array): Buffer {
+function headOf(name: FormatName, framing: string): Buffer {
   const { path, headers } = bodyFormats[name];
-  const head = [
-    `POST ${path} HTTP/1.1`,
-    'Host: relay',
-    'User-Agent: sluice-bench',
-    ...headers,
-    `Content-Length: ${body.length}`,
-  ];
-  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]);
+  const head = [`POST ${path} HTTP/1.1`, 'Host: relay', 'User-Agent: sluice-bench', ...headers, framing];
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n`);
 }
 
 function prepare({ workload, format }: { workload: WorkloadSpec; format: FormatName }): WorkloadSummary {
   const summary = { bodies: 0, samples: 0, bytes: 0 };
   next = 0;
+  preparedFormat = format;
   prepared = bodyFormats[format].make(workload).map(({ body, message, samples }) => {
     const account = emptyAccount();
     addRequest(account, message);
     summary.bodies++;
     summary.samples += samples;
     summary.bytes += body.length;
-    return { request: prepareRequest(format, body), account };
+    const request = Buffer.concat([headOf(format, `Content-Length: ${body.length}`), body]);
+    return { body, request, account };
   });
   return summary;
 }
@@ -110,6 +114,25 @@ async function send(spec: SendSpec): Promise<SendSummary> {
   };
 }
 
-const methods = { prepare, send };
+/** One request, as long as is asked for, as fast as the relay reads it. */
+async function sendImport({ port, bytes }: ImportSpec): Promise<SendSummary> {
+  const account = emptyAccount();
+  const startMs = performance.now();
+  const connection = new Connection(port);
+  let sent = 0;
+  const status = await connection.stream(headOf(preparedFormat, 'Transfer-Encoding: chunked'), () => {
+    if (sent >= bytes) return undefined;
+    const { body, account: more } = prepared[next++ % prepared.length]!;
+    sent += body.length;
+    addAccount(account, more);
+    return body;
+  });
+  connection.close();
+  if (status < 200 || status >= 300) throw new Error(`the relay answered ${status}`);
+  const wallMs = performance.now() - startMs;
+  return { account, wallMs, refused: 0, latencyMs: { p50: wallMs, p99: wallMs, max: wallMs } };
+}
+
+const methods = { prepare, send, sendImport };
 export type GeneratorMethods = typeof methods;
 serve(methods);

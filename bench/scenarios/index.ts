@@ -4,6 +4,7 @@ import { acknowledgement } from './acknowledgement.ts';
 import { aggregate } from './aggregate.ts';
 import { churn } from './churn.ts';
 import { idle } from './idle.ts';
+import { importTwoGigabytes } from './import-two-gigabytes.ts';
 import { influx } from './influx.ts';
 import { influxGzip } from './influx-gzip.ts';
 import { jsonLines } from './json-lines.ts';
@@ -37,6 +38,7 @@ export const scenarios = {
   'json-lines': jsonLines,
   'prometheus-text': prometheusText,
   opentelemetry,
+  'import-two-gigabytes': importTwoGigabytes,
   outage,
   'one-dead': oneDead,
   acknowledgement,

@@ -1,16 +1,8 @@
 /** One path of a protocol over HTTP: from the head of a request to its body, and from the verdict to its answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import {
-  ACCOUNT_LABEL,
-  type Counts,
-  type Label,
-  noCounts,
-  type ParseNotes,
-  PROJECT_LABEL,
-  type Tenant,
-} from '../model/body.ts';
-import type { Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
+import { type Counts, type Label, noCounts, type ParseNotes, type Tenant } from '../model/body.ts';
+import type { Protocol, Reception, Route } from '../protocol/protocol.ts';
 import { connectionOf } from './connections.ts';
 import {
   type EncodedBytes,
@@ -24,49 +16,8 @@ import {
 import type { InsertMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
 import { hasBody, textOf } from './reply.ts';
-
-/** Where a request was found, if that is not the path that it names. */
-export interface InsertPlace {
-  /** As if it were the path of the request. */
-  readonly path: string;
-  readonly tenant: Tenant | undefined;
-  /** Why the path makes no sense. */
-  readonly error?: string;
-}
-
-class Head implements RequestHead {
-  readonly route: Route;
-  readonly query: URLSearchParams;
-  readonly receivedMs: number;
-  readonly #request: IncomingMessage;
-  readonly #prefix: string;
-  readonly #place: InsertPlace | undefined;
-
-  constructor(
-    route: Route,
-    request: IncomingMessage,
-    query: URLSearchParams,
-    ports: InsertPorts,
-    place?: InsertPlace,
-  ) {
-    this.route = route;
-    this.query = query;
-    this.receivedMs = ports.clock.nowMs();
-    this.#request = request;
-    this.#prefix = ports.pathPrefix;
-    this.#place = place;
-  }
-
-  get path(): string {
-    if (this.#place !== undefined) return this.#place.path;
-    const [path = ''] = (this.#request.url ?? '').split('?', 1);
-    return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
-  }
-
-  header(name: string): string {
-    return String(this.#request.headers[name] ?? '');
-  }
-}
+import { Head, type InsertPlace } from './request-head.ts';
+import { withTenant } from './tenant-labels.ts';
 
 type BodyReception = Extract<Reception, { kind: 'body' }>;
 
@@ -121,7 +72,7 @@ export class InsertRoute {
   ): void {
     const expected = contentLength(request);
     const { bytesMax, metrics } = this.#target;
-    if (expected !== undefined && expected > bytesMax) {
+    if (expected !== undefined && expected > bytesMax && plan.streamed === undefined) {
       metrics.readCalls.inc();
       metrics.readErrors.inc();
       exchange.refuse(413, this.#target.tooLarge('its Content-Length is', expected));
@@ -132,7 +83,7 @@ export class InsertRoute {
   }
 
   #planOf(
-    { parameters, labels = [], message = this.protocol.name }: BodyReception,
+    { encoding, parameters, labels = [], message = this.protocol.name, pieces }: BodyReception,
     queryLabels: readonly Label[],
     tenant: Tenant | undefined,
   ): InsertPlan {
@@ -141,6 +92,8 @@ export class InsertRoute {
       tenant,
       extraLabels: withTenant(labels.length === 0 ? queryLabels : [...labels, ...queryLabels], tenant),
       arrival: parameters && { parameters, receivedMs: this.#ports.clock.nowMs() },
+      // A block of snappy is whole or nothing.
+      streamed: pieces === undefined || encoding === 'snappy' ? undefined : { pieces, encoding },
     };
   }
 }
@@ -216,24 +169,6 @@ class HttpExchange implements Exchange {
   tooSlow(): void {
     connectionOf(this.#request)?.tooSlow();
   }
-}
-
-/** The labels of a tenant, one array each, so that its requests share their format. */
-const tenantLabels = new WeakMap<Tenant, readonly Label[]>();
-
-/** Those of the tenant come last, and are the only ones of their names. */
-function withTenant(labels: readonly Label[], tenant: Tenant | undefined): readonly Label[] {
-  if (tenant === undefined) return labels;
-  let own = tenantLabels.get(tenant);
-  if (own === undefined) {
-    own = [
-      { name: ACCOUNT_LABEL, value: String(tenant.accountId) },
-      { name: PROJECT_LABEL, value: String(tenant.projectId) },
-    ];
-    tenantLabels.set(tenant, own);
-  }
-  if (labels.length === 0) return own;
-  return [...labels.filter(({ name }) => name !== ACCOUNT_LABEL && name !== PROJECT_LABEL), ...own];
 }
 
 function contentLength(request: IncomingMessage): number | undefined {

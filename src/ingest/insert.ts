@@ -3,6 +3,8 @@
  *
  *     head ─▶ auth ─▶ protocol, extra labels, declared length ─▶ body ─▶ token ─▶ declared decoded size ─▶ engine ─▶ answer
  *
+ * Bodies that can be cut into pieces are taken in pieces (`body-stream.ts`) when they are larger than `wholeBytesMax`.
+ *
  * The token is taken when the body is complete, or earlier when more than a small body has come, and given back with
  * the verdict: a client that trickles a few bytes holds none.
  */
@@ -19,7 +21,7 @@ import {
   type Tenant,
   type Verdict,
 } from '../model/body.ts';
-import type { OptionValues, Protocol } from '../protocol/protocol.ts';
+import type { OptionValues, Pieces, Protocol } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -27,10 +29,13 @@ import type { Logger } from '../util/logger.ts';
 import type { Gate } from './access.ts';
 import type { Admission, Waiter } from './admission.ts';
 import { type BodyFailure, BodyReader, type BodySink } from './body-reader.ts';
+import { BodySource } from './body-source.ts';
+import { BodyStream, type StreamEnd, type StreamSettings } from './body-stream.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
 import type { Replies } from './reply.ts';
+import type { Streams } from './streams.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -50,6 +55,7 @@ export interface InsertPorts {
   readonly replies: Replies;
   readonly pool: BufferPool;
   readonly watch: BodyWatch;
+  readonly streams: Streams;
   readonly log: Logger;
 }
 
@@ -91,6 +97,8 @@ export interface InsertPlan {
   readonly tenant: Tenant | undefined;
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
+  /** Absent: the body is taken whole or not at all. */
+  readonly streamed?: { readonly pieces: Pieces; readonly encoding: BodyEncoding } | undefined;
 }
 
 export interface EncodedBytes {
@@ -125,6 +133,11 @@ export interface Exchange {
   tooSlow(): void;
 }
 
+/** Larger ones are taken in pieces, where that goes: compressed ones are some ten times as large. */
+function wholeBytesMax(encoding: BodyEncoding): number {
+  return encoding === 'plain' ? 1024 * 1024 : 256 * 1024;
+}
+
 /** From the first byte of a body to its answer. */
 export class Insert implements BodySink {
   readonly #target: InsertTarget;
@@ -132,6 +145,8 @@ export class Insert implements BodySink {
   readonly #plan: InsertPlan;
   #reader!: BodyReader;
   #hasToken = false;
+  /** Among the bodies that may become streams, which gather without a token. */
+  #hasSeat = false;
   #waiter: Waiter | undefined;
 
   constructor(target: InsertTarget, exchange: Exchange, plan: InsertPlan) {
@@ -145,12 +160,20 @@ export class Insert implements BodySink {
     const { ports, metrics } = this.#target;
     metrics.readCalls.inc();
     const { source, frameBytes } = this.#exchange;
-    const bytesMax = this.#target.bytesMax + frameBytes;
-    this.#reader = new BodyReader(source, { bytesMax, expected }, ports, this);
+    const { streamed } = this.#plan;
+    let bytesMax = this.#target.bytesMax + frameBytes;
+    const goesOn = streamed && ((bytes: Uint8Array) => this.#goOn(bytes, false));
+    if (streamed !== undefined) {
+      bytesMax = Math.min(bytesMax, wholeBytesMax(streamed.encoding));
+      // It need not gather first.
+      if (expected !== undefined && expected > bytesMax) bytesMax = 0;
+    }
+    this.#reader = new BodyReader(source, { bytesMax, expected, goesOn }, ports, this);
     this.#reader.start();
   }
 
   large(): void {
+    if (this.#plan.streamed !== undefined && this.#takeSeat()) return;
     if (this.#takeToken()) return;
     this.#reader.pause();
     this.#waitForToken(() => this.#reader.resume());
@@ -160,6 +183,7 @@ export class Insert implements BodySink {
     const body = this.#exchange.bodyOf(bytes);
     if (typeof body === 'string' || body.bytes.byteLength === 0) {
       this.#reader.release();
+      this.#giveSeat();
       this.#giveToken();
       if (typeof body !== 'string') this.#exchange.accept(noCounts);
       else {
@@ -178,25 +202,36 @@ export class Insert implements BodySink {
     const { metrics, bytesMax } = this.#target;
     this.#waiter?.leave();
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#giveToken();
     metrics.readErrors.inc();
+    if (failure === 'too_large') this.#refuse(413, this.#target.tooLarge('it has more than', bytesMax));
+    else this.#sourceFailed(failure, '');
+  }
+
+  /** @param progress what to tell of the part that was taken. */
+  #sourceFailed(failure: 'gone' | 'too_slow', progress: string): void {
     if (failure === 'gone') {
       this.#target.path.errors.inc();
-    } else if (failure === 'too_large') {
-      this.#refuse(413, this.#target.tooLarge('it has more than', bytesMax));
     } else {
       this.#exchange.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
-      const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
-      this.#exchange.refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
+      const error = `${progress}cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)`;
+      this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
     }
   }
 
   #submit({ bytes, encoding }: EncodedBytes): void {
     const { ports, metrics } = this.#target;
-    const { extraLabels, tenant, arrival, message: protocol } = this.#plan;
+    const { extraLabels, tenant, arrival, message: protocol, streamed } = this.#plan;
     const declared = declaredSize(bytes, encoding);
-    if (declared !== undefined && declared > this.#target.bytesMax) {
+    const isTooLarge = declared !== undefined && declared > this.#target.bytesMax;
+    if (isTooLarge && streamed !== undefined) {
+      this.#goOn(bytes, true);
+      return;
+    }
+    this.#giveSeat();
+    if (isTooLarge) {
       this.#reader.release();
       this.#giveToken();
       metrics.readErrors.inc();
@@ -211,13 +246,75 @@ export class Insert implements BodySink {
     } catch (error) {
       verdict = Promise.reject(error);
     }
+    // What it becomes decompressed shows only now.
+    const isCompressed = streamed !== undefined && encoding !== 'plain';
+    const again = isCompressed ? new Uint8Array(bytes) : undefined;
     this.#reader.release();
     // The bytes are in the engine's memory now; only where those pile up does the limiter count them as well.
     if (ports.intake.hasRoom) this.#giveToken();
     verdict.then(
-      (result) => this.#answer(result),
+      (result) => {
+        if (!result.ok && result.reason === 'too_large' && again !== undefined) this.#goOn(again, true);
+        else this.#answer(result);
+      },
       (error) => this.#broken(error),
     );
+  }
+
+  /** The body is larger than what is taken whole. */
+  #goOn(bytes: Uint8Array, isEnded: boolean): void {
+    if (this.#takeSeat() || this.#takeToken()) {
+      void this.#stream(bytes, isEnded);
+    } else {
+      this.#exchange.onClose(() => this.#leaveQueue());
+      this.#waitForToken(() => void this.#stream(bytes, isEnded));
+    }
+  }
+
+  /** With a seat or a token. */
+  async #stream(bytes: Uint8Array, isEnded: boolean): Promise<void> {
+    const { ports, metrics, bytesMax, sizeOption } = this.#target;
+    const { arrival, extraLabels, tenant, message: protocol } = this.#plan;
+    const { pieces, encoding } = this.#plan.streamed!;
+    // A copy: the slice of a Buffer would be none.
+    const first = new Uint8Array(bytes);
+    this.#reader.release();
+    if (this.#takeSeat()) this.#giveToken();
+    const source = new BodySource(this.#exchange.source, ports, { length: first.byteLength, isEnded });
+    const { itemOption } = pieces;
+    const client = this.#exchange.client ?? 'unknown';
+    const settings: StreamSettings = {
+      pieces,
+      itemBytesMax: itemOption === undefined ? bytesMax : (ports.protocolOptions[itemOption] as number),
+      itemOption: itemOption ?? sizeOption,
+      encoding,
+      arrival: arrival!,
+      body: { protocol, extraLabels, tenant, client },
+      keepsToken: this.#hasToken,
+      maxQueueMs: ports.maxQueueMs,
+    };
+    const onTaken = (counts: Counts, notes: ParseNotes | undefined) => {
+      metrics.accepted(counts, notes, tenant);
+      if (notes !== undefined) this.#tell(notes);
+    };
+    ports.streams.add(source);
+    const end = await new BodyStream(source, settings, { ...ports, onTaken }).run(first);
+    ports.streams.delete(source);
+    this.#giveSeat();
+    this.#giveToken();
+    this.#streamed(end);
+  }
+
+  #streamed(end: StreamEnd): void {
+    const { metrics } = this.#target;
+    if (end.kind === 'taken') {
+      this.#exchange.accept(noCounts);
+      return;
+    }
+    if (end.kind === 'refused' && end.reason === 'malformed') metrics.unmarshalErrors.inc();
+    else metrics.readErrors.inc();
+    if (end.kind !== 'refused') this.#sourceFailed(end.kind, end.text);
+    else this.#refuse(end.status, end.text, { retryAfterS: end.retryAfterS ?? retryAfterOf(end.status) });
   }
 
   #answer(verdict: Verdict): void {
@@ -234,7 +331,7 @@ export class Insert implements BodySink {
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
     else if (verdict.reason === 'too_large') metrics.readErrors.inc();
-    const retryAfterS = verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined);
+    const retryAfterS = verdict.retryAfterS ?? retryAfterOf(verdict.status);
     this.#refuse(verdict.status, verdict.error, { retryAfterS });
   }
 
@@ -256,6 +353,17 @@ export class Insert implements BodySink {
     this.#refuse(503, 'cannot process the request: internal error; send it again', {
       retryAfterS: RETRY_AFTER_S,
     });
+  }
+
+  #takeSeat(): boolean {
+    this.#hasSeat ||= this.#target.ports.streams.enter();
+    return this.#hasSeat;
+  }
+
+  #giveSeat(): void {
+    if (!this.#hasSeat) return;
+    this.#hasSeat = false;
+    this.#target.ports.streams.leave();
   }
 
   #takeToken(): boolean {
@@ -284,6 +392,7 @@ export class Insert implements BodySink {
     // Already left, or the refusal crossed with the client's going.
     if (this.#waiter === undefined) return;
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#reader.abandon();
     const { maxQueueMs } = this.#target.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
@@ -294,6 +403,7 @@ export class Insert implements BodySink {
     if (this.#waiter === undefined) return;
     this.#waiter.leave();
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#reader.abandon();
     this.#target.path.errors.inc();
   }
@@ -302,3 +412,5 @@ export class Insert implements BodySink {
     this.#exchange.refuse(status, error, more);
   }
 }
+
+const retryAfterOf = (status: number): number | undefined => (status === 503 ? RETRY_AFTER_S : undefined);

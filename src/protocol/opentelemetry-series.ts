@@ -25,6 +25,12 @@ export class PointSeries {
   #resourceLength = NONE;
   #scopeLength = NONE;
   #pointLength = NONE;
+  /** How many labels each of them has. */
+  #resourceLabels = 0;
+  #scopeLabels = 0;
+  #pointLabels = 0;
+  /** Of the sink, where the labels began that are not the series' own. */
+  #labelsBefore = 0;
 
   constructor(sink: SeriesSink, attributes: Attributes) {
     this.#sink = sink;
@@ -62,31 +68,38 @@ export class PointSeries {
   begin(suffix: Uint8Array, start: number, end: number, field: number): void {
     const sink = this.#sink;
     const before = this.#from;
-    const known = this.#pointLength !== NONE ? this.#pointLength : this.#scopeLength;
+    const isPoint = this.#pointLength !== NONE;
+    const known = isPoint ? this.#pointLength : this.#scopeLength;
+    const labels = isPoint ? this.#pointLabels : this.#scopeLabels;
     sink.begin();
+    this.#labelsBefore = sink.labels + 1;
     if (suffix === this.#lastSuffix && known !== NONE) {
       // The name as well is that of the last series.
-      sink.repeat(0, before + known);
+      sink.repeat(0, before + known, labels + 1);
     } else {
       sink.nameWith(this.#name, this.#nameStart, this.#nameEnd, suffix);
       this.#lastSuffix = suffix;
       this.#from = sink.position;
-      if (known !== NONE) sink.repeat(before, before + known);
+      if (known !== NONE) sink.repeat(before, before + known, labels);
       else this.#writeCommon(before);
     }
-    if (this.#pointLength !== NONE) return;
+    if (isPoint) return;
     if (end > start) this.#attributes.writeAll(start, end, field);
     this.#pointLength = sink.position - this.#from;
+    this.#pointLabels = sink.labels - this.#labelsBefore;
   }
 
   /** @param before where the labels of the resource began in the last series. */
   #writeCommon(before: number): void {
     const sink = this.#sink;
-    if (this.#resourceLength !== NONE) sink.repeat(before, before + this.#resourceLength);
+    if (this.#resourceLength !== NONE)
+      sink.repeat(before, before + this.#resourceLength, this.#resourceLabels);
     else this.#writeResource();
     this.#resourceLength = sink.position - this.#from;
+    this.#resourceLabels = sink.labels - this.#labelsBefore;
     this.#writeScope();
     this.#scopeLength = sink.position - this.#from;
+    this.#scopeLabels = sink.labels - this.#labelsBefore;
   }
 
   /** For messages. */

@@ -10,7 +10,7 @@
 import { options, type Values } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
 import { JsonObject, type JsonValue, NO_JSON, parseJson } from './json-value.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import type { ParseFailure, ParseRequest, Protocol, Wording } from './protocol.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -126,7 +126,11 @@ function parse(bytes: Uint8Array, request: ParseRequest<ZabbixOptions>, sink: Se
       else write(item, sink);
       return undefined;
     },
-    { bytesMax: settings['zabbixconnector.maxLineLen'], option: 'zabbixconnector.maxLineLen' },
+    {
+      first: firstLineOf(request.parameters),
+      sink,
+      limit: { bytesMax: settings['zabbixconnector.maxLineLen'], option: 'zabbixconnector.maxLineLen' },
+    },
   );
 }
 
@@ -142,12 +146,14 @@ const wording: Wording = {
   refused: (status, error) => ({ status, body: JSON.stringify({ error }), contentType: 'application/json' }),
 };
 
+const pieces = linePieces('zabbixconnector.maxLineLen');
+
 export const zabbixConnector: Protocol = {
   name: 'zabbixconnector',
   summary: "Item values of Zabbix' connector, as lines of JSON.",
   routes: [{ path: PATH, counterPath: PATH }],
   options: zabbixOptions,
   accepted: { status: 200 },
-  receive: (head) => receiveBody(head, { wording }),
+  receive: (head) => receiveBody(head, { pieces, wording }),
   parse,
 };
