@@ -73,6 +73,7 @@ export interface KernelExports {
     ownerBit: number,
     formAt: number,
     spans: number,
+    omitted: number,
     suffixPtr: number,
     suffixLength: number,
     suffixLabels: number,
