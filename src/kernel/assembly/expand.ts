@@ -1,4 +1,5 @@
 // biome-ignore-all lint/correctness/noPrecisionLoss: integers of AssemblyScript have 64 bits
+// biome-ignore-all lint/complexity/noStaticOnlyClass: only methods can be decorated
 /**
  * A remote write 2.0 Request (`proto/remote2.proto`) as the WriteRequest that everything else reads: every series with its
  * labels in full and in order, in the canonical form of `scan.ts`.
@@ -76,6 +77,7 @@ const TOLD: usize = 24;
 const SHORT_BYTES: usize = 16;
 /** Name and value of a label that has one byte for each length. */
 const SHORT_LABEL: usize = 124;
+const SHORT_LABEL_ROOM: usize = 160;
 
 /** What metadata was written, by a hash: the series of a family all carry it. */
 const WRITTEN_SLOTS: usize = 512;
@@ -304,29 +306,20 @@ function hasRoom(bytes: usize, at: usize): bool {
   return false;
 }
 
-/** Copies a symbol to where 16 bytes more may be written. */
-function putShort(dst: usize, symbol: usize, length: usize): void {
-  if (load<u32>(symbol, IS_SHORT) !== 0) v128.store(dst, v128.load(symbolPtr(symbol)));
-  else copy(dst, symbolPtr(symbol), length);
+/** A method, because the compiler inlines what is decorated, and decorators belong to methods. */
+class Short {
+  /** Copies a symbol to where 16 bytes more may be written. */
+  @inline
+  static put(dst: usize, symbol: usize, length: usize): void {
+    if (load<u32>(symbol, IS_SHORT) !== 0) v128.store(dst, v128.load(symbolPtr(symbol)));
+    else copy(dst, symbolPtr(symbol), length);
+  }
 }
 
-/** A label with both strings, as a field of this tag; nothing where the value is empty. */
+/** A label with both strings. */
 function putLabel(name: usize, value: usize, at: usize): bool {
   const n = symbolLength(name);
   const v = symbolLength(value);
-  if (v === 0) return true;
-  if (n + v < SHORT_LABEL && SHORT_LABEL + 32 <= outEnd - out) {
-    // All lengths have one byte.
-    store<u32>(out, (((n << 24) | ((n + v + 4) << 8)) as u32) | 0x000a000a);
-    let d = out + 4;
-    putShort(d, name, n);
-    d += n;
-    store<u16>(d, (0x12 | (v << 8)) as u16);
-    d += 2;
-    putShort(d, value, v);
-    out = d + v;
-    return true;
-  }
   const inner: usize = varintLength(n as u64) + n + varintLength(v as u64) + v + 2;
   if (!hasRoom(6 + inner, at)) return false;
   store<u8>(out, 0x0a);
@@ -344,9 +337,32 @@ function putLabel(name: usize, value: usize, at: usize): bool {
 
 function putLabels(count: u32, at: usize): bool {
   const end = pairs + ((count as usize) << 3);
+  const table = symbols;
+  const stop = outEnd - out > SHORT_LABEL_ROOM ? outEnd - SHORT_LABEL_ROOM : 0;
+  let d = out;
   for (let pair = pairs; pair < end; pair += 8) {
-    if (!putLabel(symbolOf(nameRef(pair)), symbolOf(valueRef(pair)), at)) return false;
+    const name = table + (nameRef(pair) as usize) * SYMBOL_BYTES;
+    const value = table + (valueRef(pair) as usize) * SYMBOL_BYTES;
+    const n = symbolLength(name);
+    const v = symbolLength(value);
+    if (v === 0) continue;
+    if (n + v >= SHORT_LABEL || d > stop) {
+      out = d;
+      if (!putLabel(name, value, at)) return false;
+      d = out;
+      continue;
+    }
+    // All lengths have one byte.
+    store<u32>(d, (((n << 24) | ((n + v + 4) << 8)) as u32) | 0x000a000a);
+    d += 4;
+    Short.put(d, name, n);
+    d += n;
+    store<u16>(d, (0x12 | (v << 8)) as u16);
+    d += 2;
+    Short.put(d, value, v);
+    d += v;
   }
+  out = d;
   return true;
 }
 
