@@ -14,6 +14,7 @@ export interface KernelExports {
     symbolsMax: number,
     slots: number,
     slotCount: number,
+    key: number,
     refs: number,
   ): number;
   describeMetric(
