@@ -5,9 +5,12 @@
 import { parseArgs } from 'node:util';
 import { mutate, randomWriteRequest } from './support/bodies.ts';
 import { Differential } from './support/differential.ts';
+import { compare, randomRequest } from './support/expansion.ts';
 import { Random } from './support/random.ts';
 
 const PROGRESS_RUNS = 1_000_000;
+/** How many inputs there are for one of remote write 2.0. */
+const SECOND_EVERY = 4;
 
 /** One input: half of them WriteRequests, half snappy blocks; most of both damaged. */
 export function fuzzOnce(differential: Differential, seed: number): void {
@@ -24,12 +27,20 @@ export function fuzzOnce(differential: Differential, seed: number): void {
   }
 }
 
+/** One request of remote write 2.0; most are damaged. */
+export function fuzzOnce2(seed: number): void {
+  const random = new Random(seed);
+  const request = randomRequest(random);
+  compare(random.chance(0.3) ? request : mutate(random, request));
+}
+
 /** Runs `runs` inputs; throws at the first disagreement, with its seed. */
 export function fuzz(runs: number, seed: number, progress?: (run: number) => void): Differential {
   const differential = new Differential();
   for (let run = 0; run < runs; run++) {
     try {
       fuzzOnce(differential, seed + run);
+      if (run % SECOND_EVERY === 0) fuzzOnce2(seed + run);
     } catch (cause) {
       throw new Error(`fuzz failed; repeat it with: node test/kernel/fuzz.ts --runs 1 --seed ${seed + run}`, {
         cause,

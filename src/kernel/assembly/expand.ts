@@ -123,7 +123,7 @@ let startTimestamps: u32 = 0;
 function readShortRefs(p: usize, end: usize): usize {
   const length = load<u8>(p, 1) as usize;
   const stop = p + 2 + length;
-  if (length > 127 || stop > end || refs !== 0) return 0;
+  if (length > 127 || length > pairsMax << 1 || stop > end || refs !== 0) return 0;
   let q = p + 2;
   let to = pairs;
   while (q < stop) {
