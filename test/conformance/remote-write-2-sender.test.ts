@@ -235,6 +235,31 @@ test('5xx is tried again with the same bytes, whatever it says was written', asy
   assert.equal(new Set(received.map(({ body }) => body.toString('hex'))).size, 1);
 });
 
+test('blocks are split and bisected as 2.0, in order; what is refused alone is a dead letter', async (t) => {
+  const { url, received } = await startReceiver(t, (one) => {
+    const { symbols, timeseries } = one.request!;
+    if (timeseries.length > 3) return { status: 413 };
+    const none = { [header('Samples')]: '0' };
+    return symbols.includes('bad') ? { status: 400, headers: none } : takesAll(one);
+  });
+  const policy = '-remoteWrite.responsePolicy=prometheus';
+  const sluice = await relay(t, url, temporaryDirectory(t), SECOND, policy);
+  const all = Array.from({ length: 20 }, (_, nth) => series(nth === 7 ? 'bad' : `good_${nth}`));
+  await push(`${sluice.url}/api/v1/write`, all);
+  const { delivered, dead_lettered } = await settled(sluice, 20);
+  assert.deepEqual([delivered, dead_lettered], [19, 1]);
+  const taken = received.filter(({ request }) => request!.timeseries.length <= 3);
+  const names = taken.flatMap(({ request }) =>
+    request!.symbols.includes('bad')
+      ? []
+      : request!.timeseries.map(({ labelsRefs }) => request!.symbols[labelsRefs[1]!]),
+  );
+  assert.deepEqual(
+    names,
+    all.map(({ labels }) => labels.__name__).filter((name) => name !== 'bad'),
+  );
+});
+
 test('after a kill, a 2.0 request of a tenant comes out of the journal as it went in', async (t) => {
   const directory = temporaryDirectory(t);
   const sink = await startSink(t);
