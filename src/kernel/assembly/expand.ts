@@ -94,6 +94,9 @@ let refs: u32 = 0;
 let out: usize = 0;
 let outEnd: usize = 0;
 let firstByte: usize = 0;
+// Of a field that `shortField` found.
+let content: usize = 0;
+let contentEnd: usize = 0;
 
 // The last series whose names were in order: most series of a request have the names of the one before.
 let knownNames: usize = 0;
@@ -104,6 +107,10 @@ let knownNameAt: u32 = 0;
 let seriesSamples: u32 = 0;
 let seriesHistograms: u32 = 0;
 let seriesExemplars: u32 = 0;
+// Canonical samples, one right behind another: mostly these are all there are.
+let runStart: usize = 0;
+let runEnd: usize = 0;
+let runSamples: u32 = 0;
 let metadataStart: usize = 0;
 let metadataEnd: usize = 0;
 /** Which of its labels is the metric name. */
@@ -193,11 +200,20 @@ function readSeries(start: usize, end: usize, fastEnd: usize): bool {
   seriesHistograms = 0;
   seriesExemplars = 0;
   metadataStart = 0;
+  runSamples = 0;
   const stop = min(end, fastEnd);
   let p = start;
   while (p < end) {
     if (p < stop && Fast.isSample(p) && Fast.end(p) <= end) {
       seriesSamples++;
+      if (runSamples === 0) {
+        runStart = p;
+        runEnd = p;
+      }
+      if (p === runEnd) {
+        runEnd = Fast.end(p);
+        runSamples++;
+      }
       p = Fast.end(p);
       continue;
     }
@@ -391,6 +407,13 @@ function putSample(start: usize, end: usize): void {
 }
 
 function putSamples(start: usize, end: usize, fastEnd: usize): bool {
+  if (runSamples === seriesSamples) {
+    const length: usize = runSamples === 0 ? 0 : runEnd - runStart;
+    if (!hasRoom(length, start)) return false;
+    copy(out, runStart, length);
+    out += length;
+    return true;
+  }
   const stop = min(end, fastEnd);
   let p = start;
   while (p < end) {
@@ -638,6 +661,18 @@ function expandSeries(index: u32, at: usize, start: usize, end: usize, fastEnd: 
   return errorCode === OK;
 }
 
+/** The tag of a field at `p` with a length of one or two bytes, whose content is from `content` to `contentEnd`; 0 for any other. */
+function shortField(p: usize, end: usize): u32 {
+  if (end - p < 4) return 0;
+  const head = load<u32>(p);
+  if ((head & 0x808000) === 0x808000) return 0;
+  const isLong = (head & 0x8000) !== 0;
+  const length = (isLong ? ((head >> 8) & 0x7f) | ((head >> 9) & 0x3f80) : (head >> 8) & 0x7f) as usize;
+  content = p + (isLong ? 3 : 2);
+  contentEnd = content + length;
+  return contentEnd > end ? 0 : head & 0xff;
+}
+
 function addSymbol(ptr: usize, length: usize, end: usize): void {
   const symbol = symbolOf(symbolCount);
   putSymbol(symbol, ptr, length);
@@ -648,23 +683,11 @@ function addSymbol(ptr: usize, length: usize, end: usize): void {
 function readSymbols(src: usize, end: usize, symbolsMax: u32): bool {
   let p = src;
   while (p < end) {
-    // A symbol, or a series, with a length of one or two bytes.
-    if (end - p > 3) {
-      const head = load<u32>(p);
-      const isLong = (head & 0x8000) !== 0;
-      const length = (isLong ? ((head >> 8) & 0x7f) | ((head >> 9) & 0x3f80) : (head >> 8) & 0x7f) as usize;
-      const content = p + (isLong ? 3 : 2);
-      if ((head & 0x808000) !== 0x808000 && length <= end - content) {
-        if ((head & 0xff) === 0x2a) {
-          p = content + length;
-          continue;
-        }
-        if ((head & 0xff) === 0x22 && symbolCount !== 0 && symbolCount < symbolsMax) {
-          addSymbol(content, length, end);
-          p = content + length;
-          continue;
-        }
-      }
+    const short = shortField(p, end);
+    if (short === 0x2a || (short === 0x22 && symbolCount !== 0 && symbolCount < symbolsMax)) {
+      if (short === 0x22) addSymbol(content, contentEnd - content, end);
+      p = contentEnd;
+      continue;
     }
     const next = wire.readTag(p, end);
     if (next === 0) return false;
@@ -728,15 +751,24 @@ export function expandRequest(
     p = end;
   }
   while (p < end) {
-    const next = wire.readTag(p, end);
-    const own = wire.tag;
     const at = p;
-    if (own !== 0x2a) {
-      p = wire.checkField(wire.REQUEST_2, p, end);
+    const short = shortField(p, end);
+    let start = content;
+    if (short === 0x22) {
+      p = contentEnd;
       continue;
     }
-    p = wire.readLength(next, end);
-    if (!expandSeries(series, at, wire.payload, p, fastEnd)) break;
+    if (short === 0x2a) p = contentEnd;
+    else {
+      const next = wire.readTag(p, end);
+      if (wire.tag !== 0x2a) {
+        p = wire.checkField(wire.REQUEST_2, p, end);
+        continue;
+      }
+      p = wire.readLength(next, end);
+      start = wire.payload;
+    }
+    if (!expandSeries(series, at, start, p, fastEnd)) break;
     series++;
   }
   storeError(src);
