@@ -7,6 +7,7 @@
  * Labels go out in order and without those that have no value, as 2.0 has it. Fields of a series that 1.0 does not know are left out.
  */
 import { copy, putVarint, varintLength } from './bytes';
+import { Fast } from './fast';
 import {
   clearError,
   errorCode,
@@ -131,21 +132,39 @@ function internRow(row: usize, to: usize, before: usize, countBefore: u32): u32 
   let count: u32 = 0;
   // Labels are canonical: `0a len [0a len name] [12 len value]`.
   while (p < end) {
-    const labelEnd = wire.readLength(p + 1, end);
-    p = wire.payload;
-    let namePtr = p;
-    let nameLength: usize = 0;
-    if (p < labelEnd && (load<u8>(p) as u32) === 0x0a) {
-      p = wire.readLength(p + 1, labelEnd);
-      namePtr = wire.payload;
-      nameLength = p - namePtr;
+    let labelEnd: usize;
+    let namePtr: usize;
+    let nameLength: usize;
+    let value: usize;
+    let valueLength: usize;
+    // It may look a little behind the labels, where there is memory in any case.
+    if (Fast.isLabel(p) && Fast.end(p) <= end) {
+      labelEnd = Fast.end(p);
+      nameLength = load<u8>(p, 3) as usize;
+      namePtr = p + 4;
+      value = namePtr + nameLength + 2;
+      valueLength = labelEnd - value;
+    } else {
+      labelEnd = wire.readLength(p + 1, end);
+      p = wire.payload;
+      namePtr = p;
+      nameLength = 0;
+      valueLength = 0;
+      if (p < labelEnd && (load<u8>(p) as u32) === 0x0a) {
+        p = wire.readLength(p + 1, labelEnd);
+        namePtr = wire.payload;
+        nameLength = p - namePtr;
+      }
+      value = p;
+      if (p < labelEnd) {
+        valueLength = wire.readLength(p + 1, labelEnd) - wire.payload;
+        value = wire.payload;
+      }
     }
-    if (p < labelEnd) {
-      p = wire.readLength(p + 1, labelEnd);
-      const value = wire.payload;
+    if (valueLength !== 0) {
       const known = count < countBefore ? before + (count as usize) * PAIR_BYTES : 0;
       const name = internAs(known === 0 ? 0 : load<u32>(known), namePtr, nameLength);
-      const ref = internAs(known === 0 ? 0 : load<u32>(known, 4), value, p - value);
+      const ref = internAs(known === 0 ? 0 : load<u32>(known, 4), value, valueLength);
       const pair = to + (count as usize) * PAIR_BYTES;
       store<u32>(pair, name);
       store<u32>(pair, ref, 4);
@@ -218,21 +237,22 @@ export function describeMetric(
   return true;
 }
 
-function refBytes(pairs: usize, count: u32): usize {
-  let sum: usize = 0;
-  const end = pairs + (count as usize) * PAIR_BYTES;
-  for (let at = pairs; at < end; at += 4) sum += varintLength(load<u32>(at) as u64);
-  return sum;
-}
-
 /** A packed field of references; nothing when there are none. */
 function putRefs(pairs: usize, count: u32): void {
   if (count === 0) return;
-  store<u8>(out, 0x0a);
-  let d = putVarint(out + 1, refBytes(pairs, count) as u64);
+  const begin = out;
+  let d = out + 2;
   const end = pairs + (count as usize) * PAIR_BYTES;
-  for (let at = pairs; at < end; at += 4) d = putVarint(d, load<u32>(at) as u64);
+  for (let at = pairs; at < end; at += 4) {
+    const ref = load<u32>(at);
+    if (ref < 128) store<u8>(d++, ref as u8);
+    else if (ref < 16384) {
+      store<u16>(d, ((ref & 127) | 128 | ((ref >> 7) << 8)) as u16);
+      d += 2;
+    } else d = putVarint(d, ref as u64);
+  }
   out = d;
+  closeField(0x0a, begin, 2);
 }
 
 function putSample(timestamp: u64, value: u64): void {
