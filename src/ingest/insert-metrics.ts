@@ -29,6 +29,7 @@ export class InsertMetrics {
   readonly unmarshalErrors: Counter;
   readonly #rowsRead: Counter;
   readonly #rowsInvalid: Counter;
+  readonly #rowsIgnored: Counter | undefined;
   readonly #startTimestamps: Counter | undefined;
   readonly #metadataRead: Counter;
   readonly #rowsInserted: Counter;
@@ -48,6 +49,9 @@ export class InsertMetrics {
       'Bodies that could not be parsed.',
     );
     this.#rowsInvalid = counter('vm_rows_invalid_total', 'Rows that make no sense, left out.');
+    this.#rowsIgnored = protocol.ignoresRows
+      ? counter('sluice_rows_ignored_total', 'Rows that are right and no samples, such as events.')
+      : undefined;
     if (protocol.parse === undefined) {
       this.#startTimestamps = counter(
         'sluice_start_timestamps_left_out_total',
@@ -111,6 +115,7 @@ export class InsertMetrics {
     this.#rowsRead.inc(notes?.rowsRead ?? rows);
     if (notes !== undefined) {
       this.#rowsInvalid.inc(notes.rowsInvalid);
+      this.#rowsIgnored?.inc(notes.rowsIgnored ?? 0);
       if (notes.startTimestamps !== undefined) this.#startTimestamps?.inc(notes.startTimestamps);
     }
     this.#rowsInserted.inc(rows);

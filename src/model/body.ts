@@ -94,6 +94,8 @@ export interface ParseNotes {
   /** Absent: as many as were taken. */
   readonly rowsRead?: number | undefined;
   readonly rowsInvalid: number;
+  /** Rows that are right and no samples; absent: none. */
+  readonly rowsIgnored?: number;
   /** What is wrong with the first few invalid rows. */
   readonly examples: readonly string[];
   /** What was taken as the client counts it, where that is not what the body became. */

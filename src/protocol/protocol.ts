@@ -108,6 +108,8 @@ export interface Protocol {
   readonly options: OptionTable;
   /** The option that bounds its bodies, before and after decompression. Absent: -maxInsertRequestSize. */
   readonly sizeOption?: string;
+  /** Whether there are rows that are right and no samples, such as events. */
+  readonly ignoresRows?: boolean;
   /** The answer to a body that was accepted, and to an empty one. */
   readonly accepted: Answer;
   receive(head: RequestHead, options: OptionValues): Reception;

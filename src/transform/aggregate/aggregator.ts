@@ -350,7 +350,10 @@ export class RuleAggregator {
     const isNext = samples === this.#ports.buffers[1];
     samples.colour = isNext ? ((1 - this.#colour) as Colour) : this.#colour;
     if (this.#dedup === undefined) {
-      this.#fold(samples, nowMs, nowMs + this.spec.stalenessMs);
+      // A sample is told at the end of its window, however stale it is then: the first window is longer than the interval,
+      // and a sample of the next one may come long before.
+      const toldMs = this.#schedule.flushMs + (isNext ? this.spec.intervalMs : 0);
+      this.#fold(samples, nowMs, Math.max(toldMs, nowMs + this.spec.stalenessMs));
       return;
     }
     this.#dedup.fold(samples);

@@ -109,17 +109,19 @@ export class RuleState {
     this.counterRows.reserve(limit);
   }
 
-  /** Counts samples, and keeps what they belong to alive until `deadlineMs`. */
+  /** Counts samples, and keeps what they belong to alive until `deadlineMs` at least. */
   touch({ length, groups, series, colour }: Samples, deadlineMs: number): void {
     const counts = this.sampleCounts[colour]!.data;
     const groupDeadlines = this.#groupDeadlines.data;
     for (let i = 0; i < length; i++) {
       counts[groups[i]!]! += 1;
-      groupDeadlines[groups[i]!] = deadlineMs;
+      if (groupDeadlines[groups[i]!]! < deadlineMs) groupDeadlines[groups[i]!] = deadlineMs;
     }
     if (this.#seriesDeadlines === undefined) return;
     const seriesDeadlines = this.#seriesDeadlines.data;
-    for (let i = 0; i < length; i++) seriesDeadlines[series[i]!] = deadlineMs;
+    for (let i = 0; i < length; i++) {
+      if (seriesDeadlines[series[i]!]! < deadlineMs) seriesDeadlines[series[i]!] = deadlineMs;
+    }
   }
 
   /** Empties what is stale, releases what nobody needs, and lists the groups that live; how many they are. */

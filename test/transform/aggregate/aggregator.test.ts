@@ -35,6 +35,19 @@ test('what came before the first window on the grid is told with it, unless old 
   }
 });
 
+test('a group that has samples only at the beginning of the longer first window is told', () => {
+  const outputs = 'outputs: [sum_samples, last, total], ignore_first_sample_interval: 0s';
+  for (const option of ['', ', by: [job]', ', dedup_interval: 1m', ', no_align_flush_to_interval: true']) {
+    const startMs = START_MS - 50_000;
+    const harness = new Harness(`- {interval: 1m, ${outputs}${option}}`, { startMs });
+    harness.pushNow({ a: 7 });
+    harness.advance(3 * MINUTE);
+    const told = harness.told.filter(({ value }) => value !== 0);
+    const values = new Set(told.map(({ series, value }) => `${series.replace(/.*_/, '')} ${value}`));
+    assert.deepEqual([...values].toSorted(), ['last 7', 'samples 7', 'total 7'], option);
+  }
+});
+
 test('the end of a rule: told on the grid, or now, or not at all', () => {
   const run = (options: string): [number, number][] => {
     const harness = new Harness(`- {interval: 1m, outputs: [sum_samples]${options}}`);
