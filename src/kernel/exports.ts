@@ -14,6 +14,7 @@ export interface KernelExports {
     symbolsMax: number,
     slots: number,
     slotCount: number,
+    key: number,
     refs: number,
   ): number;
   describeMetric(
@@ -73,6 +74,7 @@ export interface KernelExports {
     ownerBit: number,
     formAt: number,
     spans: number,
+    omitted: number,
     suffixPtr: number,
     suffixLength: number,
     suffixLabels: number,

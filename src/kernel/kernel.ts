@@ -71,6 +71,9 @@ export interface EncodeOptions {
   readonly round?: Round | undefined;
   /** Series whose labels do not change go on byte for byte, instead of in their canonical form. */
   readonly spans?: boolean | undefined;
+  /** Kinds that are left out. */
+  readonly withoutHistograms?: boolean | undefined;
+  readonly withoutExemplars?: boolean | undefined;
   /** Encoded label fields that follow the labels of every series. */
   readonly suffixPtr: number;
   readonly suffixLength: number;
@@ -226,6 +229,7 @@ export class Kernel {
       ownerBit,
       formAt,
       options.spans === true ? 1 : 0,
+      (options.withoutHistograms === true ? 1 : 0) + (options.withoutExemplars === true ? 2 : 0),
       options.suffixPtr,
       options.suffixLength,
       options.suffixLabels,
