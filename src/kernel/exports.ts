@@ -142,6 +142,10 @@ export interface KernelExports {
     mayGrow: number,
     nextOut: number,
   ): number;
+  powersPtr(): number;
+  scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
+  scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
+  scanPrometheusText(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   moveTable(from: number, fromSlots: number, to: number, toSlots: number): void;
   sweepTable(table: number, minEpoch: number): number;
 }

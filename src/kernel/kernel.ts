@@ -164,9 +164,15 @@ export class Kernel {
    * Checks a remote-write 1.0 WriteRequest at every level and counts. Like protobufjs' decode of `proto/remote.proto`,
    * but a known field with another wire type, a group, an unknown varint of more than ten bytes and a series with both
    * samples and histograms are errors, and strings need not be UTF-8.
+   * @param known what is in a message that was made here, which is not looked at.
    */
-  validateWriteRequest(ptr: number, length: number): WriteRequestFound | Malformed {
-    this.#validated = undefined;
+  validateWriteRequest(
+    ptr: number,
+    length: number,
+    known?: WriteRequestFound,
+  ): WriteRequestFound | Malformed {
+    this.#validated = known && { ptr, length, found: known };
+    if (known !== undefined) return known;
     if (this.exports.validateWriteRequest(ptr, length) === 0) {
       return { error: this.#errorText, code: this.errorCode, at: this.errorAt };
     }
