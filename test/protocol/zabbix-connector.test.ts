@@ -105,6 +105,14 @@ test('a line that is too long refuses the request', () => {
   );
 });
 
+test('a large body is taken in pieces, whose lines are numbered through', () => {
+  const reception = receive(zabbixConnector);
+  assert.ok(reception.kind === 'body' && reception.pieces !== undefined);
+  assert.equal(reception.pieces.itemOption, 'zabbixconnector.maxLineLen');
+  const { examples } = parse(zabbixConnector, 'bad\n', { parameters: { firstItem: '7' } });
+  assert.match(examples[0] ?? '', /^line 7: /);
+});
+
 test('errors are JSON', () => {
   const reception = receive(zabbixConnector);
   assert.ok(reception.kind === 'body');
