@@ -13,11 +13,14 @@ import type { Fs } from './queue/file/fs.ts';
 import { replaceWhole } from './queue/file/whole-file.ts';
 import type { Clock } from './util/clock.ts';
 import { messageOf } from './util/error.ts';
+import { freeOwned } from './util/free-buffer.ts';
 import type { Logger } from './util/logger.ts';
 
 const MAGIC = 0x4a41_4c53;
 const HEADER_BYTES = 16;
 const LOG_EVERY_MS = 60_000;
+/** How often the file is written, at most: under load there are states ten times a second, of up to some hundred MB. */
+const WRITE_EVERY_MS = 10_000;
 
 export interface AggregationStateConfig {
   readonly dataDirectory: string;
@@ -46,6 +49,7 @@ export class AggregationState {
   /** The file has the state up to here. */
   #safeTo = -1;
   #takenSeq = 0;
+  #writtenMs = Number.NEGATIVE_INFINITY;
 
   constructor({ dataDirectory, isKept }: AggregationStateConfig, ports: AggregationStatePorts) {
     this.#file = path.join(dataDirectory, 'aggregation.state');
@@ -112,7 +116,12 @@ export class AggregationState {
 
   /** The engine gave its state. */
   offer(state: EngineState): void {
+    const before = this.#latest;
     this.#latest = state;
+    // Left to the garbage collector, states pile up. Nobody else has the one before by now.
+    if (before !== undefined && before.bytes !== state.bytes && this.#writing === undefined) {
+      freeOwned(before.bytes, before.bytes.length);
+    }
     // A crash in the first moments would begin other windows.
     if (this.#safeTo < 0) void this.maintain();
   }
@@ -123,7 +132,8 @@ export class AggregationState {
     if (state !== undefined && !this.#ports.isActive()) await this.#remove();
     else if (this.#writing !== undefined) await this.#writing;
     else if (this.#isKept && state !== undefined && state.at > this.#safeTo) {
-      if (this.#ports.isSafeTo(state.at)) await this.#writeAlone(state);
+      const isDue = this.#ports.clock.monotonicMs() - this.#writtenMs >= WRITE_EVERY_MS;
+      if (isDue && this.#ports.isSafeTo(state.at)) await this.#writeAlone(state);
     }
   }
 
@@ -160,6 +170,7 @@ export class AggregationState {
     try {
       await replaceWhole(fs, this.#file, [header, state.bytes]);
       this.#safeTo = Math.max(this.#safeTo, state.at);
+      this.#writtenMs = this.#ports.clock.monotonicMs();
       return true;
     } catch (error) {
       log

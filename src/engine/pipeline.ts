@@ -302,8 +302,10 @@ export class Pipeline {
     const found = this.#kernel.validateWriteRequest(rawPtr, request.byteLength);
     assert(!('error' in found), 'outputs are well-formed');
     const slots = this.#groups.some((group) => group.options.parallel > 1);
-    this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
-    shaper.shapeOutputs(this.#columns, from);
+    if (shaper.changesOutputs(from)) {
+      this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
+      shaper.shapeOutputs(this.#columns, from);
+    } else this.#columns.scan(rawPtr, request.byteLength, undefined, slots);
     const parcel: Parcel = {
       body: this.#reached,
       rawPtr,
@@ -318,7 +320,7 @@ export class Pipeline {
     };
     const isCounted = this.#reached <= this.#countedTo;
     if (!isCounted && from === GLOBAL) this.#told.push({ group: undefined, kind, samples });
-    if (!isCounted) this.#countDrops(this.#columns, shaper, from, false);
+    if (!isCounted && shaper.changesOutputs(from)) this.#countDrops(this.#columns, shaper, from, false);
     for (const [index, group] of this.#groups.entries()) {
       if (from !== GLOBAL && (this.#config.groups[index]!.form ?? 0) !== from) continue;
       if (!isCounted && from !== GLOBAL) this.#told.push({ group: index, kind, samples });
@@ -470,7 +472,7 @@ export class Pipeline {
     const nowMs = this.#clock.monotonicMs();
     const isDue = nowMs - this.#stagesToldMs >= STAGES_EVERY_MS || this.oldestBornMs === undefined;
     if (isDue) this.#stagesToldMs = nowMs;
-    return { nextFlushMs: this.#stages.nextFlushMs, stages: isDue ? this.#stages.stats : undefined };
+    return { nextFlushMs: this.#stages.nextEventMs, stages: isDue ? this.#stages.stats : undefined };
   }
 }
 

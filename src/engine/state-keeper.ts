@@ -11,8 +11,8 @@ import type { EngineState, FromEngine } from './messages.ts';
 const SAVE_EVERY_MS = 10_000;
 const SAVE_SHARE = 0.05;
 /** Bodies that are kept for a new engine take memory: beyond this much, the state is saved sooner. */
-const KEPT_BYTES_MAX = 64 * 1024 * 1024;
-const SAVE_EVERY_MS_MIN = 1_000;
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+const SAVE_EVERY_MS_MIN = 100;
 /** The wall clock is looked at again after this long, for it may have been set. */
 const LOOK_EVERY_MS = 10_000;
 /** Deaths in a row that no body is the cause of, until the state is taken for it. */

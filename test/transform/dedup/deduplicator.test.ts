@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Labels } from '../../../src/model/labels.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/transform/aggregate/checkpoint.ts';
 import { Deduplicator, type DeduplicatorOptions } from '../../../src/transform/dedup/deduplicator.ts';
+import { OutputWriter } from '../../../src/transform/state/output-writer.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { decodeWriteRequest, type Point, valueOfBits } from '../../support/remote-write.ts';
 import { batchOf, labelsOf, type Sample, STALE } from '../support/batch.ts';
 import { START_MS } from '../support/harness.ts';
 
@@ -38,11 +41,19 @@ class Setup {
 
   flush(how: 'flushDue' | 'finish' = 'flushDue'): string[] {
     const told: string[] = [];
-    this.deduplicator[how]((labels, timestampMs, low, high) => {
-      const bits = (BigInt(high) << 32n) | BigInt(low);
-      const value = bits === STALE ? 'stale' : new Float64Array(BigUint64Array.of(bits).buffer)[0];
-      told.push(`${labels} ${value} @${timestampMs - START_MS}`);
-    });
+    const writer = new OutputWriter();
+    const drain = () => {
+      while (this.deduplicator.untold > 0) {
+        this.deduplicator.tell(writer, 1, 1000);
+        for (const { labels, points } of decodeWriteRequest(writer.take()).series) {
+          const [{ timestampMs, bits }] = points as [Point];
+          const value = bits === STALE ? 'stale' : valueOfBits(bits);
+          told.push(`${Labels.of(Object.entries(labels))} ${value} @${timestampMs - START_MS}`);
+        }
+      }
+    };
+    this.deduplicator[how](drain);
+    drain();
     return told;
   }
 }
