@@ -13,7 +13,6 @@ import type { Fs } from './queue/file/fs.ts';
 import { replaceWhole } from './queue/file/whole-file.ts';
 import type { Clock } from './util/clock.ts';
 import { messageOf } from './util/error.ts';
-import { freeOwned } from './util/free-buffer.ts';
 import type { Logger } from './util/logger.ts';
 
 const MAGIC = 0x4a41_4c53;
@@ -114,16 +113,14 @@ export class AggregationState {
     return this.#isKept && this.#ports.isActive() ? Math.floor(this.#safeTo) + 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** The engine gave its state. */
-  offer(state: EngineState): void {
+  /** The engine gave its state. Returns the one before if nobody needs it any more: left to the collector, they pile up. */
+  offer(state: EngineState): EngineState | undefined {
     const before = this.#latest;
     this.#latest = state;
-    // Left to the garbage collector, states pile up. Nobody else has the one before by now.
-    if (before !== undefined && before.bytes !== state.bytes && this.#writing === undefined) {
-      freeOwned(before.bytes, before.bytes.length);
-    }
+    const isFree = this.#writing === undefined;
     // A crash in the first moments would begin other windows.
     if (this.#safeTo < 0) void this.maintain();
+    return isFree ? before : undefined;
   }
 
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */

@@ -79,12 +79,13 @@ test('the file is written every ten seconds at most, and a state that another on
   await state.maintain();
   assert.equal(state.neededFrom, 2);
   clock.advance(9_999);
-  state.offer({ bytes: bytes(3), at: 3 });
-  assert.equal(second.bytes.length, 0);
+  assert.equal(state.offer({ bytes: bytes(3), at: 3 }), second);
   await state.maintain();
   assert.equal(state.neededFrom, 2);
   clock.advance(1);
-  await state.maintain();
+  const writing = state.maintain();
+  assert.equal(state.offer({ bytes: bytes(4), at: 4 }), undefined, 'it is being written');
+  await writing;
   assert.equal(state.neededFrom, 4);
 });
 

@@ -9,8 +9,11 @@ import { assert } from '../util/assert.ts';
 
 /** Holds 13 bodies of a typical Prometheus (77 KB); larger slabs stay pinned for longer, smaller ones waste their end. */
 const SLAB_BYTES = 1024 * 1024;
-/** Free slabs that are kept for reuse; the rest goes back to the system. */
-const SPARE_SLABS_MAX = 8;
+/**
+ * Free slabs that are kept for reuse. The rest goes back to the system, but only when both threads have collected their
+ * garbage: with 8, slabs that were gone took more memory than those in use while aggregation kept requests.
+ */
+const SPARE_SLABS_MAX = 32;
 
 export interface Slice {
   readonly slab: number;

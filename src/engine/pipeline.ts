@@ -372,10 +372,10 @@ export class Pipeline {
   }
 
   /** Finishes all blocks, and gives the state that goes with them; undefined when there is none. */
-  save(): EngineState | undefined {
+  save(memory?: ArrayBuffer): EngineState | undefined {
     this.flush();
     this.#wantsSave = false;
-    return this.#stages === undefined ? undefined : { bytes: this.#stages.save(), at: this.#reached };
+    return this.#stages === undefined ? undefined : { bytes: this.#stages.save(memory), at: this.#reached };
   }
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. */

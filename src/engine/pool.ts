@@ -85,7 +85,7 @@ export class EnginePool implements Intake {
     this.aggregation = new StateKeeper({
       ...ports,
       tick: (isLate) => this.#tick(isLate),
-      save: () => void this.#ticketed('save'),
+      save: (memory) => void this.#ticketed('save', memory),
       restored,
     });
     this.aggregation.isActive = isAggregating(config);
@@ -222,12 +222,13 @@ export class EnginePool implements Intake {
     this.aggregation.wake();
   }
 
-  #ticketed(kind: 'flush' | 'save'): Promise<void> {
+  #ticketed(kind: 'flush' | 'save', memory?: ArrayBuffer): Promise<void> {
     this.#outbox.send();
     const ticket = this.#nextTicket++;
     return new Promise((settle) => {
       this.#tickets.set(ticket, { kind, settle });
-      this.#post({ kind, ticket });
+      if (memory === undefined) this.#post({ kind, ticket });
+      else this.#worker?.postMessage({ kind, ticket, memory }, [memory]);
     });
   }
 

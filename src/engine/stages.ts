@@ -92,7 +92,6 @@ export class Stages {
   readonly #all: readonly (readonly [from: number, stage: AggregationStage])[];
   readonly #writer = new OutputWriter();
   readonly #sliceSeries: number;
-  #savedBytes = 0;
   /** When the next slice goes on; Infinity when nothing waits. */
   #nextSliceMs = Number.POSITIVE_INFINITY;
 
@@ -236,12 +235,11 @@ export class Stages {
     for (const [, stage] of this.#all) stage.forget(refs);
   }
 
-  /** The whole state. What is too much for it is told by `takeProblems`. */
-  save(): Uint8Array<ArrayBuffer> {
+  /** The whole state, in `memory` if that is large enough. What is too much for it is told by `takeProblems`. */
+  save(memory?: ArrayBuffer): Uint8Array<ArrayBuffer> {
     const slices: CheckpointPart = { id: SLICES, write: (to) => to.f64(this.#nextSliceMs) };
     const parts = this.#all.flatMap(([, stage]) => stage.save());
-    const { bytes, omitted } = encodeCheckpoint([slices, ...parts], { bytes: this.#savedBytes * 1.1 });
-    this.#savedBytes = bytes.length;
+    const { bytes, omitted } = encodeCheckpoint([slices, ...parts], { memory });
     if (omitted.length > 0) {
       this.#problems = omitted.map((id) => `${id} is too large to be saved, and would begin anew`);
     }

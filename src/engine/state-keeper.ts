@@ -23,9 +23,10 @@ export interface StateKeeperPorts {
   readonly log: Logger;
   /** Tells the engine the time. */
   readonly tick: (isLate: boolean) => void;
-  /** Asks the engine for its state. */
-  readonly save: () => void;
-  readonly onState?: (state: EngineState) => void;
+  /** Asks the engine for its state, in memory that it may use. */
+  readonly save: (memory: ArrayBuffer | undefined) => void;
+  /** Returns a state that was offered before and is of no use any more. */
+  readonly onState?: (state: EngineState) => EngineState | undefined;
   /** What an earlier run left. */
   readonly restored: Uint8Array<ArrayBuffer> | undefined;
 }
@@ -44,6 +45,8 @@ export class StateKeeper {
   #deaths = 0;
   #losses = 0;
   #cancelTick = () => {};
+  /** What an older state lay in: the next one goes there. */
+  #spare: ArrayBuffer | undefined;
 
   constructor(ports: StateKeeperPorts) {
     this.#ports = ports;
@@ -95,7 +98,7 @@ export class StateKeeper {
       this.#isSaving = false;
       this.#savedMs = clock.monotonicMs();
       this.#saveMs = saveMs;
-      onState?.(state);
+      this.#spare = onState?.(state)?.bytes.buffer ?? this.#spare;
     }
     if (!this.#isActive) return;
     if (stats.aggregation?.stages !== undefined) this.#stages = stats.aggregation.stages;
@@ -109,8 +112,14 @@ export class StateKeeper {
     const everyMs = keptBytes > KEPT_BYTES_MAX ? SAVE_EVERY_MS_MIN : SAVE_EVERY_MS;
     const sinceMs = this.#ports.clock.monotonicMs() - this.#savedMs;
     if (sinceMs < Math.max(everyMs, this.#saveMs / SAVE_SHARE)) return;
+    this.#save();
+  }
+
+  #save(): void {
     this.#isSaving = true;
-    this.#ports.save();
+    const memory = this.#spare;
+    this.#spare = undefined;
+    this.#ports.save(memory);
   }
 
   /** Windows that ended while the program was away are over now. */
@@ -119,8 +128,7 @@ export class StateKeeper {
     if (!this.#isActive) return;
     this.#ports.tick(true);
     // A new engine would not know of this pause.
-    this.#isSaving = true;
-    this.#ports.save();
+    this.#save();
   }
 
   /** A new engine has the requests that it needs; what was told between them by the time is told again by it. */

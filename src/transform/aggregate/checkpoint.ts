@@ -27,16 +27,16 @@ export interface EncodedCheckpoint {
   readonly omitted: readonly string[];
 }
 
-/** `bytes`: about how large it will be. */
+/** Into `memory`, which is the checkpoint's from now on, if it is large enough. */
 export function encodeCheckpoint(
   parts: Iterable<CheckpointPart>,
-  { bytesMax = STATE_BYTES_MAX, bytes: expected = 0 }: { bytesMax?: number; bytes?: number } = {},
+  { bytesMax, memory }: { bytesMax?: number | undefined; memory?: ArrayBuffer | undefined } = {},
 ): EncodedCheckpoint {
-  const to = new ByteWriter(bytesMax, expected);
+  const to = new ByteWriter(bytesMax, memory);
   for (const word of [MAGIC, VERSION, 0, 0]) to.u32(word);
   const omitted: string[] = [];
   for (const { id, write } of parts) if (!to.entry(id, write)) omitted.push(id);
-  const bytes = to.take();
+  const bytes = to.bytes();
   const content = bytes.subarray(HEADER_BYTES);
   const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   header.setUint32(8, content.length, true);

@@ -52,6 +52,11 @@ export class Arena<T extends Numbers> {
     else free.push(at);
   }
 
+  /** No piece ends behind this. */
+  get used(): number {
+    return this.#used;
+  }
+
   get byteLength(): number {
     return this.data.byteLength;
   }

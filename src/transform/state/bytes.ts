@@ -18,10 +18,10 @@ export class ByteWriter {
   #bytes: Buffer<ArrayBuffer>;
   #length = 0;
 
-  /** `bytes`: about how much will come. */
-  constructor(bytesMax: number = STATE_BYTES_MAX, bytes: number = FIRST_BYTES) {
+  /** Into `memory`, which is the writer's from now on, as long as it is large enough. */
+  constructor(bytesMax: number = STATE_BYTES_MAX, memory: ArrayBuffer = new ArrayBuffer(FIRST_BYTES)) {
     this.#bytesMax = bytesMax;
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, bytes));
+    this.#bytes = Buffer.from(memory);
   }
 
   get length(): number {
@@ -77,15 +77,9 @@ export class ByteWriter {
     }
   }
 
-  /** What was written, in memory of its own; the writer is of no use any more. */
-  take(): Uint8Array<ArrayBuffer> {
-    const length = this.#length;
-    return new Uint8Array(this.#bytes.buffer.transfer(length));
-  }
-
   /** What was written; shares memory with the writer. */
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+  bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#bytes.buffer, 0, this.#length);
   }
 
   #reserve(more: number): void {

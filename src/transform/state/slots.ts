@@ -36,7 +36,7 @@ export class SlotTable {
   #cells = new Int32Array(FIRST_SLOTS * CELLS_PER_SLOT);
   #arena = newArena();
   /** By slot, whether it was pinned when this was saved. */
-  #loadedPins: Int32Array | undefined;
+  #loadedPins: Uint8Array | undefined;
   #free: number[] = [];
 
   constructor(capacity: number) {
@@ -145,62 +145,46 @@ export class SlotTable {
     const limit = this.#limit;
     to.u32(limit);
     to.u32(this.#size);
-    const keys = new Int32Array(this.#keyWords());
-    const words = this.#arena.data;
-    let at = 0;
-    for (let slot = 0; slot < limit; slot++) {
-      const start = this.#starts[slot]!;
-      if (start === IS_FREE) continue;
-      keys[at++] = slot;
-      keys[at++] = tellsPins && this.#pins[slot]! > 0 ? 1 : 0;
-      for (let word = start; word <= start + words[start]!; word++) keys[at++] = words[word]!;
-    }
-    to.u32(at);
-    to.numbers(keys, at);
+    to.numbers(this.#starts, limit);
+    const pins = new Uint8Array(limit);
+    if (tellsPins) for (let slot = 0; slot < limit; slot++) pins[slot] = this.#pins[slot]! > 0 ? 1 : 0;
+    to.numbers(pins);
+    to.u32(this.#arena.used);
+    to.numbers(this.#arena.data, this.#arena.used);
     to.numbers(Int32Array.from(this.#free));
-  }
-
-  #keyWords(): number {
-    const words = this.#arena.data;
-    let sum = 0;
-    for (let slot = 0; slot < this.#limit; slot++) {
-      const start = this.#starts[slot]!;
-      if (start !== IS_FREE) sum += 3 + words[start]!;
-    }
-    return sum;
   }
 
   /** Into an empty table: every key gets the slot that it had. */
   load(from: ByteReader): void {
     const limit = from.u32();
     const size = from.u32();
-    const keys = new Int32Array(from.count(4));
     // A slot has at least one column, so a limit that is believed allocates what the caller's columns hold anyway.
-    if (limit > this.#capacity || size > limit || limit * 8 > from.left)
+    if (limit > this.#capacity || size > limit || limit * 13 > from.left)
       throw new DamagedState('too many slots');
-    from.numbers(keys);
+    const starts = new Int32Array(limit);
+    from.numbers(starts);
+    const pins = new Uint8Array(limit);
+    from.numbers(pins);
+    const words = new Int32Array(from.count(4));
+    from.numbers(words);
     this.#limit = limit;
     this.#reserve(limit);
     this.#starts.fill(IS_FREE, 0, limit);
-    this.#loadedPins = new Int32Array(limit);
-    for (let at = 0; at < keys.length; ) {
-      if (at + 3 > keys.length) throw new DamagedState('a key has no end');
-      const slot = keys[at]!;
-      const isPinned = keys[at + 1]!;
-      const length = keys[at + 2]!;
-      at += 3;
-      if (slot < 0 || slot >= limit || this.#starts[slot] !== IS_FREE)
-        throw new DamagedState('a slot is there twice');
-      if (length < 0 || at + length > keys.length) throw new DamagedState('a key has no end');
-      const key = keys.subarray(at, at + length);
-      at += length;
-      if (this.find(key, length) !== NO_SLOT) throw new DamagedState('a slot is there twice');
+    this.#loadedPins = pins;
+    for (let slot = 0; slot < limit; slot++) {
+      const at = starts[slot]!;
+      if (at === IS_FREE) continue;
+      const length = words[at];
+      if (length === undefined || length < 0 || at + 1 + length > words.length)
+        throw new DamagedState('a key has no end');
+      const key = words.subarray(at + 1, at + 1 + length);
+      if (this.find(key, length) !== NO_SLOT) throw new DamagedState('a key is there twice');
+      // Side by side, whatever lay between them.
       const start = this.#arena.take(1 + length);
       if (start === NO_PIECE) throw new DamagedState('too many keys');
       this.#arena.data[start] = length;
       this.#arena.data.set(key, start + 1);
       this.#put(slot, start);
-      this.#loadedPins[slot] = isPinned;
     }
     if (this.#size !== size) throw new DamagedState('slots are missing');
     const free = new Int32Array(limit - size);

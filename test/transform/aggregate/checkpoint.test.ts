@@ -81,7 +81,7 @@ test('parts that are damaged and pass all the same leave a rule empty or with so
     .map(({ id, write }) => {
       const to = new ByteWriter();
       write(to);
-      return { id, state: to.take() };
+      return { id, state: to.bytes() };
     });
   fc.assert(
     fc.property(

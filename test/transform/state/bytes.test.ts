@@ -57,6 +57,6 @@ test('an entry that is too much leaves nothing behind; other errors are errors',
   assert.equal(entry('b', 700), false);
   assert.equal(entry('c', 10), true);
   assert.throws(() => to.entry('d', () => assert.fail('broken')), /broken/);
-  const from = new ByteReader(to.take());
+  const from = new ByteReader(to.bytes());
   assert.deepEqual([from.text(), from.blob().length, from.text(), from.blob().length], ['a', 4800, 'c', 80]);
 });

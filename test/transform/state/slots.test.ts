@@ -82,55 +82,40 @@ test('pins count', () => {
 });
 
 test('slots that cannot be are damage', () => {
-  type Entry = readonly [slot: number, ...key: number[]];
-  const load = (limit: number, size: number, entries: readonly Entry[], free: readonly number[]) => {
+  const load = (
+    limit: number,
+    size: number,
+    { starts, words, free }: { starts: readonly number[]; words: readonly number[]; free: readonly number[] },
+  ) => {
     const to = new ByteWriter();
     to.u32(limit);
     to.u32(size);
-    const words = entries.flatMap(([slot, ...key]) => [slot, 0, key.length, ...key]);
+    to.numbers(Int32Array.from(starts));
+    to.numbers(new Uint8Array(limit));
     to.u32(words.length);
     to.numbers(Int32Array.from(words));
     to.numbers(Int32Array.from(free));
     to.numbers(new Float64Array(20));
     new SlotTable(10).load(new ByteReader(to.bytes()));
   };
-  load(3, 1, [[2, 5, 6]], [1, 0]);
+  const one = { starts: [-1, -1, 0], words: [2, 5, 6], free: [1, 0] };
+  load(3, 1, one);
   const wrong: readonly (() => void)[] = [
-    () => load(3, 1, [[2, 5]], [1, 1]),
-    () => load(3, 1, [[2, 5]], [2, 0]),
-    () => load(3, 1, [[2, 5]], [3, 0]),
-    () => load(3, 1, [[2, 5]], [-1, 0]),
-    () => load(3, 2, [[2, 5]], [0]),
-    () => load(11, 0, [], []),
-    () => load(2, 3, [[0, 5]], []),
-    () => load(1, 1, [[1, 5]], []),
-    () => load(1, 1, [[-1, 5]], []),
-    () =>
-      load(
-        3,
-        2,
-        [
-          [1, 5],
-          [1, 6],
-        ],
-        [0],
-      ),
-    () =>
-      load(
-        3,
-        2,
-        [
-          [1, 5],
-          [2, 5],
-        ],
-        [0],
-      ),
+    () => load(3, 1, { ...one, free: [1, 1] }),
+    () => load(3, 1, { ...one, free: [2, 0] }),
+    () => load(3, 1, { ...one, free: [3, 0] }),
+    () => load(3, 1, { ...one, free: [-1, 0] }),
+    () => load(3, 2, { ...one, free: [0] }),
+    () => load(3, 1, { ...one, starts: [-1, -1, 3] }),
+    () => load(3, 1, { ...one, starts: [-1, -1, -2] }),
+    () => load(3, 1, { ...one, words: [3, 5, 6] }),
+    () => load(3, 1, { ...one, words: [-1, 5, 6] }),
+    () => load(3, 2, { ...one, starts: [0, -1, 0], free: [1] }),
+    () => load(11, 0, { starts: Array(11).fill(-1), words: [], free: [] }),
+    () => load(2, 3, { starts: [0, 1], words: [0, 0], free: [] }),
+    () => new SlotTable(10).load(new ByteReader(Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0))),
   ];
-  for (const [nth, one] of wrong.entries()) assert.throws(one, DamagedState, `case ${nth}`);
-  const cut = new ByteWriter();
-  for (const word of [1, 1, 4, 0, 0, 9, 1]) cut.u32(word);
-  cut.numbers(new Float64Array(9));
-  assert.throws(() => new SlotTable(10).load(new ByteReader(cut.bytes())), DamagedState);
+  for (const [nth, attempt] of wrong.entries()) assert.throws(attempt, DamagedState, `case ${nth}`);
 });
 
 test('loaded slots are given out and released as those that were saved, until they are saved again', () => {
