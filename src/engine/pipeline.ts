@@ -60,6 +60,8 @@ export interface PipelineStart {
   readonly nowMs?: number;
   /** Measures how long flushes take. */
   readonly clock?: Clock;
+  /** Outputs of aggregation that go on at once. */
+  readonly sliceOutputs?: number | undefined;
 }
 
 /** How long statistics of aggregation may be old. */
@@ -84,6 +86,7 @@ export class Pipeline {
   readonly #outputMark: number;
   readonly #talkers: Talkers;
   readonly #clock: Clock;
+  readonly #sliceOutputs: number | undefined;
   /** The number of the last body or output. */
   #reached = 0;
   readonly #countedTo: number;
@@ -106,7 +109,7 @@ export class Pipeline {
   constructor(
     kernel: Kernel,
     config: EngineConfig,
-    { progress, resume, nowMs = 0, clock = systemClock }: PipelineStart = {},
+    { progress, resume, nowMs = 0, clock = systemClock, sliceOutputs }: PipelineStart = {},
   ) {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
@@ -114,12 +117,13 @@ export class Pipeline {
     this.#talkers = new Talkers(kernel);
     this.#config = config;
     this.#clock = clock;
+    this.#sliceOutputs = sliceOutputs;
     this.#outputMark = kernel.memory.alloc(OUTPUT_MARK_BYTES);
     this.#takenTo = resume?.state?.at ?? 0;
     this.#reached = this.#takenTo;
     this.#countedTo = resume?.countedTo ?? 0;
     const stages = config.shape === undefined ? undefined : stagesOf(config.shape);
-    if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs);
+    if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs, sliceOutputs);
     if (resume?.state !== undefined) this.#stages?.load(resume.state.bytes);
     this.#shape(config.shape);
     this.#wantsSave = this.#stages !== undefined && resume?.state === undefined;
@@ -181,7 +185,7 @@ export class Pipeline {
     this.#wantsSave = stages !== undefined;
     // Destinations may come and go, and other rules change, without a word about these.
     if (isDeepStrictEqual(stages, before?.config)) return;
-    const next = stages === undefined ? undefined : new Stages(stages, this.#clock, nowMs);
+    const next = stages && new Stages(stages, this.#clock, nowMs, this.#sliceOutputs);
     before?.finish(next?.identities ?? new Set(), (outputs) => this.#emitOutputs(outputs));
     if (before !== undefined) next?.load(before.save());
     this.#stages = next;

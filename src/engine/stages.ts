@@ -49,7 +49,7 @@ export interface StageObservation extends Observation {
 }
 
 /** Outputs that go on together, a slice: some 2 ms of work. */
-const SLICE_SERIES = 2_000;
+const SLICE_OUTPUTS = 2_000;
 const SLICE_BYTES = 1024 * 1024;
 /** From slice to slice; there is time for requests between them. */
 const SLICE_EVERY_MS = 4;
@@ -91,14 +91,14 @@ export class Stages {
   readonly #clock: EventClock;
   readonly #all: readonly (readonly [from: number, stage: AggregationStage])[];
   readonly #writer = new OutputWriter();
-  readonly #sliceSeries: number;
+  readonly #sliceOutputs: number;
   /** When the next slice goes on; Infinity when nothing waits. */
   #nextSliceMs = Number.POSITIVE_INFINITY;
 
-  /** `sliceSeries`: outputs that go on at once. */
-  constructor(config: StagesConfig, clock: Clock, nowMs: number, sliceSeries: number = SLICE_SERIES) {
+  /** `sliceOutputs`: outputs that go on at once. */
+  constructor(config: StagesConfig, clock: Clock, nowMs: number, sliceOutputs: number = SLICE_OUTPUTS) {
     this.config = config;
-    this.#sliceSeries = sliceSeries;
+    this.#sliceOutputs = sliceOutputs;
     this.#clock = new EventClock(clock, nowMs);
     const create = (stage: StageConfig | undefined) =>
       stage === undefined ? undefined : new AggregationStage(stage, this.#clock);
@@ -186,7 +186,7 @@ export class Stages {
 
   /** One slice, of the first places that have something to tell. */
   #tellSlice(emit: (outputs: Outputs) => void): void {
-    let left = this.#sliceSeries;
+    let left = this.#sliceOutputs;
     for (const [from, stage] of this.#all) {
       for (let before = stage.untold; left > 0 && before > 0; before = stage.untold) {
         this.#tellOnce(from, stage, emit, false, left);
@@ -211,7 +211,7 @@ export class Stages {
     stage: AggregationStage,
     emit: (outputs: Outputs) => void,
     isOverdue: boolean,
-    outputsMax = this.#sliceSeries,
+    outputsMax = this.#sliceOutputs,
   ): void {
     const writer = this.#writer;
     const kind = stage.tell(writer, outputsMax, SLICE_BYTES, isOverdue);
