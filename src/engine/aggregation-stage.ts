@@ -197,6 +197,12 @@ export class AggregationStage {
     return [this.#aggregators, this.#dedup].flatMap((owner) => owner?.load(parts).problems ?? []);
   }
 
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    this.#aggregators?.startAnew();
+    this.#dedup?.startAnew();
+  }
+
   get stats(): StageStats {
     return {
       scope: this.config.scope,

@@ -82,6 +82,8 @@ export interface EngineResume {
   readonly state: EngineState | undefined;
   /** What has a number up to this one was counted by the engine before. */
   readonly countedTo: number;
+  /** It is the first engine of the process: what the state counted, another process did. */
+  readonly isFirst?: boolean;
 }
 
 /** How far a lane of a group has come. After a crash the next engine starts there: nothing is sent twice or left out. */

@@ -12,9 +12,9 @@ import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
+import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import { encodeVarint } from '../util/varint.ts';
 import { BodyParser } from './body-parser.ts';
 import { BodyDecoder } from './decoder.ts';
 import { DropTally } from './drop-tally.ts';
@@ -125,6 +125,7 @@ export class Pipeline {
     const stages = config.shape === undefined ? undefined : stagesOf(config.shape);
     if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs, sliceOutputs);
     if (resume?.state !== undefined) this.#stages?.load(resume.state.bytes);
+    if (resume?.isFirst === true) this.#stages?.startAnew();
     this.#shape(config.shape);
     this.#wantsSave = this.#stages !== undefined && resume?.state === undefined;
     this.#build(progress);
@@ -419,7 +420,7 @@ export class Pipeline {
   /** Encodes extra labels as label fields of a TimeSeries. */
   #writeSuffix(labels: readonly Label[]): { ptr: number; length: number } {
     if (labels.length === 0) return { ptr: 0, length: 0 };
-    const bytes = Buffer.concat(labels.map(encodeLabel));
+    const bytes = Buffer.concat(labels.map(({ name, value }) => encodePair(name, value)));
     const ptr = this.#reserve(this.#suffix, bytes.byteLength);
     this.#kernel.memory.bytes().set(bytes, ptr);
     return { ptr, length: bytes.byteLength };
@@ -488,15 +489,4 @@ export type PipelineNews = Pick<
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
-}
-
-function encodeLabel({ name, value }: Label): Buffer {
-  const inner = Buffer.concat([encodeField(0x0a, name), encodeField(0x12, value)]);
-  return Buffer.concat([Buffer.from([0x0a]), encodeVarint(inner.byteLength), inner]);
-}
-
-function encodeField(tag: number, text: string): Buffer {
-  const bytes = Buffer.from(text);
-  if (bytes.byteLength === 0) return bytes;
-  return Buffer.concat([Buffer.from([tag]), encodeVarint(bytes.byteLength), bytes]);
 }

@@ -117,6 +117,11 @@ export class Stages {
     if (slices !== undefined && this.untold > 0) this.#nextSliceMs = new ByteReader(slices).f64();
   }
 
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    for (const [, stage] of this.#all) stage.startAnew();
+  }
+
   takeProblems(): readonly string[] {
     const problems = this.#problems;
     if (problems.length > 0) this.#problems = [];
@@ -266,4 +271,8 @@ export function stagesOf(shape: {
   return config.global === undefined && config.forms.every((stage) => stage === undefined)
     ? undefined
     : config;
+}
+
+export function isAggregating(shape: Parameters<typeof stagesOf>[0] | undefined): boolean {
+  return shape !== undefined && stagesOf(shape) !== undefined;
 }

@@ -487,7 +487,7 @@ describe('windows that tell much', () => {
       assert.deepEqual(content[`a:1s_by_n_sum_samples{n="${n}"}`], ['3@1000']);
       assert.deepEqual(content[`a:1s_by_n_count_samples{n="${n}"}`], ['1@1000']);
     }
-    assert.equal(content['b']!.length, 20);
+    assert.equal(content.b!.length, 20);
     engine.tick(START_MS + 2_500);
     assert.deepEqual(engine.content()['a:1s_by_n_sum_samples{n="0"}'], ['3@1000', '2000@2000']);
   });

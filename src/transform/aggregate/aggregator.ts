@@ -19,6 +19,7 @@ import { addSuffix, Grouping, suffixOf } from './grouping.ts';
 import { outputOf } from './outputs/index.ts';
 import type { Output } from './outputs/output.ts';
 import type { AggregationRuleSpec } from './rule.ts';
+import { RuleCounts } from './rule-counts.ts';
 import { RuleState } from './rule-state.ts';
 import { Tellings } from './tellings.ts';
 
@@ -39,37 +40,13 @@ export interface RulePorts {
   readonly buffers: readonly [Samples, Samples];
 }
 
-/** Samples and series since the start, and what there is now. */
-export interface RuleCounts {
-  /** Samples that were accepted. */
-  matched: number;
-  ignoredNan: number;
-  ignoredTooOld: number;
-  /** Samples of series that match and that input relabeling dropped. */
-  relabelDropped: number;
-  /** Samples of series that match and for which there was no slot. */
-  refused: number;
-  output: number;
-  flushTimeouts: number;
-  dedupFlushTimeouts: number;
-}
-
 /** Targets below 0: the series matches, and no sample of it is used. */
 const RELABELED_AWAY = -2;
 const REFUSED = -3;
 
 export class RuleAggregator {
   readonly spec: AggregationRuleSpec;
-  readonly counts: RuleCounts = {
-    matched: 0,
-    ignoredNan: 0,
-    ignoredTooOld: 0,
-    relabelDropped: 0,
-    refused: 0,
-    output: 0,
-    flushTimeouts: 0,
-    dedupFlushTimeouts: 0,
-  };
+  readonly counts = new RuleCounts();
   readonly #ports: RulePorts;
   readonly #grouping: Grouping;
   readonly #schedule: FlushSchedule;
@@ -280,6 +257,11 @@ export class RuleAggregator {
     return this.#dedup?.dropped ?? 0;
   }
 
+  /** Samples that wait for the end of a window. */
+  get held(): number {
+    return this.counts.open + this.dedupItems;
+  }
+
   get dedupItems(): number {
     return this.#dedup?.size ?? 0;
   }
@@ -304,6 +286,15 @@ export class RuleAggregator {
     this.#dedup?.save(to, this.#state.targets.limit);
     for (const output of this.#outputs) output.save?.(to);
     this.#tellings.save(to);
+    this.counts.save(to);
+    to.f64(this.counterResets);
+  }
+
+  /** Its state is that of another process: counts begin at 0. */
+  startAnew(): void {
+    this.counts.startAnew(this.dedupItems);
+    if (this.#dedup !== undefined) this.#dedup.dropped = 0;
+    if (this.#counters !== undefined) this.#counters.resets = 0;
   }
 
   /** Into a rule that has not had a sample. Throws `DamagedState`, and the rule is of no use then. */
@@ -322,6 +313,9 @@ export class RuleAggregator {
     for (const output of this.#outputs) output.load?.(from);
     const { groups } = this.#state;
     this.#tellings.load(from, (group) => group >= 0 && group < groups.limit && groups.isUsed(group));
+    this.counts.load(from);
+    const resets = from.f64();
+    if (this.#counters !== undefined) this.#counters.resets = resets;
     if (from.left > 0) throw new DamagedState('there is something behind the end');
   }
 
@@ -350,13 +344,16 @@ export class RuleAggregator {
     const oldestMs = isAgeChecked ? this.#schedule.minDeadlineMs : Number.NEGATIVE_INFINITY;
     const groupOf = this.#state.groupOfTarget;
     let lagMs = 0;
+    let came = 0;
     let nan = 0;
     let tooOld = 0;
     for (let row = 0; row < seriesCount; row++) {
       const ref = refs[row]!;
       const target = ref < targets.length ? targets[ref]! : UNMATCHED;
+      if (target === UNMATCHED) continue;
+      came += counts[row]!;
       if (target < 0) {
-        if (target !== UNMATCHED) this.#leaveOut(target, counts[row]!);
+        this.#leaveOut(target, counts[row]!);
         continue;
       }
       const group = groupOf === undefined ? target : groupOf[target]!;
@@ -384,6 +381,7 @@ export class RuleAggregator {
       }
     }
     this.#acceptAll(nowMs);
+    this.counts.came += came;
     this.counts.ignoredNan += nan;
     this.counts.ignoredTooOld += tooOld;
     this.#schedule.observeLag(lagMs);
@@ -415,6 +413,7 @@ export class RuleAggregator {
   }
 
   #fold(samples: Samples, nowMs: number, deadlineMs: number): void {
+    this.counts.fold(samples.length, samples.colour);
     this.#state.touch(samples, deadlineMs);
     if (this.#counters !== undefined) {
       samples.countsFirsts = nowMs >= this.#startMs + this.spec.ignoreFirstSampleMs;
@@ -469,5 +468,6 @@ export class RuleAggregator {
       output.startWindow?.(colour);
     }
     this.#state.startWindow(colour);
+    this.counts.endWindow(colour);
   }
 }

@@ -25,17 +25,17 @@
  * old ones for all rules but those that the new ones have, and plans every series anew. Rules that did not change keep
  * their windows.
  *
- * Every sample of a matched series is counted in exactly one of `matched`, `ignoredNan`, `ignoredTooOld`,
- * `relabelDropped` and `refused` of each rule that matches.
+ * Every sample of a matched series is in exactly one column of the account of each rule that matches: `RuleCounts`.
  */
 import type { Labels } from '../../model/labels.ts';
 import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../util/error.ts';
 import type { OutputWriter } from '../state/output-writer.ts';
 import { type SampleBatch, type SampleColumns, Samples } from '../state/samples.ts';
-import { type Relabeling, RuleAggregator, type RuleCounts } from './aggregator.ts';
+import { type Relabeling, RuleAggregator } from './aggregator.ts';
 import type { CheckpointPart, Restored } from './checkpoint.ts';
 import { type AggregationRuleSpec, ruleIdentity } from './rule.ts';
+import type { RuleCounts } from './rule-counts.ts';
 
 /** 4 million groups or series a rule; about 1 GiB of columns and keys. */
 const DEFAULT_SLOTS_MAX = 2 ** 22;
@@ -57,7 +57,24 @@ export interface AggregatorsPorts {
   };
 }
 
-export interface RuleStats extends Readonly<RuleCounts> {
+export type RuleStats = Readonly<
+  Pick<
+    RuleCounts,
+    | 'came'
+    | 'matched'
+    | 'ignoredNan'
+    | 'ignoredTooOld'
+    | 'relabelDropped'
+    | 'refused'
+    | 'aggregated'
+    | 'resumed'
+    | 'output'
+    | 'flushTimeouts'
+    | 'dedupFlushTimeouts'
+  >
+> & {
+  /** Samples that wait for the end of a window. */
+  readonly held: number;
   readonly counterResets: number;
   readonly dedupDropped: number;
   readonly dedupItems: number;
@@ -66,7 +83,7 @@ export interface RuleStats extends Readonly<RuleCounts> {
   readonly series: number;
   /** Bytes of columns, with those of deduplication; keys of groups and series come on top. */
   readonly bytes: number;
-}
+};
 
 export class Aggregators {
   readonly specs: readonly AggregationRuleSpec[];
@@ -212,10 +229,26 @@ export class Aggregators {
     return { restored, problems };
   }
 
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    for (const rule of this.#rules) rule.startAnew();
+  }
+
   /** By index of the rule. */
   stats(): RuleStats[] {
     return this.#rules.map((rule) => ({
-      ...rule.counts,
+      came: rule.counts.came,
+      matched: rule.counts.matched,
+      ignoredNan: rule.counts.ignoredNan,
+      ignoredTooOld: rule.counts.ignoredTooOld,
+      relabelDropped: rule.counts.relabelDropped,
+      refused: rule.counts.refused,
+      aggregated: rule.counts.aggregated,
+      resumed: rule.counts.resumed,
+      output: rule.counts.output,
+      flushTimeouts: rule.counts.flushTimeouts,
+      dedupFlushTimeouts: rule.counts.dedupFlushTimeouts,
+      held: rule.held,
       counterResets: rule.counterResets,
       dedupDropped: rule.dedupDropped,
       dedupItems: rule.dedupItems,

@@ -37,10 +37,15 @@ export interface DeduplicatorPorts {
   readonly slotsMax?: number;
 }
 
+/** `received` + `resumed` = `deduplicated` + `tooOld` + `items` + `emitted`, at any time. */
 export interface DeduplicatorStats {
   readonly received: number;
-  /** Samples that a better one kept from going on, or that were older than the window. */
-  readonly dropped: number;
+  /** Samples that an earlier process held. */
+  readonly resumed: number;
+  /** Samples that a better one kept from going on. */
+  readonly deduplicated: number;
+  /** Samples that were older than the window. */
+  readonly tooOld: number;
   readonly emitted: number;
   /** Samples that wait. */
   readonly items: number;
@@ -67,6 +72,7 @@ export class Deduplicator {
   #release = new Release();
   #colour: Colour = 0;
   #received = 0;
+  #resumed = 0;
   #tooOld = 0;
   #emitted = 0;
   #flushTimeouts = 0;
@@ -191,6 +197,7 @@ export class Deduplicator {
       this.#slots.save(to);
       this.#window.save(to, this.#slots.keys.limit);
       this.#release.save(to);
+      for (const count of this.#counts()) to.f64(count);
     };
     return [{ id: this.identity, write }];
   }
@@ -217,15 +224,22 @@ export class Deduplicator {
     return this.#window.size + this.#release.size;
   }
 
-  /** Samples that a better one kept from going on, or that were older than the window. */
-  get dropped(): number {
-    return this.#window.dropped + this.#tooOld;
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    this.#received = 0;
+    this.#tooOld = 0;
+    this.#emitted = 0;
+    this.#flushTimeouts = 0;
+    this.#window.dropped = 0;
+    this.#resumed = this.items;
   }
 
   stats(): DeduplicatorStats {
     return {
       received: this.#received,
-      dropped: this.dropped,
+      resumed: this.#resumed,
+      deduplicated: this.#window.dropped,
+      tooOld: this.#tooOld,
       emitted: this.#emitted,
       items: this.items,
       series: this.#slots.keys.size,
@@ -254,7 +268,16 @@ export class Deduplicator {
     const { keys } = this.#slots;
     this.#window.load(from, keys.limit);
     this.#release.load(from, (slot) => slot >= 0 && slot < keys.limit && keys.isUsed(slot));
+    this.#received = from.f64();
+    this.#resumed = from.f64();
+    this.#tooOld = from.f64();
+    this.#emitted = from.f64();
+    this.#flushTimeouts = from.f64();
     if (from.left > 0) throw new DamagedState('there is something behind the end');
+  }
+
+  #counts(): number[] {
+    return [this.#received, this.#resumed, this.#tooOld, this.#emitted, this.#flushTimeouts];
   }
 
   #newSchedule(): FlushSchedule {

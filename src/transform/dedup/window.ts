@@ -110,6 +110,7 @@ export class DedupWindow {
   }
 
   save(to: ByteWriter, slots: number): void {
+    to.f64(this.dropped);
     this.#rows.save(to, slots);
     for (const held of this.#held) {
       to.u32(held.length);
@@ -118,6 +119,7 @@ export class DedupWindow {
   }
 
   load(from: ByteReader, slots: number): void {
+    this.dropped = from.f64();
     this.#rows.load(from, slots);
     for (const [colour] of this.#held.entries()) {
       const held = new Int32Array(from.count(4));

@@ -64,8 +64,8 @@ test('series out of label pairs, with a suffix behind their name and one more la
         const key = { words, start: 1, count: labels.length };
         writer.addPairs(pairs, key, addition, timestampMs, 1, 0xfff00000);
         const own: Record<string, string> = Object.fromEntries(labels);
-        if (suffix !== '') own['__name__'] = (own['__name__'] ?? '') + suffix;
-        if (extra !== null) own['quantile'] = extra;
+        if (suffix !== '') own.__name__ = (own.__name__ ?? '') + suffix;
+        if (extra !== null) own.quantile = extra;
         return { labels: own, points: [{ timestampMs, bits: 0xfff0000000000001n }] };
       });
       const { series } = decodeWriteRequest(writer.take());

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Labels } from '../../../src/model/labels.ts';
 import type { Relabeling } from '../../../src/transform/aggregate/aggregator.ts';
-import { Aggregators } from '../../../src/transform/aggregate/aggregators.ts';
+import { Aggregators, type RuleStats } from '../../../src/transform/aggregate/aggregators.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/transform/aggregate/checkpoint.ts';
 import { type AggregationRuleSpec, parseAggregationRules } from '../../../src/transform/aggregate/rule.ts';
 import { OutputWriter } from '../../../src/transform/state/output-writer.ts';
@@ -93,6 +93,7 @@ export class Harness {
       this.clock.advance(Math.max(0, due - this.clock.nowMs()));
       this.flush();
     }
+    for (const stats of this.aggregators.stats()) assertAccount(stats);
     this.clock.advance(end - this.clock.nowMs());
   }
 
@@ -145,6 +146,15 @@ export class Harness {
       return told[0]?.value;
     });
   }
+}
+
+/** Every sample of a series that a rule matches is in one column. */
+export function assertAccount(stats: RuleStats): void {
+  const { came, resumed, matched, ignoredNan, ignoredTooOld, relabelDropped, refused } = stats;
+  const { dedupDropped, held, aggregated } = stats;
+  const leftOut = ignoredNan + ignoredTooOld + relabelDropped + refused;
+  assert.equal(came, leftOut + matched);
+  assert.equal(came + resumed, leftOut + dedupDropped + held + aggregated, JSON.stringify(stats));
 }
 
 /** What was written. */
