@@ -446,11 +446,10 @@ export class RuleAggregator {
   #flush(flushMs: number, windowColour: Colour, isTold: boolean): void {
     // With deduplication the outputs have one colour.
     const colour = this.#dedup === undefined ? windowColour : 0;
-    const groupCount = this.#state.sweep(flushMs, {
+    const groupCount = this.#state.sweep(flushMs, colour, {
       clearGroup: (group) => {
         for (const output of this.#outputs) output.clear?.(group);
       },
-      forgetCounter: (series) => this.#counters?.forgetStale(series, flushMs),
       isHeld: (target) => this.#dedup?.holds(target) ?? false,
     });
     const tellings = this.#tellings;
@@ -467,6 +466,9 @@ export class RuleAggregator {
       });
       output.startWindow?.(colour);
     }
+    // What it grew by in this window is told, before.
+    const { limit } = this.#state.targets;
+    for (let series = 0; series < limit; series++) this.#counters?.forgetStale(series, flushMs);
     this.#state.startWindow(colour);
     this.counts.endWindow(colour);
   }

@@ -25,8 +25,6 @@ export interface RuleStateOptions {
 /** What else has state for a slot. */
 export interface SweepPorts {
   clearGroup(group: number): void;
-  /** Forgets a counter that is stale. */
-  forgetCounter(series: number): void;
   /** Whether samples wait for the target. */
   isHeld(target: number): boolean;
 }
@@ -192,16 +190,18 @@ export class RuleState {
     for (let i = 0; i < length; i++) seriesDeadlines[series[i]!] = deadlineMs;
   }
 
-  /** Empties what is stale, releases what nobody needs, and lists the groups that live; how many they are. */
-  sweep(flushMs: number, ports: SweepPorts): number {
-    const groupCount = this.#sweepGroups(flushMs, ports);
-    const { limit } = this.targets;
-    for (let series = 0; series < limit; series++) ports.forgetCounter(series);
+  /**
+   * At the end of a window: empties what is stale, releases what nobody needs, and lists the groups that live; how many they are.
+   * A group that has samples in this window is not stale: the first window is longer than others, and longer perhaps than
+   * `staleness_interval`.
+   */
+  sweep(flushMs: number, colour: Colour, ports: SweepPorts): number {
+    const groupCount = this.#sweepGroups(flushMs, this.sampleCounts[colour]!.data, ports);
     if (this.series !== undefined) this.#sweepSeries(this.series, flushMs, ports);
     return groupCount;
   }
 
-  #sweepGroups(flushMs: number, ports: SweepPorts): number {
+  #sweepGroups(flushMs: number, counts: Float64Array, ports: SweepPorts): number {
     const { limit } = this.groups;
     if (this.alive.length < limit) this.alive = new Int32Array(Math.ceil(limit * 1.5));
     const deadlines = this.#groupDeadlines.data;
@@ -209,7 +209,7 @@ export class RuleState {
     for (let group = 0; group < limit; group++) {
       if (!this.groups.isUsed(group)) continue;
       const deadlineMs = deadlines[group]!;
-      if (flushMs <= deadlineMs) {
+      if (flushMs <= deadlineMs || counts[group]! > 0) {
         this.alive[alive++] = group;
         continue;
       }

@@ -35,6 +35,25 @@ test('what came before the first window on the grid is told with it, unless old 
   }
 });
 
+test('a sample at the beginning of the first window is told, although that is longer than staleness_interval', () => {
+  const outputs = 'total, sum_samples, rate_sum, count_series';
+  const harness = new Harness(`- {interval: 1m, by: [g], outputs: [${outputs}]}`, {
+    startMs: START_MS - 50_000,
+  });
+  harness.push({ 'a{g="1",i="1"}': [[START_MS - 50_000, 1]] });
+  harness.advance(10_000);
+  harness.push({ 'a{g="1",i="1"}': [[START_MS - 40_000, 6]] });
+  harness.advance(100_000);
+  assert.deepEqual(harness.take(), [
+    'a:1m_by_g_count_series{g="1"} 1',
+    'a:1m_by_g_rate_sum{g="1"} 0.5',
+    'a:1m_by_g_sum_samples{g="1"} 7',
+    'a:1m_by_g_total{g="1"} 5',
+  ]);
+  harness.advance(MINUTE);
+  assert.deepEqual(harness.take(), []);
+});
+
 test('the end of a rule: told on the grid, or now, or not at all', () => {
   const run = (options: string): [number, number][] => {
     const harness = new Harness(`- {interval: 1m, outputs: [sum_samples]${options}}`);

@@ -151,7 +151,8 @@ export class ModelRule {
     const flushMs = this.#deadlineMs;
     const rule = { ...this.#spec, startMs: this.#startMs };
     for (const [name, group] of this.#groups) {
-      if (flushMs > group.untilMs) {
+      const hasSamples = group.history.some((one) => one.kind === 'sample' && one.window === this.#window);
+      if (flushMs > group.untilMs && !hasSamples) {
         this.#groups.delete(name);
         continue;
       }

@@ -10,13 +10,11 @@ import {
 
 /** Increase a second by series: from its last sample before the window, or its first one, to its last one. */
 function ratesOf(history: History, rule: ReferenceRule): number[] {
-  const { window, flushMs } = flushOf(history);
+  const { window } = flushOf(history);
   const bySeries = Map.groupBy(counterSteps(history, rule), ({ event }) => event.series);
   return [...bySeries.values()].flatMap((steps) => {
     const from = steps.findLastIndex(({ increase }) => increase === undefined);
     const known = steps.slice(from);
-    // Forgotten before it is told: only in the first window, which may be longer than the staleness interval.
-    if (known.at(-1)!.event.nowMs + rule.stalenessMs < flushMs) return [];
     const inside = known.filter(({ event }) => event.window === window);
     // Its window told a rate only if it moved in time; if not, the baseline before it stays.
     let baseline = known[0]!.event.timestampMs;
