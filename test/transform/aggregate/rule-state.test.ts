@@ -46,9 +46,9 @@ test('what nobody needs is released at the sweep: first the series, then its gro
   touch(state, [target], 50);
   assert.equal(state.sweep(50, 0, quiet), 1, 'it lives to the very end');
   assert.equal(state.sampleCounts[0]!.data[state.groupOf(target)], 1);
+  state.targets.pin(target);
   assert.equal(state.sweep(51, 0, quiet), 1, 'it has a sample in this window');
   state.startWindow(0);
-  state.targets.pin(target);
   assert.equal(state.sweep(51, 0, quiet), 0);
   assert.equal(state.series!.size, 1, 'a ref points to it');
   state.targets.unpin(target);
