@@ -454,6 +454,7 @@ export class RuleAggregator {
     });
     const tellings = this.#tellings;
     tellings.flushMs = flushMs;
+    if (isTold) tellings.expect(groupCount * this.#outputs.length);
     for (const [nth, output] of this.#outputs.entries()) {
       output.flush({
         colour,

@@ -46,6 +46,11 @@ export class Tellings {
     return this.#values.length * 16;
   }
 
+  /** Makes room for so many more at once. */
+  expect(count: number): void {
+    if (this.#length + count > this.#values.length) this.#reserve(this.#length + count);
+  }
+
   add(group: number, output: number, value: number, label: ExtraLabel | undefined): void {
     const at = this.#length;
     if (at === this.#values.length) this.#reserve(Math.max(FIRST_TELLINGS, Math.ceil(at * 1.5)));

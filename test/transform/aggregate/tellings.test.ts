@@ -18,6 +18,7 @@ function taken(tellings: Tellings) {
 function filled(): Tellings {
   const tellings = new Tellings([':1m_last', ':1m_quantiles']);
   tellings.flushMs = 5;
+  tellings.expect(100);
   for (let group = 0; group < 300; group++) tellings.add(group, 0, group / 3, undefined);
   tellings.add(7, 1, -0, { name: 'quantile', value: '0.5' });
   tellings.add(7, 1, 1, { name: 'quantile', value: '1' });
