@@ -18,8 +18,19 @@ interface DebianPackage {
   readonly version: string;
   readonly path: string;
   readonly sha256: string;
+  /** Absent: that of all. For a program that needs no newer libc than the machines of today have. */
+  readonly suite?: string;
+  /** Where the programs lie. Absent: `usr/bin`. */
+  readonly directory?: string;
   readonly programs: readonly string[];
+  /** What they need besides. */
+  readonly files?: readonly string[];
 }
+
+const membersOf = ({ directory = 'usr/bin', programs, files = [] }: DebianPackage) => [
+  ...programs.map((name) => join(directory, name)),
+  ...files,
+];
 
 const MIRROR = process.env.SLUICE_DEBIAN_MIRROR ?? pinned.mirror;
 const DOWNLOAD_TIMEOUT_MS = 180_000;
@@ -30,7 +41,7 @@ const stampOf = ({ name }: DebianPackage) => join(programsDirectory, `${name}.ve
 const warn = (text: string) => console.error(`\nWARNING: ${text}\n`);
 
 function isThere(one: DebianPackage): boolean {
-  const allThere = one.programs.every((name) => existsSync(join(programsDirectory, 'usr/bin', name)));
+  const allThere = membersOf(one).every((path) => existsSync(join(programsDirectory, path)));
   if (!allThere || !existsSync(stampOf(one))) return false;
   const version = readFileSync(stampOf(one), 'utf8');
   if (version !== one.version)
@@ -58,8 +69,8 @@ function has(command: string): boolean {
   return (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, command)));
 }
 
-/** A .deb is an `ar` archive that holds data.tar.xz; only the programs are taken out of it. */
-function unpack(deb: Buffer, { programs }: DebianPackage): void {
+/** A .deb is an `ar` archive that holds data.tar.xz; only the programs and what they need are taken out of it. */
+function unpack(deb: Buffer, one: DebianPackage): void {
   const scratch = mkdtempSync(join(tmpdir(), 'sluice-deb-'));
   const file = join(scratch, 'package.deb');
   const tar = join(scratch, 'data.tar');
@@ -73,24 +84,36 @@ function unpack(deb: Buffer, { programs }: DebianPackage): void {
       if (member === undefined) throw new Error('no data.tar in the package');
       writeFileSync(tar, execFileSync('ar', ['p', file, member], buffer)); // tar finds out the compression
     }
-    const members = programs.map((name) => `./usr/bin/${name}`);
+    const members = membersOf(one).map((path) => `./${path}`);
     execFileSync('tar', ['-xf', tar, '-C', programsDirectory, '--no-same-owner', ...members]);
   } finally {
     rmSync(scratch, { recursive: true });
   }
 }
 
-let index: Promise<string> | undefined;
+const indexes = new Map<string, Promise<string>>();
+
+const suiteOf = ({ suite = pinned.suite }: DebianPackage) => suite;
+
+function indexOf(suite: string): Promise<string> {
+  const known = indexes.get(suite);
+  if (known !== undefined) return known;
+  const path = `dists/${suite}/main/binary-${pinned.architecture}/Packages.xz`;
+  const index = download(`${MIRROR}/${path}`).then((xz) =>
+    execFileSync('xz', ['-dc'], { input: xz, maxBuffer: 2 ** 30, encoding: 'utf8' }),
+  );
+  indexes.set(suite, index);
+  return index;
+}
 
 /** What the suite lists now, for a version that neither mirror nor snapshot gives out. */
 async function listedNow(one: DebianPackage): Promise<DebianPackage> {
-  index ??= download(`${MIRROR}/dists/${pinned.suite}/main/binary-${pinned.architecture}/Packages.xz`).then(
-    (xz) => execFileSync('xz', ['-dc'], { input: xz, maxBuffer: 2 ** 30, encoding: 'utf8' }),
-  );
-  const stanza = (await index).split('\n\n').find((text) => text.startsWith(`Package: ${one.name}\n`)) ?? '';
+  const stanza =
+    (await indexOf(suiteOf(one))).split('\n\n').find((text) => text.startsWith(`Package: ${one.name}\n`)) ??
+    '';
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1];
   const [version, path, sha256] = [field('Version'), field('Filename'), field('SHA256')];
-  if (!version || !path || !sha256) throw new Error(`${pinned.suite} does not list ${one.name}`);
+  if (!version || !path || !sha256) throw new Error(`${suiteOf(one)} does not list ${one.name}`);
   return { ...one, version, path, sha256 };
 }
 
@@ -99,7 +122,7 @@ async function bring(one: DebianPackage): Promise<void> {
     ['mirror', async () => [one, await downloadVerified(MIRROR, one)]],
     ['snapshot', async () => [one, await downloadVerified(pinned.snapshot, one)]],
     [
-      `current ${pinned.suite}`,
+      `current ${suiteOf(one)}`,
       async () => {
         const current = await listedNow(one);
         warn(`${one.name} ${one.version} is gone; taking ${current.version}. Pin it in programs.json.`);

@@ -1,6 +1,6 @@
 /**
  * `npm test`: every test/**\/*.test.ts but the long ones. `npm run test:long`: test/long. `npm run test:faults`: test/faults
- * with many rounds. `npm run test:fuzz`: the fuzz.ts scripts with many runs. Further arguments go to `node --test`; paths among them replace the whole list.
+ * with many rounds. `npm run test:fuzz`: the fuzz.ts scripts, ten million inputs each or an hour. Further arguments go to `node --test`; paths among them replace the whole list.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';

@@ -19,6 +19,8 @@ const SAFE_EVERY_BYTES = 32 * 1024 * 1024;
 
 export interface AdminPorts {
   readonly outlets: readonly Outlet[];
+  /** Names of queues that an adoption or a destination that comes and goes has in hand. */
+  readonly queuesInHand: Set<string>;
   readonly dataDirectory: string;
   readonly fs: Fs;
   readonly clock: Clock;
@@ -146,11 +148,12 @@ export class Admin {
 
   /** Sends what is in an orphaned queue to a destination, and removes the queue when all of it is there. */
   async #adopt(from: string, outlet: Outlet): Promise<{ blocks: number; damaged: number }> {
+    const { queuesInHand } = this.#ports;
     const orphan = this.orphans.find(({ name }) => name === from);
-    if (orphan === undefined) {
+    if (orphan === undefined || queuesInHand.has(from)) {
       throw new SluiceError('no_orphan', `there is no queue ${JSON.stringify(from)} without a destination`);
     }
-    // Nobody else may take it meanwhile.
+    queuesInHand.add(from);
     this.#orphans = this.#orphans.filter((other) => other !== orphan);
     try {
       const directory = path.join(this.#queues, from);
@@ -166,6 +169,8 @@ export class Admin {
     } catch (error) {
       this.#orphans = [...this.#orphans, orphan];
       throw error;
+    } finally {
+      queuesInHand.delete(from);
     }
   }
 

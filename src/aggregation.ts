@@ -123,20 +123,30 @@ function contentOf({ defaults, dropInput, enableWindows }: Place, rules: readonl
   return { rules, keepInput, dropInput, dedupIntervalMs, dropInputLabels, enableWindows };
 }
 
+/** What StatsD sends are increments and single measurements: as they are they are of little use. */
+function checkStatsd({ values, where }: Config, places: readonly Place[]): readonly Problem[] {
+  const isAggregated = places.some(({ path }) => path !== '');
+  if (values.statsdListenAddr === '' || values['statsd.disableAggregationEnforcement'] || isAggregated)
+    return [];
+  const message = 'StatsD is taken, and there are no aggregation rules that make something of it';
+  const hint =
+    'set -streamAggr.config to a copy of config/statsd-aggregation.yaml, or -statsd.disableAggregationEnforcement';
+  return [{ where: where('statsdListenAddr'), message, hint }];
+}
+
 /** The rule of this component about the options, for the start and -dryRun. */
 export async function checkAggregation(
   config: AggregationConfig,
   env: Environment,
 ): Promise<readonly Problem[]> {
-  const read = await Promise.all(placesOf(config).map((place) => readPlace(place, env)));
+  const places = placesOf(config);
+  const read = await Promise.all(places.map((place) => readPlace(place, env)));
   const seen = new Set<string>();
   // Destinations may have a file in common.
-  return read
-    .flatMap(({ problems }) => problems)
-    .filter((problem) => {
-      const text = formatProblem(problem);
-      return !seen.has(text) && seen.add(text);
-    });
+  return [...checkStatsd(config, places), ...read.flatMap(({ problems }) => problems)].filter((problem) => {
+    const text = formatProblem(problem);
+    return !seen.has(text) && seen.add(text);
+  });
 }
 
 interface ReloadCounts {

@@ -172,6 +172,7 @@ export class App implements Intake {
     const told = { meter: metrics, stages, losses, destinations: config.destinations };
     this.#aggregationMetrics = new AggregationMetrics(told);
     this.#admin = new Admin({
+      queuesInHand: destinations.queuesInHand,
       get outlets() {
         return destinations.all;
       },

@@ -39,6 +39,8 @@ const NOBODY: Generation = { members: [], groups: [], isSpread: false };
 export class Destinations {
   /** The way to the queues, as the first member of each generation sees it: so it never loses what it has counted. */
   readonly way = new DestinationLedger();
+  /** Names of queues that an adoption, or a destination that comes and goes, has open: nobody else opens them. */
+  readonly queuesInHand = new Set<string>();
   readonly #ports: DestinationsPorts;
   readonly #generations = new Map<number, Generation>();
   #members: readonly Outlet[] = [];

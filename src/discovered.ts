@@ -16,7 +16,7 @@ import { distinctEndpoints, type Endpoint, endpointOf, endpointUrl, hostPort } f
 import type { DiscoverySettings } from './route/routing.ts';
 import type { ShardingMetrics } from './route/sharding-metrics.ts';
 import type { Clock } from './util/clock.ts';
-import { messageOf } from './util/error.ts';
+import { messageOf, SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 
 type Template = Parameters<OutletFactory['create']>[0];
@@ -173,6 +173,7 @@ export class Discovered {
     destinations.forget(outlet);
     for (const [key, place] of this.#places) if (place.outlet === outlet) this.#places.delete(key);
     await outlet.discard();
+    destinations.queuesInHand.delete(outlet.name);
     await this.#write();
     log.info('a destination is gone, and nothing waits for it any more', { destination: outlet.name });
   }
@@ -187,8 +188,20 @@ export class Discovered {
       shownUrl: shownUrlOfEndpoint(own, hostPort(endpoint), showUrl),
       where: `${where} (${name} at ${hostPort(endpoint)})`,
     };
-    const outlet = this.#ports.outlets.create(new Destination(identity, values));
-    await outlet.open();
+    const { outlets, destinations } = this.#ports;
+    const { queuesInHand } = destinations;
+    if (queuesInHand.has(identity.name)) {
+      throw new SluiceError(
+        'queue_in_hand',
+        `the queue of ${identity.name} is being adopted by another destination`,
+      );
+    }
+    const outlet = outlets.create(new Destination(identity, values));
+    queuesInHand.add(identity.name);
+    await outlet.open().catch((error) => {
+      queuesInHand.delete(identity.name);
+      throw error;
+    });
     this.#places.set(hostPort(endpoint), { endpoint, outlet });
   }
 

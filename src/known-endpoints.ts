@@ -20,7 +20,11 @@ export interface KnownEndpoints {
 }
 
 /** Nothing when there is no file; one that cannot be read is told, and counts as none. */
-export async function readKnownEndpoints(fs: Fs, directory: string, log: Logger): Promise<KnownEndpoints> {
+export async function readKnownEndpoints(
+  fs: Fs,
+  directory: string,
+  log: Pick<Logger, 'warn'>,
+): Promise<KnownEndpoints> {
   const file = path.join(directory, FILE);
   try {
     if (!(await fs.list(directory)).includes(FILE)) return NOTHING;

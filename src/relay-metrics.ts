@@ -93,7 +93,7 @@ function registerEngine(meter: Meter, { engine }: RelaySource): void {
   });
   meter.counterOf(
     'sluice_engine_series_decided_total',
-    'How often rules were run for a series: at its first sight, and again after a reload.',
+    'How often rules were run for a series: at the first sight of its outline, and again after a reload.',
     {},
     () => engine()?.stats?.shaping.decided ?? 0,
   );

@@ -56,8 +56,10 @@ async function start(directory: string, room = Number.POSITIVE_INFINITY) {
     },
   });
   const outlet = { name: 'one', queue: limited };
+  const queuesInHand = new Set<string>();
   const admin = new Admin({
     outlets: [outlet as unknown as Outlet],
+    queuesInHand,
     dataDirectory: directory,
     fs: nodeFs,
     clock: systemClock,
@@ -71,7 +73,7 @@ async function start(directory: string, room = Number.POSITIVE_INFINITY) {
     queue.close();
     await queue.spill();
   };
-  return { admin, queue, taken, adopt, stop };
+  return { admin, queue, taken, adopt, stop, queuesInHand };
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -104,6 +106,20 @@ test('of two adoptions at once, one takes every block once and the other one is 
   assert.deepEqual(one, { status: 'fulfilled', value: { blocks: 20, damaged: 0 } });
   assert.ok(other.status === 'rejected' && /there is no queue "old"/.test(other.reason.message));
   assert.deepEqual(taken, range(1, 20));
+  await stop();
+});
+
+test('a queue that a destination of its name is about to open is not adopted, and not opened while it is', async (t) => {
+  const directory = temporaryDirectory(t);
+  await leaveQueue(path.join(directory, 'queue', 'old'), 20, 100);
+  const { adopt, queuesInHand, stop } = await start(directory);
+  queuesInHand.add('old');
+  await assert.rejects(adopt(), /there is no queue "old"/);
+  queuesInHand.delete('old');
+  const adoption = adopt();
+  assert.deepEqual([...queuesInHand], ['old']);
+  await adoption;
+  assert.deepEqual([...queuesInHand], []);
   await stop();
 });
 

@@ -182,3 +182,19 @@ test('rules can come from a URL', async (t) => {
   assert.match(JSON.stringify(log.lines), /status 404/);
   server.closeAllConnections();
 });
+
+test('StatsD without rules is a problem, unless that is said to be meant', async (t) => {
+  const file = fileWith(t, RULE);
+  const told = async (...args: string[]) => {
+    const problems = await checkAggregation(await configOf(['-statsdListenAddr=:8125', ...args]), {});
+    return problems.map(formatProblem).join();
+  };
+  assert.match(
+    await told(),
+    /-statsdListenAddr.*no aggregation rules.*-statsd\.disableAggregationEnforcement/s,
+  );
+  assert.match(await told('-streamAggr.dedupInterval=10s'), /no aggregation rules/);
+  assert.equal(await told('-statsd.disableAggregationEnforcement'), '');
+  assert.equal(await told(`-streamAggr.config=${file}`), '');
+  assert.equal(await told(`-remoteWrite.streamAggr.config=,${file}`), '');
+});

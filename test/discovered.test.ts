@@ -33,6 +33,7 @@ class World {
   readonly drains = new Map<string, (isEmpty: boolean) => void>();
   /** Names whose queues cannot be opened. */
   readonly broken = new Set<string>();
+  readonly queuesInHand = new Set<string>();
   members: readonly Outlet[] = [];
   leaving: readonly Outlet[] = [];
   discovered = this.#create();
@@ -45,6 +46,7 @@ class World {
       { 'remoteWrite.showURL': false },
     );
     const destinations = {
+      queuesInHand: this.queuesInHand,
       get members() {
         return world.members;
       },
@@ -175,6 +177,27 @@ test('one that comes is opened before series are placed on it; one that goes lea
   assert.deepEqual(world.said, [`discard ${nameOf(A)}`]);
   assert.deepEqual(world.leaving, []);
   assert.deepEqual(await world.known(), { current: [`${B}:80`, `${C}:80`], leaving: [] });
+});
+
+test('one whose queue is being adopted waits until that is over', async () => {
+  const world = new World();
+  await world.open({ resolve4: [A] });
+  world.discovered.run();
+  await settled();
+  world.said.length = 0;
+  world.queuesInHand.add(nameOf(B));
+  assert.deepEqual(await world.refresh(A, B), []);
+  world.queuesInHand.delete(nameOf(B));
+  assert.deepEqual(await world.refresh(A, B), [
+    `open ${nameOf(B)}`,
+    `members ${nameOf(A)} ${nameOf(B)}`,
+    `start ${nameOf(B)}`,
+  ]);
+  assert.deepEqual([...world.queuesInHand].sort(), [nameOf(A), nameOf(B)]);
+  await world.refresh(A);
+  world.drains.get(nameOf(B))!(true);
+  await settled();
+  assert.deepEqual([...world.queuesInHand], [nameOf(A)]);
 });
 
 test('one that comes back before its queue is empty goes on, and is not thrown away', async () => {

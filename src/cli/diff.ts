@@ -6,9 +6,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Decider } from '../engine/decider.ts';
 import { explainSeries } from '../explainer.ts';
+import { readKnownEndpoints } from '../known-endpoints.ts';
 import { parseSeriesLine } from '../model/series-line.ts';
+import { nodeFs } from '../queue/file/fs.ts';
+import type { Endpoint } from '../route/endpoint.ts';
 import { ADMIN_SOCKET } from '../service/admin-server.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import type { Logger } from '../util/logger.ts';
 import { callAdmin } from './admin-client.ts';
 import type { Command } from './command.ts';
 import { type Offline, readOffline } from './offline.ts';
@@ -41,7 +45,7 @@ export const diff: Command = {
       return 0;
     }
     try {
-      const offline = await readOffline(flags, env);
+      const offline = await readOffline(flags, env, { endpointsOf });
       const socket = path.join(offline.dataDirectory, ADMIN_SOCKET);
       const given = seriesFlag === undefined ? undefined : await readSeries(seriesFlag.split('=', 2)[1]!);
       const before = await explainRunning(socket, given);
@@ -54,6 +58,13 @@ export const diff: Command = {
     }
   },
 };
+
+/** What it cannot read it says nothing of: then the service is compared as one destination. */
+const silent: Pick<Logger, 'warn'> = { warn: () => {} };
+
+async function endpointsOf(dataDirectory: string): Promise<readonly Endpoint[]> {
+  return (await readKnownEndpoints(nodeFs, dataDirectory, silent)).current;
+}
 
 async function readSeries(file: string): Promise<string[]> {
   try {

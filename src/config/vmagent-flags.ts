@@ -51,7 +51,7 @@ const unsupportedBools = words(`
   promscrape.dropOriginalLabels promscrape.kubernetes.attachNamespaceMetadataAll
   promscrape.kubernetes.attachNodeMetadataAll promscrape.kubernetes.useHTTP2Client promscrape.noStaleMarkers
   promscrape.streamParse promscrape.suppressDuplicateScrapeTargetErrors promscrape.suppressScrapeErrors
-  pushmetrics.disableCompression
+  pushmetrics.disableCompression statsdListenAddr.useProxyProtocol
   remoteWrite.mdx.enable
   remoteWrite.streamAggr.dropInput remoteWrite.streamAggr.enableWindows remoteWrite.streamAggr.ignoreOldSamples
   remoteWrite.streamAggr.keepInput streamAggr.dropInput streamAggr.enableWindows

@@ -1,5 +1,6 @@
 /** Everything about a destination's options that can be found wrong before the first request. */
 import { destinationOf } from '../destination/index.ts';
+import { REMOTE_WRITE_2 } from '../model/body.ts';
 import { authKinds } from './auth/index.ts';
 import { parseHeaders } from './headers.ts';
 import type { DeliverValues } from './options.ts';
@@ -28,6 +29,12 @@ export function checkDestination(values: DeliverValues, where: string): Problem[
   }
   if (values['remoteWrite.forceVMProto'] && values['remoteWrite.forcePromProto']) {
     add('both -remoteWrite.forceVMProto and -remoteWrite.forcePromProto are set', 'keep one of them');
+  }
+  if (values['remoteWrite.forceVMProto'] && values['remoteWrite.protobufMessage'] === REMOTE_WRITE_2) {
+    add(
+      `-remoteWrite.forceVMProto is set, and -remoteWrite.protobufMessage is ${REMOTE_WRITE_2}`,
+      'keep one of them: remote write 2.0 is sent as snappy',
+    );
   }
   const policy = parsePolicy(values['remoteWrite.responsePolicy']);
   if ('error' in policy) {

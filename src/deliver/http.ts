@@ -4,7 +4,7 @@
  */
 import { isIP, type Socket } from 'node:net';
 import { Pool } from 'undici';
-import type { Header, HttpExchange, Response } from '../destination/destination.ts';
+import type { Header, HttpExchange, HttpResponse } from '../destination/destination.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
@@ -89,7 +89,7 @@ export class HttpClient implements HttpExchange {
     this.#watchDns();
   }
 
-  async post(content: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<Response> {
+  async post(content: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<HttpResponse> {
     const controller = new AbortController();
     const abort = () => controller.abort(signal.reason);
     const timeoutMs = this.#values['remoteWrite.sendTimeout'];
@@ -115,7 +115,7 @@ export class HttpClient implements HttpExchange {
     await Promise.all([...this.#live].map((pool) => pool.destroy()));
   }
 
-  async #post(content: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<Response> {
+  async #post(content: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<HttpResponse> {
     const request = { method: 'POST', url: this.#wireUrl(), host: this.#hostHeader, body } as const;
     const own = (await this.#auth?.headers(request)) ?? [];
     const headers = mergeHeaders([['Host', this.#hostHeader]], this.#headers, content, own);
@@ -145,7 +145,7 @@ export class HttpClient implements HttpExchange {
     headers: readonly Header[],
     body: Uint8Array,
     signal: AbortSignal,
-  ): Promise<Response> {
+  ): Promise<HttpResponse> {
     const path = this.#url.pathname + this.#url.search;
     const plainProxy = this.#throughPlainProxy();
     const proxyAuth = plainProxy && proxyAuthorization(this.#proxy!);
@@ -157,14 +157,15 @@ export class HttpClient implements HttpExchange {
       signal,
     });
     const reading = readText(reply.body, this.#ports.clock);
-    const { statusCode: status } = reply;
+    const { statusCode: status, headers: answered } = reply;
     // The block is safe as soon as the status says so; what follows matters only for the connection.
-    if (status >= 200 && status < 300) return { status, text: '' };
-    const encoded = reply.headers['content-encoding'] !== undefined;
+    if (status >= 200 && status < 300) return { status, text: '', headers: answered };
+    const encoded = answered['content-encoding'] !== undefined;
     const text = await reading;
-    const retryAfter = reply.headers['retry-after'];
+    const retryAfter = answered['retry-after'];
     return {
       status,
+      headers: answered,
       retryAfter: typeof retryAfter === 'string' ? retryAfter : retryAfter?.[0],
       text: encoded ? '(a compressed text)' : this.#redactor.clean(text),
     };

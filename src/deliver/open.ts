@@ -2,6 +2,7 @@
 import type { Transport } from '../destination/destination.ts';
 import { destinationOf } from '../destination/index.ts';
 import type { Codec } from '../model/block.ts';
+import { REMOTE_WRITE_2 } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
 import { SluiceError } from '../util/error.ts';
 import type { Meter } from '../util/meter.ts';
@@ -42,14 +43,23 @@ export function openTransport(
   }
   return kind.open(
     { url: setup.url, shownUrl: setup.shownUrl, options: setup.values },
-    { clock: ports.clock, log: ports.log, http: () => new HttpClient(setup.url, setup.values, ports) },
+    {
+      clock: ports.clock,
+      log: ports.log,
+      meter: ports.meter,
+      http: () => new HttpClient(setup.url, setup.values, ports),
+    },
   );
+}
+
+function isVersion2(values: DeliverValues): boolean {
+  return values['remoteWrite.protobufMessage'] === REMOTE_WRITE_2;
 }
 
 /** The codec that the blocks of a destination start with. */
 export function firstCodec(url: string, values: DeliverValues): Codec {
   if (values['remoteWrite.forceVMProto']) return 'zstd';
-  if (values['remoteWrite.forcePromProto']) return 'snappy';
+  if (values['remoteWrite.forcePromProto'] || isVersion2(values)) return 'snappy';
   return destinationOf(url)?.codec ?? 'snappy';
 }
 

@@ -1,6 +1,7 @@
 /** The options of delivery; all but `list` ones have one value per destination, in the order of `-remoteWrite.url`. */
 import { availableParallelism } from 'node:os';
 import { type DestinationValues, options } from '../config/option.ts';
+import { REMOTE_WRITE_2 } from '../model/body.ts';
 
 const text = { kind: 'string', arity: 'destination', default: '' } as const;
 const secret = { kind: 'secret', arity: 'destination', default: undefined } as const;
@@ -84,6 +85,15 @@ export const deliverOptions = options({
     ...flag,
     summary:
       'Always use the Prometheus protocol (snappy), without trying the VictoriaMetrics protocol first.',
+  },
+  'remoteWrite.protobufMessage': {
+    ...text,
+    default: 'prometheus.WriteRequest',
+    choices: ['prometheus.WriteRequest', REMOTE_WRITE_2],
+    placeholder: 'message',
+    ours: true,
+    summary:
+      'Which message this destination gets: that of remote write 1.0 or that of 2.0 (always snappy). One that does not take 2.0 gets 1.0 until the next start.',
   },
   'remoteWrite.tlsInsecureSkipVerify': {
     ...flag,

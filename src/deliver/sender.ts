@@ -14,7 +14,7 @@ import {
   messageOf as readMessage,
 } from '../destination/split.ts';
 import type { Block, Codec } from '../model/block.ts';
-import type { Counts } from '../model/body.ts';
+import { type Counts, noCounts } from '../model/body.ts';
 import type { BlockEnd, BlockSource, Lease, LeaseKind, Outcome } from '../model/delivery.ts';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
@@ -26,6 +26,7 @@ import { escapeText } from './redact.ts';
 import { actionFor, type Rule } from './response-policy.ts';
 import { Backoff, type BackoffLimits, parseRetryAfter } from './retry.ts';
 import { SenderMetrics } from './sender-metrics.ts';
+import { isPartial, isTaken, lostOf, partsOf } from './written.ts';
 
 /** The same message about a destination at most this often. */
 const LOG_EVERY_MS = 5000;
@@ -96,11 +97,13 @@ export interface SenderStatus {
 interface Refusal {
   readonly status: number;
   readonly text: string;
+  /** What of the block it has not taken; absent where that is not known. */
+  readonly lost?: Readonly<Counts> | undefined;
 }
 
 /** What became of one attempt. */
 type Attempt =
-  | { readonly kind: 'delivered' }
+  | ({ readonly kind: 'delivered'; readonly bytes: number } & Partial<Refusal>)
   | { readonly kind: 'repack' }
   | { readonly kind: 'retry'; readonly retryAfterMs?: number | undefined }
   | ({ readonly kind: 'cut' | 'park' | 'drop' | 'partial' } & Refusal);
@@ -229,9 +232,11 @@ export class Sender {
 
   /** One attempt and what follows from it: the block for the next attempt, or undefined when the lease has ended. */
   async #step(lease: Lease, block: WireBlock, backoff: Backoff): Promise<WireBlock | undefined> {
-    const attempt = await this.#attempt(block);
+    const attempt = await this.#attempt(block, lease.block.counts);
     if (attempt.kind === 'delivered') {
-      this.#end(lease, block, attempt);
+      const { lost, bytes, status = 0, text = '' } = attempt;
+      if (lost === undefined) this.#end(lease, bytes, { kind: 'delivered' });
+      else this.#end(lease, bytes, partsOf({ kind: 'rejected', counts: lost }), { status, text });
       return undefined;
     }
     if (attempt.kind === 'repack') {
@@ -247,27 +252,32 @@ export class Sender {
     return undefined;
   }
 
-  async #attempt(block: WireBlock): Promise<Attempt> {
+  async #attempt(block: WireBlock, counts: Readonly<Counts>): Promise<Attempt> {
     await this.#ramp.start(this.#stopping.signal);
     let attempt: Attempt = { kind: 'retry' };
     try {
-      attempt = await this.#send(block);
+      attempt = await this.#send(block, counts);
     } finally {
       this.#ramp.end(attempt.kind === 'retry');
     }
     return attempt;
   }
 
-  async #send(block: WireBlock): Promise<Attempt> {
+  async #send(block: WireBlock, counts: Readonly<Counts>): Promise<Attempt> {
     const startMs = this.#clock.monotonicMs();
     try {
-      const { status, retryAfter, text } = await this.#ports.transport.send(block, this.#deadline.signal);
+      const response = await this.#ports.transport.send(block, this.#deadline.signal);
+      const { status, retryAfter, text, written, sentBytes: bytes = block.bytes.byteLength } = response;
+      const lost = lostOf(counts, written);
       this.#metrics.answered(status);
-      if (status >= 200 && status < 300) return { kind: 'delivered' };
+      if (isTaken(status)) return { kind: 'delivered', bytes, lost, status, text };
       if ((status === 400 || status === 415) && block.codec === 'zstd') return { kind: 'repack' };
       const action = actionFor(this.#config.policy, status, text);
-      if (action === 'split' || action === 'bisect') return { kind: 'cut', status, text };
-      if (action !== 'retry' && action !== 'hold') return { kind: action, status, text };
+      if (action !== 'retry' && action !== 'hold') {
+        // What was taken is not sent again.
+        if (isPartial(written)) return { kind: 'partial', status, text, lost: lost ?? noCounts };
+        return { kind: action === 'split' || action === 'bisect' ? 'cut' : action, status, text };
+      }
       this.#failed('cannot send a block; it will be tried again', textOf({ status, text }));
       const longestMs = action === 'hold' ? this.#config.backoff.maxMs : undefined;
       return { kind: 'retry', retryAfterMs: longestMs ?? parseRetryAfter(retryAfter, this.#clock.nowMs()) };
@@ -289,9 +299,12 @@ export class Sender {
     backoff: Backoff,
     refusal: Attempt & Refusal,
   ): Promise<boolean> {
-    const { kind } = refusal;
+    const { kind, lost } = refusal;
+    const { byteLength } = block.bytes;
     if (kind === 'drop' || kind === 'partial') {
-      this.#end(lease, block, { kind: kind === 'drop' ? 'rejected' : 'partly_delivered' }, refusal);
+      const end = kind === 'drop' ? 'rejected' : 'partly_delivered';
+      const outcome = lost ? partsOf({ kind: 'rejected', counts: lost }) : ({ kind: end } as const);
+      this.#end(lease, byteLength, outcome, refusal);
       return true;
     }
     const parting: Parting = { lease, backoff, parts: [], requests: 1 };
@@ -303,13 +316,13 @@ export class Sender {
       if (error instanceof Stopped) return false;
       // Its bytes cannot be read, by us or by anybody.
       if (error instanceof SluiceError && error.code === 'undecodable') {
-        this.#end(lease, block, { kind: 'rejected' }, refusal);
+        this.#end(lease, byteLength, { kind: 'rejected' }, refusal);
         return true;
       }
       this.#failed('cannot keep what a destination refused; it will be tried again', messageOf(error));
       return false;
     }
-    this.#end(lease, block, { kind: 'parts', parts: parting.parts }, refusal);
+    this.#end(lease, byteLength, partsOf(...parting.parts), refusal);
     return true;
   }
 
@@ -328,9 +341,10 @@ export class Sender {
     let block = await blockOf(message, this.#codec);
     while (this.#open.has(lease)) {
       parting.requests++;
-      const attempt = await this.#attempt(block);
+      const attempt = await this.#attempt(block, message.counts);
       switch (attempt.kind) {
         case 'delivered':
+          if (attempt.lost !== undefined) parts.push({ kind: 'rejected', counts: attempt.lost });
           return;
         case 'repack':
           block = await toSnappy(block);
@@ -345,8 +359,8 @@ export class Sender {
           return this.#park(parting, message, block, attempt);
         default:
           parts.push({
-            kind: attempt.kind === 'drop' ? 'rejected' : 'partly_delivered',
-            counts: message.counts,
+            kind: attempt.kind === 'drop' || attempt.lost !== undefined ? 'rejected' : 'partly_delivered',
+            counts: attempt.lost ?? message.counts,
           });
           return;
       }
@@ -377,7 +391,7 @@ export class Sender {
       return await turn;
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      this.#end(lease, block, { kind: 'rejected' }, { status: 0, text: messageOf(error) });
+      this.#end(lease, block.bytes.byteLength, { kind: 'rejected' }, { status: 0, text: messageOf(error) });
       return undefined;
     }
   }
@@ -402,13 +416,13 @@ export class Sender {
     return whole;
   }
 
-  #end(lease: Lease, block: WireBlock, outcome: Outcome, refusal?: Refusal): void {
+  #end(lease: Lease, bytes: number, outcome: Outcome, refusal?: Refusal): void {
     if (!this.#open.delete(lease)) return;
     if (outcome.kind === 'delivered' || outcome.kind === 'parts') {
       this.#hasTakenBlocks = true;
       this.#isFailing = false;
     }
-    if (refusal === undefined) this.#metrics.delivered(block.bytes.byteLength, lease.block.counts);
+    if (refusal === undefined) this.#metrics.delivered(bytes, lease.block.counts);
     else this.#refused(lease.block, outcome, refusal);
     lease.end(outcome);
     this.#noteQuiet();
@@ -433,7 +447,8 @@ export class Sender {
   }
 
   #refused({ counts }: Block, outcome: Outcome, refusal: Refusal): void {
-    const error = this.#noteError(textOf(refusal));
+    // One that takes the most of a block works.
+    const error = isTaken(refusal.status) ? 'it says that it took less' : this.#noteError(textOf(refusal));
     const lost = outcome.kind === 'parts' ? outcome.parts : [{ kind: outcome.kind, counts }];
     if (lost.some(({ kind }) => kind === 'rejected' || kind === 'dead_lettered'))
       this.#metrics.packetsDropped.inc();

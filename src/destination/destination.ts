@@ -6,6 +6,7 @@ import type { OptionTable } from '../config/option.ts';
 import type { Block, Codec } from '../model/block.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import type { Meter } from '../util/meter.ts';
 
 /** What a transport needs to know of a block. */
 export type WireBlock = Pick<Block, 'codec' | 'bytes' | 'rawLength'>;
@@ -17,6 +18,15 @@ export interface Response {
   readonly retryAfter?: string | undefined;
   /** The peer's words when it refused: at most 4 KiB, without control characters and known secrets. */
   readonly text: string;
+  /** How much of the block it has taken, where the protocol has it say so. */
+  readonly written?: { readonly samples: number; readonly histograms: number; readonly exemplars: number };
+  /** What was sent, where that is not the block as it is. */
+  readonly sentBytes?: number;
+}
+
+export interface HttpResponse extends Response {
+  /** By names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 export interface Transport {
@@ -31,7 +41,7 @@ export interface Transport {
 
 /** A POST of one body with the destination's own headers, credentials, TLS and proxy. Implemented by `deliver/http.ts`. */
 export interface HttpExchange {
-  post(headers: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<Response>;
+  post(headers: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<HttpResponse>;
   close(): Promise<void>;
 }
 
@@ -49,6 +59,7 @@ export interface DestinationConfig {
 export interface DestinationPorts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly meter: Meter;
   /** Opens the HTTP client of this destination; kinds that are not HTTP do not call it. */
   http(): HttpExchange;
 }

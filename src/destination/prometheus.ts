@@ -1,10 +1,12 @@
 /**
- * Remote write 1.0 over HTTP: snappy as Prometheus specifies it, or zstd as VictoriaMetrics takes it.
+ * Remote write over HTTP: 1.0 with snappy as Prometheus specifies it, or zstd as VictoriaMetrics takes it; 2.0 if it is asked for.
  * https://prometheus.io/docs/specs/prw/remote_write_spec/
  */
 import { readFileSync } from 'node:fs';
 import type { Codec } from '../model/block.ts';
-import type { DestinationKind, Header } from './destination.ts';
+import { REMOTE_WRITE_2 } from '../model/body.ts';
+import type { DestinationKind, Header, Transport } from './destination.ts';
+import { Version2 } from './prometheus-2.ts';
 
 const version: string = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -12,10 +14,8 @@ const version: string = JSON.parse(
 
 export const userAgent = `sluice/${version}`;
 
-const common: readonly Header[] = [
-  ['User-Agent', userAgent],
-  ['Content-Type', 'application/x-protobuf'],
-];
+const agent: Header = ['User-Agent', userAgent];
+const common: readonly Header[] = [agent, ['Content-Type', 'application/x-protobuf']];
 
 /** Headers that belong to the bytes; configured headers of the same names lose against them. */
 export const contentHeaders: Readonly<Record<Codec, readonly Header[]>> = {
@@ -36,11 +36,13 @@ export const prometheus: DestinationKind = {
     }
     return undefined;
   },
-  open(_config, ports) {
+  open(config, ports) {
     const http = ports.http();
-    return {
+    const first: Transport = {
       send: (block, signal) => http.post(contentHeaders[block.codec], block.bytes, signal),
       close: () => http.close(),
     };
+    const isSecond = config.options['remoteWrite.protobufMessage'] === REMOTE_WRITE_2;
+    return isSecond ? new Version2(config, ports, http, agent, first) : first;
   },
 };

@@ -11,7 +11,7 @@ import type { WireBlock } from './destination.ts';
 import { decodeSnappy } from './snappy.ts';
 
 /** The largest message that a block can hold; what claims more is not one of ours. */
-const RAW_BYTES_MAX = 64 * 1024 * 1024;
+export const RAW_BYTES_MAX = 64 * 1024 * 1024;
 
 const unzstd = promisify(zstdDecompress);
 

@@ -1,8 +1,9 @@
 /**
  * Fills one block: compressed streams (snappy only) and uncompressed messages, in order of arrival. Engine thread only.
  *
- * Uncompressed messages collect in `tail`, a region of linear memory, and are compressed when the block is taken, or
- * earlier when a verbatim stream follows them, since the order of a series' samples must stay.
+ * Uncompressed messages collect in `tail`, a region of linear memory. Snappy looks for repetitions within 64 KiB, so whole
+ * pieces of that size are compressed after each body, while the processor's caches hold them; the rest when the block is
+ * taken, or when a verbatim stream follows, since the order of a series' samples must stay.
  */
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -16,6 +17,7 @@ import { type Parcel, rowsOf } from './parcel.ts';
 /** Room before the streams for the length preamble of the whole block: a varint of at most 5 bytes. */
 const PREAMBLE_BYTES = 8;
 const FIRST_STREAM_BYTES = 256 * 1024;
+const SNAPPY_WINDOW_BYTES = 64 * 1024;
 
 export interface BuiltBlock {
   readonly memory: ArrayBuffer;
@@ -122,7 +124,7 @@ export class BlockBuilder {
   }
 
   addVerbatim(parcel: Parcel, nowMs: number): void {
-    this.#sealTail();
+    this.#seal(this.#tailLength);
     this.#begin(parcel.body, nowMs);
     this.#appendStream(parcel.elementsPtr, parcel.elementsLength);
     this.#rawLength += parcel.rawLength;
@@ -136,6 +138,11 @@ export class BlockBuilder {
       bytes.copyWithin(this.tailEnd, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
     }
     this.addTail(parcel.body, parcel.rawLength, parcel.counts, parcel.labels, nowMs);
+  }
+
+  /** Compresses what need not wait for more; nobody may read what was added any more. */
+  compact(): void {
+    if (this.#codec === 'snappy') this.#seal(this.#tailLength - (this.#tailLength % SNAPPY_WINDOW_BYTES));
   }
 
   /** Accounts for bytes that were written at `tailEnd`. */
@@ -185,7 +192,7 @@ export class BlockBuilder {
   }
 
   #takeSnappy(): BuiltBlock {
-    this.#sealTail();
+    this.#seal(this.#tailLength);
     const preamble = encodeVarint(this.#rawLength);
     const offset = PREAMBLE_BYTES - preamble.length;
     this.#streams.set(preamble, offset);
@@ -203,17 +210,19 @@ export class BlockBuilder {
     return built;
   }
 
-  /** Compresses what is in the tail and puts it behind the streams (snappy only). */
-  #sealTail(): void {
-    if (this.#tailLength === 0) return;
+  /** Compresses the first bytes of the tail and puts them behind the streams (snappy only). */
+  #seal(byteLength: number): void {
+    if (byteLength === 0) return;
     const { memory } = this.#kernel;
-    const target = memory.alloc(this.#kernel.snappyMaxLength(this.#tailLength));
-    const length = this.#kernel.snappyEncode(this.#tailPtr, this.#tailLength, target);
-    const skip = encodeVarint(this.#tailLength).length;
+    const capacity = this.#kernel.snappyMaxLength(byteLength);
+    const target = memory.alloc(capacity);
+    const length = this.#kernel.snappyEncode(this.#tailPtr, byteLength, target);
+    const skip = encodeVarint(byteLength).length;
     this.#appendStream(target + skip, length - skip);
-    memory.free(target, this.#kernel.snappyMaxLength(this.#tailLength));
-    this.#rawLength += this.#tailLength;
-    this.#tailLength = 0;
+    memory.free(target, capacity);
+    memory.bytes().copyWithin(this.#tailPtr, this.#tailPtr + byteLength, this.tailEnd);
+    this.#rawLength += byteLength;
+    this.#tailLength -= byteLength;
   }
 
   #appendStream(ptr: number, length: number): void {

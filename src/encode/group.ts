@@ -215,6 +215,11 @@ export class GroupEncoder {
     }
   }
 
+  /** After a body, when no group reads it any more. */
+  compact(): void {
+    for (const builder of this.#builders) builder.compact();
+  }
+
   /** Finishes the blocks that were begun at or before `bornBeforeMs`. */
   flush(bornBeforeMs: number, nextBody: number): void {
     for (const [lane, builder] of this.#builders.entries()) {

@@ -81,9 +81,10 @@ export class BodyParser {
 
 function notesOf(sink: SeriesSink): ParseNotes | undefined {
   const rowsRead = sink.rowsRead ?? sink.samples;
-  const { rowsInvalid, samples } = sink;
-  if (rowsInvalid === 0 && rowsRead === samples) return undefined;
-  return { rowsRead, rowsInvalid, examples: [...sink.examples] };
+  const { rowsInvalid, rowsIgnored, samples } = sink;
+  if (rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === samples) return undefined;
+  const ignored = rowsIgnored === 0 ? {} : { rowsIgnored };
+  return { rowsRead, rowsInvalid, ...ignored, examples: [...sink.examples] };
 }
 
 function tooLarge(why: string, remedy: string): ParsedBody {

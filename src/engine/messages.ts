@@ -7,7 +7,7 @@
  */
 import type { LaneProgress } from '../encode/group.ts';
 import type { Codec } from '../model/block.ts';
-import type { Arrival, BodyEncoding, Counts, Label, ParseNotes } from '../model/body.ts';
+import type { Arrival, BodyEncoding, Counts, Label, ParseNotes, Tenant } from '../model/body.ts';
 import type { DropReason } from '../model/drops.ts';
 import type { OptionValues } from '../protocol/protocol.ts';
 import type { TalkersReport } from '../series/talkers.ts';
@@ -51,6 +51,7 @@ export interface BodyFormat {
   readonly encoding: BodyEncoding;
   readonly protocol: string;
   readonly extraLabels: readonly Label[];
+  readonly tenant?: Tenant | undefined;
   /** For the parser of the protocol. */
   readonly arrival?: Arrival | undefined;
 }
@@ -204,7 +205,7 @@ export interface FromEngine {
 export interface ShapingStats {
   /** Memory of the plans of all series. */
   readonly planBytes: number;
-  /** How often the way of a series was decided: at its first sight, and again after a reload. */
+  /** How often the way of a series was decided: at the first sight of its outline, and again after a reload. */
   readonly decided: number;
   /** Samples that came too early for their time. */
   readonly futureSamples: number;

@@ -1,5 +1,5 @@
 /**
- * The way of a body through the engine, on one screen: decode or parse → validate → (series → shape) → blocks of every
+ * The way of a body through the engine, on one screen: unpack (decode, parse or expand, validate) → (series → shape) → blocks of every
  * group.
  * Engine thread only; no sockets, no files.
  */
@@ -15,8 +15,6 @@ import { Talkers } from '../series/talkers.ts';
 import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import { BodyParser } from './body-parser.ts';
-import { BodyDecoder } from './decoder.ts';
 import { DropTally } from './drop-tally.ts';
 import {
   type AggregationStats,
@@ -33,10 +31,10 @@ import {
   REROUTED,
   type Told,
 } from './messages.ts';
-import { excessOf } from './request-limits.ts';
 import { placingOnly, type ShapeConfig } from './shape.ts';
 import { Shaper } from './shaper.ts';
 import { GLOBAL, type Outputs, Stages, stagesOf } from './stages.ts';
+import { Unpacker } from './unpacker.ts';
 
 /** The age of series is told in these. */
 const EPOCH_MS = 60_000;
@@ -45,9 +43,6 @@ const SWEEP_EPOCHS = 10;
 const EPOCHS_KEPT = 60;
 /** While plans take more than their share of the memory: many series come once and never again. */
 const EPOCHS_KEPT_CROWDED = 5;
-
-/** Blocks of an earlier run, which may have had larger limits. */
-const REROUTED_BYTES_MAX = 64 * 1024 * 1024;
 
 const OUTPUT_MARK_BYTES = 5;
 
@@ -74,10 +69,7 @@ export class Pipeline {
   readonly #lanes: Record<Lane, number> = { verbatim: 0, join: 0, column: 0 };
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
-  #parser!: BodyParser;
-  #decoder!: BodyDecoder;
-  /** For blocks of destinations that are gone. */
-  #rerouted!: BodyDecoder;
+  #unpacker: Unpacker | undefined;
   #epochMs: number | undefined;
   #blocks: BlockMessage[] = [];
   #scratch = { ptr: 0, capacity: 0 };
@@ -152,12 +144,8 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
-    this.#parser = new BodyParser({ protocolOptions: {}, ...this.#config });
-    const { bodyBytesMax } = this.#config;
-    const decoderOf = (bytesMax: number) =>
-      new BodyDecoder(this.#kernel, bytesMax, (length) => this.#target(length), this.#decoder);
-    this.#decoder = decoderOf(bodyBytesMax);
-    this.#rerouted = decoderOf(Math.max(bodyBytesMax, REROUTED_BYTES_MAX));
+    const sources = { protocolOptions: {}, ...this.#config };
+    this.#unpacker = new Unpacker(this.#kernel, sources, (length) => this.#target(length), this.#unpacker);
     this.#groups = this.#config.groups.map((config, group) => {
       const options = { ...config, ...this.#shaper?.encodingOf(config) };
       return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
@@ -201,23 +189,10 @@ export class Pipeline {
     // What is rerouted passes by, and brings no time along: requests of the journal may come after it.
     if (!isTaken && !isRerouted && body.arrivedMs !== undefined) this.advance(body.arrivedMs, false);
     this.#reached = Math.max(this.#reached, body.id);
-    const parsed = this.#parser.parse(body, wire);
-    if (parsed !== undefined && 'error' in parsed) return { id: body.id, ...parsed };
-    const decoder = isRerouted ? this.#rerouted : this.#decoder;
-    const decoded =
-      parsed === undefined ? decoder.decode(wire, body.encoding) : decoder.place(parsed.message);
-    if ('error' in decoded) return { id: body.id, ...decoded };
-    const found = this.#kernel.validateWriteRequest(decoded.rawPtr, decoded.rawLength);
-    if ('error' in found) {
-      return {
-        id: body.id,
-        status: 400,
-        reason: 'malformed',
-        error: `cannot parse remote write request of ${decoded.rawLength} bytes at byte ${found.at}: ${found.error}`,
-      };
-    }
-    const excess = excessOf(found.counts);
-    if (excess !== undefined) return { id: body.id, status: 413, reason: 'too_large', error: excess };
+    this.#host = undefined;
+    const unpacked = this.#unpacker!.unpack(body, wire);
+    if ('error' in unpacked) return { id: body.id, ...unpacked };
+    const { found, notes, ...decoded } = unpacked;
     const suffix = this.#writeSuffix(body.extraLabels);
     const parcel: Parcel = {
       body: body.id,
@@ -231,7 +206,8 @@ export class Pipeline {
       isShaped: isRerouted,
     };
     this.#route(this.#settled(parcel), { ...body, isTaken }, nowMs);
-    return { id: body.id, counts: found.counts, notes: parsed?.notes };
+    for (const group of this.#groups) group.compact();
+    return { id: body.id, counts: found.counts, notes };
   }
 
   /** The parcel at a place where nothing is written while the groups look at it. */
@@ -260,7 +236,8 @@ export class Pipeline {
       if (samples > 0 && !body.isJudged)
         this.#dropped.add(undefined, 'too_far_in_future', { ...noCounts, samples });
       const isTaken = body.isTaken === true;
-      shaper.shape(columns(), { id: body.id, added: body.extraLabels, isTaken }, nowMs);
+      const suffix = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
+      shaper.shape(columns(), { id: body.id, added: body.extraLabels, suffix, isTaken }, nowMs);
       if (!body.isJudged) this.#countDrops(this.#columns, shaper, GLOBAL, isTaken);
     }
     // What is placed anew came long ago, and by other names perhaps.
@@ -331,6 +308,7 @@ export class Pipeline {
       if (!isCounted && from !== GLOBAL) this.#told.push({ group: index, kind, samples });
       group.add(parcel, () => this.#columns, nowMs);
     }
+    for (const group of this.#groups) group.compact();
   }
 
   #markOf(from: number): Identity {

@@ -179,15 +179,15 @@ export class EnginePool implements Intake {
   }
 
   /** The format of the last body when this one has the same, so that a message holds each once. */
-  #formatOf({ encoding, protocol, extraLabels, arrival }: Body): BodyFormat {
+  #formatOf({ encoding, protocol, extraLabels, tenant, arrival }: Body): BodyFormat {
     const last = this.#lastFormat;
     const isSame =
       last?.encoding === encoding &&
       last.protocol === protocol &&
-      last.extraLabels.length === 0 &&
-      extraLabels.length === 0 &&
+      (last.extraLabels === extraLabels || last.extraLabels.length + extraLabels.length === 0) &&
+      last.tenant === tenant &&
       last.arrival === arrival;
-    if (!isSame) this.#lastFormat = { encoding, protocol, extraLabels, arrival };
+    if (!isSame) this.#lastFormat = { encoding, protocol, extraLabels, tenant, arrival };
     return this.#lastFormat!;
   }
 

@@ -2,16 +2,18 @@
  * Gives every scanned series its plan: asks what becomes of it once, and keeps the answer where the kernels follow it.
  * Engine thread only.
  */
-import { NO_REF } from '../kernel/columns.ts';
-import type { Columns, Kernel, PlanView, Round } from '../kernel/kernel.ts';
+import { NO_IDENTITY, NO_REF } from '../kernel/columns.ts';
+import type { Columns, Identity, Kernel, PlanView, Round } from '../kernel/kernel.ts';
 import type { Label } from '../model/body.ts';
 import type { Verdict } from '../model/drops.ts';
 import { Labels } from '../model/labels.ts';
 import { LabelReader } from '../series/label-reader.ts';
+import { Outlines } from '../series/outlines.ts';
 import { type Decision, Plans } from '../series/plans.ts';
 import type { CardinalityLimits } from '../transform/limit/cardinality.ts';
 import type { AggregationStage } from './aggregation-stage.ts';
 import { Decider } from './decider.ts';
+import { lookedAt } from './looked.ts';
 import type { GroupConfig, ShapingStats } from './messages.ts';
 import type { ShapeConfig } from './shape.ts';
 import { GLOBAL, type Stages } from './stages.ts';
@@ -40,11 +42,14 @@ export interface ShaperOptions {
 /** A scanned body that series are shaped of. */
 export interface ShapedBody {
   readonly id: number;
-  /** Labels that the client's request adds to every series. */
+  /** Labels that the client's request adds to every series; `suffix` is what they are as bytes. */
   readonly added: readonly Label[];
+  readonly suffix: Identity;
   /** Aggregation has its samples already. */
   readonly isTaken: boolean;
 }
+
+const OUTPUTS: ShapedBody = { id: 0, added: [], suffix: NO_IDENTITY, isTaken: false };
 
 const PLAN_BYTES_MAX = 512 * 1024 * 1024;
 const CROWDED = 0.8;
@@ -57,6 +62,8 @@ export class Shaper {
   readonly #decider: Decider;
   readonly #reader: LabelReader;
   readonly #plans: Plans;
+  /** Undefined when series have to be decided one by one. */
+  readonly #outlines: Outlines | undefined;
   readonly #planBytesMax: number;
   readonly #labels = new Labels();
   readonly #decision: Decision = { verdict: 0, heldBack: 0, owners: [], forms: [], fates: [] };
@@ -79,10 +86,12 @@ export class Shaper {
     this.#planBytesMax = planBytesMax;
     this.#decider = new Decider(config, limits, stages);
     this.#reader = new LabelReader(kernel);
-    this.#plans = new Plans(kernel, this.#reader, {
+    this.#plans = new Plans(kernel, {
       shards: config.placement?.destinations.length ?? 0,
       forms: config.forms.length,
     });
+    const looked = lookedAt(config);
+    if (looked !== undefined) this.#outlines = new Outlines(kernel, this.#plans, looked);
   }
 
   /** Windows of the limits outlive a change of the rules. */
@@ -124,10 +133,9 @@ export class Shaper {
   /** Gives every scanned series its plan, and aggregation its samples. */
   shape(columns: Columns, body: ShapedBody, nowMs: number): void {
     if (this.#decider.limits.turn(nowMs)) this.#plans.clear();
-    this.#gather(columns, body.isTaken, (series) => {
+    this.#gather(columns, body, (series) => {
       const own = this.#read(columns, series, body.added);
-      const verdict = this.#decider.decide(this.#labels, this.#decision, this.#ask);
-      if (verdict !== 'none') this.#note(verdict, columns, series, body);
+      this.#decider.decide(this.#labels, this.#decision, this.#ask);
       return own;
     });
     if (!body.isTaken) this.#push(columns, false);
@@ -144,7 +152,7 @@ export class Shaper {
 
   /** The same for outputs of aggregation and deduplication, from GLOBAL or of a form. */
   shapeOutputs(columns: Columns, from: number): void {
-    this.#gather(columns, false, (series) => {
+    this.#gather(columns, OUTPUTS, (series) => {
       const own = this.#read(columns, series, []);
       if (from === GLOBAL) this.#decider.decideOutput(this.#labels, this.#decision, this.#ask);
       else this.#decider.decideOutputOf(from, this.#labels, this.#decision);
@@ -154,10 +162,21 @@ export class Shaper {
   }
 
   /** `decide` reads the labels of a series and decides on them; it returns how many the series brought along. */
-  #gather(columns: Columns, isTaken: boolean, decide: (series: number) => number): void {
+  #gather(columns: Columns, body: ShapedBody, decide: (series: number) => number): void {
     const missing = this.#plans.gather(columns);
+    if (missing === 0) return;
     this.#columns = columns;
+    this.#outlines?.begin();
+    let dropped = 0;
     for (let nth = 0; nth < missing; nth++) {
+      // Without room a series is decided anew each time: slow, and no memory more.
+      const keeps = this.#plans.byteLength < this.#planBytesMax;
+      if (this.#outlines !== undefined) {
+        const planned = this.#outlines.plan(columns, nth, missing, keeps, body.suffix);
+        dropped += planned.dropped;
+        nth = planned.next;
+        if (nth === missing) break;
+      }
       const series = columns.missing(nth);
       const ref = columns.ref(series);
       // It may have come earlier in the same body.
@@ -166,15 +185,18 @@ export class Shaper {
         columns.setPlan(series, known);
         continue;
       }
-      this.#series = { ref, row: series, isTaken };
+      this.#series = { ref, row: series, isTaken: body.isTaken };
       this.#decided++;
       this.#asked.length = 0;
       const own = decide(series);
       this.#forgetElsewhere(ref);
-      // Without room a series is decided anew each time: slow, and no memory more.
-      const isKept = ref !== NO_REF && this.#plans.byteLength < this.#planBytesMax;
-      columns.setPlan(series, this.#plans.add(isKept ? ref : undefined, this.#decision, own));
+      const plan = this.#plans.add(keeps && ref !== NO_REF ? ref : undefined, this.#decision, own);
+      columns.setPlan(series, plan);
+      if (keeps) this.#outlines?.remember(plan);
+      else this.#outlines?.forget();
+      if (this.#decision.verdict !== 0) dropped++;
     }
+    if (dropped > 0) this.#noteDropped(columns, missing, body);
   }
 
   readonly #ask = (stage: AggregationStage, labels: Labels): number => {
@@ -207,10 +229,19 @@ export class Shaper {
     return own;
   }
 
-  #note(reason: Verdict, columns: Columns, series: number, { id, added }: ShapedBody): void {
-    if (this.#examples.filter((example) => example.reason === reason).length >= EXAMPLES_MAX) return;
-    this.#read(columns, series, added);
-    this.#examples.push({ reason, series: this.#labels.toString().slice(0, EXAMPLE_LENGTH_MAX), body: id });
+  /** Tells about some of the series that got their plan just now, and are dropped by it. */
+  #noteDropped(columns: Columns, missing: number, { id, added }: ShapedBody): void {
+    const noted = new Map<Verdict, number>();
+    for (const { reason } of this.#examples) noted.set(reason, (noted.get(reason) ?? 0) + 1);
+    for (let nth = 0; nth < missing; nth++) {
+      const series = columns.missing(nth);
+      const reason = this.#plans.verdictOf(columns.plan(series));
+      const count = noted.get(reason) ?? 0;
+      if (reason === 'none' || count >= EXAMPLES_MAX) continue;
+      noted.set(reason, count + 1);
+      this.#read(columns, series, added);
+      this.#examples.push({ reason, series: this.#labels.toString().slice(0, EXAMPLE_LENGTH_MAX), body: id });
+    }
   }
 
   /** The drops that were noted since the last call. */
@@ -223,10 +254,12 @@ export class Shaper {
 
   forget(refs: Uint32Array): void {
     this.#plans.forget(refs);
+    this.#outlines?.forget();
     this.#stages?.forget(refs);
   }
 
   close(): void {
+    this.#outlines?.close();
     this.#plans.close();
   }
 }

@@ -7,7 +7,20 @@
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Arrival, Body, BodyEncoding, Intake, Label, ParseNotes, Verdict } from '../model/body.ts';
+import {
+  ACCOUNT_LABEL,
+  type Arrival,
+  type Body,
+  type BodyEncoding,
+  type Counts,
+  type Intake,
+  type Label,
+  noCounts,
+  type ParseNotes,
+  PROJECT_LABEL,
+  type Tenant,
+  type Verdict,
+} from '../model/body.ts';
 import type { Answer, OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
@@ -21,7 +34,7 @@ import { connectionOf } from './connections.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
-import { hasBody, type Replies } from './reply.ts';
+import { type Headers, hasBody, type Replies } from './reply.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -44,11 +57,23 @@ export interface InsertPorts {
   readonly log: Logger;
 }
 
+/** Where a request was found, if that is not the path that it names. */
+export interface InsertPlace {
+  /** As if it were the path of the request. */
+  readonly path: string;
+  readonly tenant: Tenant | undefined;
+  /** Why the path makes no sense. */
+  readonly error?: string;
+}
+
 interface Plan {
   readonly encoding: BodyEncoding;
+  readonly tenant: Tenant | undefined;
   readonly extraLabels: readonly Label[];
   readonly arrival: Arrival | undefined;
   readonly accepted: Answer;
+  readonly message: string;
+  readonly receipt: ((taken: Readonly<Counts>) => Headers) | undefined;
 }
 
 class Head implements RequestHead {
@@ -56,15 +81,24 @@ class Head implements RequestHead {
   readonly query: URLSearchParams;
   readonly #request: IncomingMessage;
   readonly #prefix: string;
+  readonly #place: InsertPlace | undefined;
 
-  constructor(route: Route, request: IncomingMessage, query: URLSearchParams, prefix: string) {
+  constructor(
+    route: Route,
+    request: IncomingMessage,
+    query: URLSearchParams,
+    prefix: string,
+    place?: InsertPlace,
+  ) {
     this.route = route;
     this.query = query;
     this.#request = request;
     this.#prefix = prefix;
+    this.#place = place;
   }
 
   get path(): string {
+    if (this.#place !== undefined) return this.#place.path;
     const [path = ''] = (this.#request.url ?? '').split('?', 1);
     return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
   }
@@ -96,7 +130,7 @@ export class InsertRoute {
   }
 
   /** Answers the request sooner or later, whatever happens. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  handle(request: IncomingMessage, response: ServerResponse, place?: InsertPlace): void {
     const { gate, replies } = this.ports;
     const { bytesMax } = this;
     const denial = gate.check('basic', request);
@@ -104,8 +138,13 @@ export class InsertRoute {
       replies.refuse(request, response, denial.status, denial.error, denial.headers);
       return;
     }
+    if (place?.error !== undefined) {
+      this.path.requests.inc();
+      this.refuse(request, response, 400, place.error);
+      return;
+    }
     const query = queryOf(request.url ?? '');
-    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix);
+    const head = new Head(this.route, request, query.parameters, this.ports.pathPrefix, place);
     const reception = this.protocol.receive(head, this.ports.protocolOptions);
     if (reception.kind === 'answer') {
       if (reception.isCounted) this.path.requests.inc();
@@ -115,25 +154,39 @@ export class InsertRoute {
     this.path.requests.inc();
     if (reception.kind === 'refusal') this.refuse(request, response, reception.status, reception.error);
     else if (query.error !== undefined) this.refuse(request, response, 400, query.error);
-    else if (!hasBody(request)) replies.send(request, response, reception.accepted ?? this.protocol.accepted);
     else {
+      const plan = this.#planOf(reception, query.extraLabels, place?.tenant);
       const expected = contentLength(request);
-      if (expected !== undefined && expected > bytesMax) {
+      if (!hasBody(request)) replies.send(request, response, answerOf(plan, noCounts));
+      else if (expected !== undefined && expected > bytesMax) {
         this.metrics.readCalls.inc();
         this.metrics.readErrors.inc();
-        this.refuse(request, response, 413, this.tooLarge('its Content-Length is', expected));
-        return;
+        this.refuse(
+          request,
+          response,
+          413,
+          this.tooLarge('its Content-Length is', expected),
+          plan.receipt?.(noCounts),
+        );
+      } else {
+        if (request.headers.expect !== undefined) response.writeContinue();
+        new Insert(this, request, response, plan).start(expected);
       }
-      if (request.headers.expect !== undefined) response.writeContinue();
-      new Insert(this, request, response, this.#planOf(reception, query.extraLabels)).start(expected);
     }
   }
 
-  #planOf(reception: Extract<Reception, { kind: 'body' }>, extraLabels: readonly Label[]): Plan {
-    const { encoding, parameters, labels = [], accepted = this.protocol.accepted } = reception;
+  #planOf(
+    reception: Extract<Reception, { kind: 'body' }>,
+    queryLabels: readonly Label[],
+    tenant: Tenant | undefined,
+  ): Plan {
+    const { encoding, parameters, labels = [], accepted = this.protocol.accepted, receipt } = reception;
     return {
+      message: reception.message ?? this.protocol.name,
+      receipt,
       encoding,
-      extraLabels: labels.length === 0 ? extraLabels : [...labels, ...extraLabels],
+      tenant,
+      extraLabels: withTenant(labels.length === 0 ? queryLabels : [...labels, ...queryLabels], tenant),
       arrival: parameters && { parameters, receivedMs: this.ports.clock.nowMs() },
       accepted,
     };
@@ -148,7 +201,7 @@ export class InsertRoute {
     response: ServerResponse,
     status: number,
     error: string,
-    retryAfterS?: number,
+    headers: Headers = {},
     isPatient = true,
   ): void {
     this.path.errors.inc();
@@ -158,8 +211,7 @@ export class InsertRoute {
       path: request.url?.split('?', 1)[0],
       client: connectionOf(request)?.client,
     });
-    const more = retryAfterS === undefined ? {} : { 'Retry-After': String(retryAfterS) };
-    this.ports.replies.refuse(request, response, status, error, more, isPatient);
+    this.ports.replies.refuse(request, response, status, error, headers, isPatient);
   }
 }
 
@@ -197,7 +249,7 @@ class Insert implements BodySink {
     if (bytes.byteLength === 0) {
       this.#reader.release();
       this.#giveToken();
-      this.#route.ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      this.#route.ports.replies.send(this.#request, this.#response, answerOf(this.#plan, noCounts));
     } else if (this.#takeToken()) {
       this.#submit(bytes);
     } else {
@@ -220,13 +272,13 @@ class Insert implements BodySink {
       connectionOf(this.#request)?.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
       const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
-      this.#route.refuse(this.#request, this.#response, 503, error, RETRY_AFTER_S, false);
+      this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
     }
   }
 
   #submit(bytes: Uint8Array): void {
-    const { ports, metrics, protocol } = this.#route;
-    const { encoding, extraLabels, arrival } = this.#plan;
+    const { ports, metrics } = this.#route;
+    const { encoding, extraLabels, tenant, arrival, message: protocol } = this.#plan;
     const declared = declaredSize(bytes, encoding);
     if (declared !== undefined && declared > this.#route.bytesMax) {
       this.#reader.release();
@@ -236,7 +288,7 @@ class Insert implements BodySink {
       return;
     }
     const client = connectionOf(this.#request)?.client ?? 'unknown';
-    const body: Body = { bytes, encoding, protocol: protocol.name, extraLabels, arrival, client };
+    const body: Body = { bytes, encoding, protocol, extraLabels, tenant, arrival, client };
     let verdict: Promise<Verdict>;
     try {
       verdict = ports.intake.submit(body);
@@ -256,18 +308,19 @@ class Insert implements BodySink {
     this.#giveToken();
     const { metrics, ports } = this.#route;
     if (verdict.ok) {
-      metrics.accepted(verdict.counts, verdict.notes);
-      if (verdict.notes !== undefined) this.#tell(verdict.notes);
-      ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      metrics.accepted(verdict.counts, verdict.notes, this.#plan.tenant);
+      const { notes } = verdict;
+      if (notes !== undefined) this.#tell(notes);
+      const taken = notes?.taken ?? verdict.counts;
+      if (this.#plan.receipt === undefined || (notes?.rowsInvalid ?? 0) === 0) {
+        ports.replies.send(this.#request, this.#response, answerOf(this.#plan, taken));
+      } else this.#refuse(400, `cannot take all of the request: ${notes!.examples.join('; ')}`, { taken });
       return;
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
     else if (verdict.reason === 'too_large') metrics.readErrors.inc();
-    this.#refuse(
-      verdict.status,
-      verdict.error,
-      verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined),
-    );
+    const retryAfterS = verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined);
+    this.#refuse(verdict.status, verdict.error, { retryAfterS });
   }
 
   #tell({ rowsInvalid, examples }: ParseNotes): void {
@@ -285,7 +338,9 @@ class Insert implements BodySink {
   #broken(error: unknown): void {
     this.#giveToken();
     this.#route.ports.log.error('BUG: the engine failed to judge a body', { error: messageOf(error) });
-    this.#refuse(503, 'cannot process the request: internal error; send it again', RETRY_AFTER_S);
+    this.#refuse(503, 'cannot process the request: internal error; send it again', {
+      retryAfterS: RETRY_AFTER_S,
+    });
   }
 
   #takeToken(): boolean {
@@ -317,7 +372,7 @@ class Insert implements BodySink {
     this.#reader.abandon();
     const { maxQueueMs } = this.#route.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
-    this.#refuse(503, error, RETRY_AFTER_S);
+    this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S });
   }
 
   #leaveQueue(): void {
@@ -328,9 +383,46 @@ class Insert implements BodySink {
     this.#route.path.errors.inc();
   }
 
-  #refuse(status: number, error: string, retryAfterS?: number): void {
-    this.#route.refuse(this.#request, this.#response, status, error, retryAfterS);
+  #refuse(
+    status: number,
+    error: string,
+    { retryAfterS, taken = noCounts, isPatient }: RefusalMore = {},
+  ): void {
+    const headers = {
+      ...this.#plan.receipt?.(taken),
+      ...(retryAfterS !== undefined && { 'Retry-After': String(retryAfterS) }),
+    };
+    this.#route.refuse(this.#request, this.#response, status, error, headers, isPatient);
   }
+}
+
+/** The labels of a tenant, one array each, so that its requests share their format. */
+const tenantLabels = new WeakMap<Tenant, readonly Label[]>();
+
+/** Those of the tenant come last, and are the only ones of their names. */
+function withTenant(labels: readonly Label[], tenant: Tenant | undefined): readonly Label[] {
+  if (tenant === undefined) return labels;
+  let own = tenantLabels.get(tenant);
+  if (own === undefined) {
+    own = [
+      { name: ACCOUNT_LABEL, value: String(tenant.accountId) },
+      { name: PROJECT_LABEL, value: String(tenant.projectId) },
+    ];
+    tenantLabels.set(tenant, own);
+  }
+  if (labels.length === 0) return own;
+  return [...labels.filter(({ name }) => name !== ACCOUNT_LABEL && name !== PROJECT_LABEL), ...own];
+}
+
+interface RefusalMore {
+  readonly retryAfterS?: number | undefined;
+  /** What was taken nevertheless. */
+  readonly taken?: Readonly<Counts>;
+  readonly isPatient?: boolean;
+}
+
+function answerOf({ accepted, receipt }: Plan, taken: Readonly<Counts>): Answer {
+  return receipt === undefined ? accepted : { ...accepted, headers: receipt(taken) };
 }
 
 function contentLength(request: IncomingMessage): number | undefined {

@@ -71,14 +71,20 @@ export class LineStream {
     return this.#length + (this.#piece?.byteLength ?? 0);
   }
 
-  /** Takes bytes; they are copied. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Takes bytes; they are copied.
+   * @param isWhole whether their last line is at its end, although no line end may be there.
+   */
+  push(chunk: Uint8Array, isWhole = false): void {
     if (this.#isEnded) return;
-    this.#reserve(this.#length + chunk.byteLength);
+    const isOpen = isWhole && chunk.at(-1) !== NEWLINE;
+    const length = chunk.byteLength + (isOpen ? 1 : 0);
+    this.#reserve(this.#length + length);
     this.#buffer.set(chunk, this.#length);
-    const newline = chunk.lastIndexOf(NEWLINE);
+    if (isOpen) this.#buffer[this.#length + chunk.byteLength] = NEWLINE;
+    const newline = isOpen ? chunk.byteLength : chunk.lastIndexOf(NEWLINE);
     if (newline >= 0) this.#whole = this.#length + newline + 1;
-    this.#length += chunk.byteLength;
+    this.#length += length;
     this.#pump();
   }
 

@@ -49,6 +49,18 @@ export const ingestOptions = options({
     default: true,
     summary: 'Take metadata (type, help, unit) and pass it on to destinations.',
   },
+  enableMultitenantHandlers: {
+    kind: 'bool',
+    default: false,
+    summary:
+      'Serve the write paths for tenants as well: /insert/<accountID>[:<projectID>]/…, which gives series the labels vm_account_id and vm_project_id, and /insert/multitenant/…, where they bring them along.',
+  },
+  enableMultitenancyViaHeaders: {
+    kind: 'bool',
+    default: true,
+    summary:
+      'With -enableMultitenantHandlers: paths /insert/… without a tenant take it from the headers AccountID and ProjectID.',
+  },
   'http.pathPrefix': {
     kind: 'string',
     default: '',

@@ -39,12 +39,12 @@ export class Replies {
 
   send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
     const mustClose = this.#mustClose(request);
-    if (answer.body === undefined && !mustClose && !this.#hasCommon) {
+    if (answer.body === undefined && answer.headers === undefined && !mustClose && !this.#hasCommon) {
       response.statusCode = answer.status;
       response.end();
       return;
     }
-    const headers: Record<string, string> = { ...this.#common };
+    const headers: Record<string, string> = { ...this.#common, ...answer.headers };
     if (answer.contentType !== undefined) headers['Content-Type'] = answer.contentType;
     if (mustClose) headers.Connection = 'close';
     response.writeHead(answer.status, headers).end(answer.body);

@@ -10,6 +10,7 @@ import { type InsertPorts, InsertRoute } from './insert.ts';
 import { InsertMetrics } from './insert-metrics.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { IngestValues } from './options.ts';
+import { TenantRoutes } from './tenant-routes.ts';
 
 export interface RouteServerSettings {
   /** Empty: only sockets that `take` is given. */
@@ -25,6 +26,7 @@ export class RouteServer {
   readonly #insertPorts: InsertPorts;
   readonly #connections: Connections;
   readonly #routes: ReadonlyMap<string, InsertRoute>;
+  readonly #tenants: TenantRoutes | undefined;
   readonly #requests: Counter;
   readonly #unsupported: Counter;
   readonly #server: Server;
@@ -46,6 +48,10 @@ export class RouteServer {
         new InsertRoute(protocol, route, metrics, this.#insertPorts),
       ]),
     );
+    if (values.enableMultitenantHandlers) {
+      const config = { viaHeaders: values.enableMultitenancyViaHeaders, base: '/opentsdb' };
+      this.#tenants = new TenantRoutes(this.#routes.values(), config);
+    }
     this.#requests = meter.counter('vm_http_requests_all_total', 'HTTP requests, whatever their path.');
     this.#unsupported = meter.counter('vm_http_request_errors_total', 'Requests that were refused.', {
       path: '*',
@@ -104,6 +110,7 @@ export class RouteServer {
     this.#requests.inc();
     connectionOf(request)?.begin(response);
     const path = (request.url ?? '').split('?', 1)[0]!.replace(/\/{2,}/g, '/');
+    if (path.startsWith('/insert/') && this.#tenants?.handle(path, request, response)) return;
     const route = this.#routes.get(path);
     if (route !== undefined) {
       route.handle(request, response);

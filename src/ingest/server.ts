@@ -28,6 +28,7 @@ import type { IngestValues } from './options.ts';
 import { queryOf } from './query.ts';
 import { Replies } from './reply.ts';
 import { RouteServer } from './route-server.ts';
+import { TenantRoutes } from './tenant-routes.ts';
 
 const SHOWN_PATH_LENGTH_MAX = 200;
 
@@ -164,9 +165,10 @@ export class HttpServer {
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     app.setNotFoundHandler((request, reply) => this.#notFound(request, reply));
     app.setErrorHandler((error, request, reply) => this.#failed(error, request, reply));
-    for (const protocol of Object.values<Protocol>(protocols)) {
-      if (protocol.httpAddressOption === undefined) this.#addProtocol(app, protocol, ports);
-    }
+    const inserts = Object.values<Protocol>(protocols)
+      .filter(({ httpAddressOption }) => httpAddressOption === undefined)
+      .flatMap((protocol) => this.#addProtocol(app, protocol, ports));
+    if (this.#values.enableMultitenantHandlers) this.#addTenants(app, inserts);
     for (const endpoint of this.#ports.endpoints) this.#addEndpoint(app, endpoint);
     if (this.#prefix !== '') {
       app.get(this.#prefix, (_request, reply) => reply.redirect(`${this.#prefix}/`, 302));
@@ -223,9 +225,26 @@ export class HttpServer {
     });
   }
 
-  #addProtocol(app: FastifyInstance, protocol: Protocol, ports: InsertPorts): void {
+  #addTenants(app: FastifyInstance, inserts: readonly InsertRoute[]): void {
+    const viaHeaders = this.#values.enableMultitenancyViaHeaders;
+    const tenants = new TenantRoutes(inserts, { viaHeaders });
+    app.all(
+      `${this.#prefix}/insert/*`,
+      {
+        onRequest: (request, reply, done) => {
+          const [path = ''] = (request.raw.url ?? '').split('?', 1);
+          const own = path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
+          if (tenants.handle(own, request.raw, reply.raw)) reply.hijack();
+          else done();
+        },
+      },
+      (request, reply) => this.#notFound(request, reply),
+    );
+  }
+
+  #addProtocol(app: FastifyInstance, protocol: Protocol, ports: InsertPorts): readonly InsertRoute[] {
     const metrics = new InsertMetrics(this.#ports.meter, protocol);
-    for (const route of protocol.routes) {
+    return protocol.routes.map((route) => {
       const insert = new InsertRoute(protocol, route, metrics, ports);
       app.all(
         `${this.#prefix}${patternOf(route)}`,
@@ -237,7 +256,8 @@ export class HttpServer {
         },
         () => undefined,
       );
-    }
+      return insert;
+    });
   }
 
   #addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {

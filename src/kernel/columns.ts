@@ -226,6 +226,33 @@ export class Columns {
     );
   }
 
+  /**
+   * Gives series their plans by their outlines, from `missing(from)` on; `known` is laid out in `assembly/outline.ts`,
+   * which also says what the result holds. Returns the number of the one that it stopped at.
+   */
+  planByOutline(
+    known: number,
+    from: number,
+    count: number,
+    column: { readonly ptr: number; readonly refs: number },
+    keeps: boolean,
+    added: Identity,
+  ): number {
+    return this.#kernel.exports.planByOutline(
+      known,
+      this.#rows.ptr,
+      this.#missing.ptr,
+      from,
+      count,
+      this.#plans.ptr,
+      column.ptr,
+      column.refs,
+      keeps ? 1 : 0,
+      added.ptr,
+      added.length,
+    );
+  }
+
   /** The samples as arrays; they are views, gone when the memory grows. */
   get samples(): SampleViews {
     const { buffer } = this.#kernel.memory.bytes();
@@ -257,6 +284,10 @@ export class Columns {
   /** Index of the nth series that had no plan. */
   missing(nth: number): number {
     return this.#kernel.memory.u32()[this.#missing.ptr / 4 + nth]!;
+  }
+
+  plan(series: number): number {
+    return this.#kernel.memory.u32()[this.#plans.ptr / 4 + series]!;
   }
 
   setPlan(series: number, plan: number): void {

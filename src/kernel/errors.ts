@@ -14,6 +14,15 @@ export const KERNEL_ERRORS = [
   'the content is longer than the room for it',
   'a copy reaches before the beginning of the output',
   'the content is shorter than the declared length',
+  'the first symbol is not the empty string',
+  'a reference goes past the last symbol',
+  'the number of label references is odd',
+  'a series has no metric name',
+  'a label has no name',
+  'a series has two labels of one name',
+  'the buckets of a native histogram do not add up',
+  'there are too many symbols',
+  'a series has too many labels',
 ] as const;
 
 /** Codes by the name that tests and callers use. */
@@ -31,4 +40,13 @@ export const KernelError = {
   outputTooLong: 11,
   badCopy: 12,
   outputTooShort: 13,
+  noEmptySymbol: 14,
+  refPastEnd: 15,
+  oddRefs: 16,
+  noMetricName: 17,
+  emptyLabelName: 18,
+  doubleLabel: 19,
+  unsoundHistogram: 20,
+  tooManySymbols: 21,
+  tooManyLabels: 22,
 } as const;

@@ -7,6 +7,44 @@ export interface KernelExports {
   snappyDecode(src: number, length: number, dst: number, capacity: number): number;
   snappyEncode(src: number, length: number, dst: number): number;
   validateWriteRequest(src: number, length: number): number;
+  internLabels(
+    rows: number,
+    count: number,
+    symbols: number,
+    symbolsMax: number,
+    slots: number,
+    slotCount: number,
+    refs: number,
+  ): number;
+  describeMetric(
+    name: number,
+    type: number,
+    help: number,
+    helpLength: number,
+    unit: number,
+    unitLength: number,
+  ): number;
+  condenseSeries(
+    rows: number,
+    count: number,
+    timestamps: number,
+    values: number,
+    refs: number,
+    dst: number,
+    capacity: number,
+  ): number;
+  symbolsLength(): number;
+  condenseSymbols(dst: number): void;
+  expandRequest(
+    src: number,
+    length: number,
+    symbols: number,
+    symbolsMax: number,
+    pairs: number,
+    labelsMax: number,
+    dst: number,
+    capacity: number,
+  ): number;
   scanWriteRequest(
     src: number,
     length: number,
@@ -53,6 +91,20 @@ export interface KernelExports {
     plans: number,
     missing: number,
   ): number;
+  planByOutline(
+    known: number,
+    rows: number,
+    missing: number,
+    from: number,
+    count: number,
+    plans: number,
+    column: number,
+    columnLength: number,
+    keeps: number,
+    suffixPtr: number,
+    suffixLength: number,
+  ): number;
+  rememberOutline(known: number, item: number): void;
   judgePlans(
     rows: number,
     count: number,

@@ -23,6 +23,19 @@ export type BodyEncoding =
   | 'zstd'
   | 'snappy';
 
+/** What `Body.protocol` says of a remote write 2.0 Request: another message at the paths of `promremotewrite`. */
+export const REMOTE_WRITE_2 = 'io.prometheus.write.v2.Request';
+
+/** Whose data it is, in a VictoriaMetrics cluster; both below 2^32. */
+export interface Tenant {
+  readonly accountId: number;
+  readonly projectId: number;
+}
+
+/** Labels that name the tenant of a series. */
+export const ACCOUNT_LABEL = 'vm_account_id';
+export const PROJECT_LABEL = 'vm_project_id';
+
 /** What a parser must know of a request's head, by names of the protocol. */
 export type Parameters = Readonly<Record<string, string>>;
 
@@ -37,10 +50,12 @@ export interface Body {
   /** Borrowed for the duration of `submit`'s synchronous part only: the receiver copies what it keeps. */
   readonly bytes: Uint8Array;
   readonly encoding: BodyEncoding;
-  /** Registry key of the protocol: `promremotewrite`. */
+  /** Registry key of the protocol: `promremotewrite`; or `REMOTE_WRITE_2`. */
   readonly protocol: string;
   /** From `extra_label` query parameters, appended to every series in this order. */
   readonly extraLabels: readonly Label[];
+  /** Its labels are among `extraLabels`; absent where the request names none. */
+  readonly tenant?: Tenant | undefined;
   /** Absent for a protocol without a parser. */
   readonly arrival?: Arrival | undefined;
   /** Remote address, for messages about bad input. */
@@ -76,10 +91,17 @@ export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
 
 /** What a parser has to say of a body that was accepted; absent when every row was good and is one sample. */
 export interface ParseNotes {
-  readonly rowsRead: number;
+  /** Absent: as many as were taken. */
+  readonly rowsRead?: number | undefined;
   readonly rowsInvalid: number;
+  /** Rows that are right and no samples; absent: none. */
+  readonly rowsIgnored?: number;
   /** What is wrong with the first few invalid rows. */
   readonly examples: readonly string[];
+  /** What was taken as the client counts it, where that is not what the body became. */
+  readonly taken?: Readonly<Counts>;
+  /** Created and start timestamps that have no place in a WriteRequest. */
+  readonly startTimestamps?: number;
 }
 
 /** What the engine says of a body. `unparsed`: the bytes could not be decoded or parsed at all. */

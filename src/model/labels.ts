@@ -61,6 +61,17 @@ export class Labels {
     else this.setAt(index, value);
   }
 
+  /** As `set`, but the label is new even when it had the value. */
+  overwrite(name: string, value: string): void {
+    const index = this.names.indexOf(name);
+    if (index < 0) {
+      this.push(name, value);
+      return;
+    }
+    this.values[index] = value;
+    this.origins[index] = NEW;
+  }
+
   /** Gives the label in this place the value. */
   setAt(index: number, value: string): void {
     if (this.values[index] === value) return;

@@ -13,6 +13,7 @@ import { opentsdbHttp } from './opentsdb-http.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { OptionValues, Protocol } from './protocol.ts';
 import { remoteWrite } from './remote-write.ts';
+import { statsd } from './statsd.ts';
 
 export const protocols = {
   promremotewrite: remoteWrite,
@@ -28,6 +29,7 @@ export const protocols = {
   datadogv2: datadogV2,
   datadogsketches: datadogSketches,
   newrelic: newRelic,
+  statsd,
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

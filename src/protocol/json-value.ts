@@ -22,6 +22,11 @@ export class JsonObject {
   get(name: string): JsonValue | undefined {
     return this.members.find(([key]) => key === name)?.[1];
   }
+
+  /** As examples of what is left out show it. */
+  toJSON(): unknown {
+    return Object.fromEntries(this.members);
+  }
 }
 
 const QUOTE = 0x22;

@@ -93,12 +93,7 @@ function parse(
   for (const [index, item] of items.entries()) {
     const put = putOf(item, request.receivedMs);
     if (typeof put === 'string') {
-      const shown = Buffer.from(
-        JSON.stringify(item instanceof JsonObject ? Object.fromEntries(item.members) : item).slice(
-          0,
-          EXAMPLE_LENGTH,
-        ),
-      );
+      const shown = Buffer.from(JSON.stringify(item).slice(0, EXAMPLE_LENGTH));
       sink.skip(index + 1, put, shown, 0, shown.byteLength);
       continue;
     }

@@ -5,7 +5,7 @@
  * A new protocol is one file beside this one and one line in `index.ts`.
  */
 import type { OptionTable } from '../config/option.ts';
-import type { BodyEncoding, Label, Parameters } from '../model/body.ts';
+import type { BodyEncoding, Counts, Label, Parameters } from '../model/body.ts';
 import type { SeriesSink } from './series-sink.ts';
 
 export interface Route {
@@ -22,6 +22,7 @@ export interface Answer {
   /** Absent: no body. */
   readonly body?: string;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The head of a request. */
@@ -45,6 +46,13 @@ export type Reception =
       readonly labels?: readonly Label[];
       /** Absent: `Protocol.accepted`. */
       readonly accepted?: Answer;
+      /** What `Body.protocol` says. Absent: the name of the protocol. */
+      readonly message?: string;
+      /**
+       * Headers that tell what was taken of the body, on every answer to it. With them, what was left out of it makes the answer
+       * a 400.
+       */
+      readonly receipt?: (taken: Readonly<Counts>) => Readonly<Record<string, string>>;
     }
   /** An answer that needs no body, such as a handshake. */
   | { readonly kind: 'answer'; readonly answer: Answer; readonly isCounted?: boolean }
@@ -100,6 +108,8 @@ export interface Protocol {
   readonly options: OptionTable;
   /** The option that bounds its bodies, before and after decompression. Absent: -maxInsertRequestSize. */
   readonly sizeOption?: string;
+  /** Whether there are rows that are right and no samples, such as events. */
+  readonly ignoresRows?: boolean;
   /** The answer to a body that was accepted, and to an empty one. */
   readonly accepted: Answer;
   receive(head: RequestHead, options: OptionValues): Reception;

@@ -57,6 +57,8 @@ export class SeriesSink {
   /** Rows that were read, where they are not the same as samples. */
   rowsRead: number | undefined;
   rowsInvalid = 0;
+  /** Rows that are right and no samples. */
+  rowsIgnored = 0;
   readonly #examples: string[] = [];
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
@@ -74,12 +76,18 @@ export class SeriesSink {
     this.metadataEntries = 0;
     this.rowsRead = undefined;
     this.rowsInvalid = 0;
+    this.rowsIgnored = 0;
     this.#examples.length = 0;
   }
 
   /** The message so far; valid until the next call. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** How many bytes more it takes. */
+  get room(): number {
+    return this.#bytesMax - this.#length;
   }
 
   /** What is wrong with the first few rows that were skipped. */
@@ -213,6 +221,11 @@ export class SeriesSink {
     this.rowsInvalid++;
     if (this.#examples.length >= EXAMPLES_MAX) return;
     this.#examples.push(`line ${line}: ${why}: ${excerpt(bytes, start, end)}`);
+  }
+
+  /** A row that is left out because it is no sample. */
+  ignore(): void {
+    this.rowsIgnored++;
   }
 
   #reserve(more: number): void {

@@ -5,9 +5,9 @@
  *
  * A record's payload is the request as the client sent it (once, however many destinations there are):
  *
- *     length of the head u16 | head, JSON: { encoding, protocol, extraLabels, arrival } | body
+ *     length of the head u16 | head, JSON: { encoding, protocol, extraLabels, tenant, arrival } | body
  */
-import type { Arrival, BodyEncoding, Counts, Label } from '../model/body.ts';
+import type { Arrival, BodyEncoding, Counts, Label, Tenant } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
@@ -38,6 +38,7 @@ export interface JournalFormat {
   readonly encoding: BodyEncoding;
   readonly protocol: string;
   readonly extraLabels: readonly Label[];
+  readonly tenant?: Tenant | undefined;
   readonly arrival?: Arrival | undefined;
 }
 
@@ -168,8 +169,8 @@ export class Journal {
   #headOf(format: JournalFormat): Buffer {
     const known = this.#heads.get(format);
     if (known !== undefined) return known;
-    const { encoding, protocol, extraLabels, arrival } = format;
-    const json = Buffer.from(JSON.stringify({ encoding, protocol, extraLabels, arrival }));
+    const { encoding, protocol, extraLabels, tenant, arrival } = format;
+    const json = Buffer.from(JSON.stringify({ encoding, protocol, extraLabels, tenant, arrival }));
     const head = Buffer.alloc(2 + json.byteLength);
     head.writeUInt16LE(json.byteLength);
     json.copy(head, 2);

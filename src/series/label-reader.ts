@@ -67,15 +67,6 @@ export class LabelReader {
     return labelCount;
   }
 
-  /** Of the series that was read last: where the field of a label begins, relative to the first label. */
-  fieldAt(label: number): number {
-    return this.#kernel.memory.u32()[this.#current.ptr / 4 + label * WORDS + 4]!;
-  }
-
-  fieldLength(label: number): number {
-    return this.#kernel.memory.u32()[this.#current.ptr / 4 + label * WORDS + 5]!;
-  }
-
   #turn(columns: Columns): void {
     const { scanNumber } = columns;
     if (this.#scan !== columns || this.#scanNumber !== scanNumber) this.#rowBefore = 0;

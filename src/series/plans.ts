@@ -2,12 +2,12 @@
  * Plans: what becomes of a series, by its ref. Decided once a series, followed by the kernels for every sample; the
  * layout of a plan is in `kernel/assembly/plan.ts`. Engine thread only.
  *
- * A plan takes 4 bytes when nothing about it is special to the series (it goes on unchanged, or is dropped), else some
- * 64 to 256 bytes: not the labels, but how they come out of those that came in.
+ * A plan says how labels come out of those that came in, not what they are: series for which that is the same share
+ * one. So most series take 4 bytes, and those that no other is like 64 to 256.
  */
 import type { Columns, Kernel, PlanView } from '../kernel/kernel.ts';
+import { drops, type Verdict } from '../model/drops.ts';
 import type { Labels } from '../model/labels.ts';
-import type { LabelReader } from './label-reader.ts';
 
 /** The labels of a form: unchanged (suffix labels behind them), none at all, or these. */
 export type Form = 'as-it-came' | 'none' | Labels;
@@ -37,20 +37,25 @@ const LABEL_OVERHEAD_BYTES = 24;
 const LOOP_LENGTH_MAX = 64;
 const LITERALS_KEPT_MAX = 256;
 const LITERAL_KEPT_BYTES_MAX = 256;
-/** Plans that differ by owners alone are shared; beyond this many, each series has its own. */
+/** Equal plans are found among the last so many. */
 const SHARED_MAX = 65_536;
+/** In `kernel/assembly/plan.ts`. */
+const COPIED_LABELS_MAX = 1024;
+/** In front of a plan: how many refer to it, its bytes with this head, the hash of its words. */
+const HEAD_BYTES = 16;
+const REFERENCES = 4;
+const BYTES = 3;
+const HASH = 2;
 
 export class Plans {
   readonly #kernel: Kernel;
-  readonly #reader: LabelReader;
   readonly #headWords: number;
   readonly #ownerWords: number;
   #column = { ptr: 0, refs: 0 };
-  /** By ref: the size of the plan that belongs to this series alone, as a power of two; 0 for none. */
-  #sizes = new Uint8Array(0);
-  readonly #shared = new Map<string, number>();
-  /** Of series without a ref; they live until the next body. */
-  readonly #passing: { ptr: number; bytes: number }[] = [];
+  /** By the hash of their words. */
+  #shared = new Map<number, number>();
+  /** Referred to until the next body. */
+  readonly #passing: number[] = [];
   #scratch = scratchOf(64 * 1024);
   readonly #steps: number[] = [];
   /** The field that was written last for a name: series that follow each other have most of them in common. */
@@ -59,9 +64,8 @@ export class Plans {
   #bytes = 0;
 
   /** `shards` 0: every destination gets everything. `forms`: the number of different label forms. */
-  constructor(kernel: Kernel, reader: LabelReader, { shards, forms }: { shards: number; forms: number }) {
+  constructor(kernel: Kernel, { shards, forms }: { shards: number; forms: number }) {
     this.#kernel = kernel;
-    this.#reader = reader;
     this.#ownerWords = Math.ceil(shards / SHARD_WORD_BITS);
     this.#headWords = 1 + this.#ownerWords + forms;
   }
@@ -82,7 +86,7 @@ export class Plans {
 
   /** Gives the rows of a scan their plans; returns the number of those that have none yet: `columns.missing(n)`. */
   gather(columns: Columns): number {
-    for (const { ptr, bytes } of this.#passing) this.#free(ptr, bytes);
+    for (const ptr of this.#passing) this.release(ptr);
     this.#passing.length = 0;
     return columns.gatherPlans(this.#column.ptr, this.#column.refs);
   }
@@ -92,67 +96,83 @@ export class Plans {
     return ref < this.#column.refs ? this.#kernel.memory.u32()[this.#column.ptr / 4 + ref]! : 0;
   }
 
+  /** Where the plans are by ref, for the kernels; `reserve` makes room. */
+  get column(): { readonly ptr: number; readonly refs: number } {
+    return this.#column;
+  }
+
+  /** What the plan says first: whether the series is dropped, and why. */
+  verdictOf(ptr: number): Verdict {
+    return drops[this.#kernel.memory.u32()[ptr / 4]! % 2 ** VERDICT_BITS]!;
+  }
+
   /** Keeps a plan for a series whose labels `reader` read last. `ref` undefined: only for the body at hand. */
   add(ref: number | undefined, decision: Decision, labelCount: number): number {
-    const shared = sharedKey(decision);
-    if (shared !== undefined) {
-      const known = this.#shared.get(shared);
-      if (known !== undefined || this.#shared.size < SHARED_MAX) {
-        const ptr = known ?? this.#write(decision, labelCount).ptr;
-        if (known === undefined) this.#shared.set(shared, ptr);
-        if (ref !== undefined) this.#set(ref, ptr, 0);
-        return ptr;
-      }
-    }
-    const { ptr, bytes } = this.#write(decision, labelCount);
-    if (ref === undefined) this.#passing.push({ ptr, bytes });
-    else this.#set(ref, ptr, sizeOf(bytes));
+    const ptr = this.#write(decision, labelCount);
+    if (ref === undefined) this.pass(ptr);
+    else this.#set(ref, ptr);
     return ptr;
+  }
+
+  /** One more refers to the plan. */
+  keep(ptr: number): void {
+    this.#kernel.memory.u32()[ptr / 4 - REFERENCES]!++;
+  }
+
+  /** One less refers to the plan. */
+  release(ptr: number): void {
+    const words = this.#kernel.memory.u32();
+    const at = ptr / 4;
+    words[at - REFERENCES]!--;
+    if (words[at - REFERENCES] !== 0) return;
+    const hash = words[at - HASH]!;
+    if (this.#shared.get(hash) === ptr) this.#shared.delete(hash);
+    const bytes = words[at - BYTES]!;
+    this.#bytes -= regionBytes(bytes);
+    this.#kernel.memory.free(ptr - HEAD_BYTES, bytes);
+  }
+
+  /** A reference that is counted already ends when the body at hand is done with. */
+  pass(ptr: number): void {
+    this.#passing.push(ptr);
   }
 
   /** These refs will be given to other series. */
   forget(refs: Uint32Array): void {
-    for (const ref of refs) {
-      if (ref >= this.#column.refs) continue;
-      this.#release(ref);
-      this.#kernel.memory.u32()[this.#column.ptr / 4 + ref] = 0;
-    }
+    for (const ref of refs) if (ref < this.#column.refs) this.#unset(ref);
   }
 
   /** Forgets everything, and gives the memory back. */
   clear(): void {
-    for (let ref = 0; ref < this.#column.refs; ref++) this.#release(ref);
-    const start = this.#column.ptr / 4;
-    this.#kernel.memory.u32().fill(0, start, start + this.#column.refs);
+    for (let ref = 0; ref < this.#column.refs; ref++) this.#unset(ref);
   }
 
   /** As `clear`; not used any more afterwards. */
   close(): void {
     this.clear();
-    const bytes = 4 * this.#headWords;
-    for (const ptr of this.#shared.values()) this.#free(ptr, regionBytes(bytes));
-    this.#shared.clear();
+    for (const ptr of this.#passing) this.release(ptr);
+    this.#passing.length = 0;
     if (this.#column.refs > 0) this.#kernel.memory.free(this.#column.ptr, this.#column.refs * 4);
     this.#column = { ptr: 0, refs: 0 };
   }
 
-  #release(ref: number): void {
-    const size = this.#sizes[ref]!;
-    if (size === 0) return;
-    this.#free(this.get(ref), 2 ** size);
-    this.#sizes[ref] = 0;
+  #unset(ref: number): void {
+    const words = this.#kernel.memory.u32();
+    const at = this.#column.ptr / 4 + ref;
+    const ptr = words[at]!;
+    words[at] = 0;
+    if (ptr !== 0) this.release(ptr);
   }
 
-  #free(ptr: number, bytes: number): void {
-    this.#kernel.memory.free(ptr, bytes);
-    this.#bytes -= bytes;
-  }
-
-  #set(ref: number, ptr: number, size: number): void {
-    if (ref >= this.#column.refs) this.#grow(ref + 1);
-    this.#release(ref);
+  #set(ref: number, ptr: number): void {
+    this.reserve(ref);
+    this.#unset(ref);
     this.#kernel.memory.u32()[this.#column.ptr / 4 + ref] = ptr;
-    this.#sizes[ref] = size;
+  }
+
+  /** Makes room for the plan of this ref. */
+  reserve(ref: number): void {
+    if (ref >= this.#column.refs) this.#grow(ref + 1);
   }
 
   #grow(refs: number): void {
@@ -165,15 +185,10 @@ export class Plans {
       memory.free(before, count * 4);
     }
     this.#column = { ptr, refs: roomy };
-    const sizes = new Uint8Array(roomy);
-    sizes.set(this.#sizes);
-    this.#sizes = sizes;
   }
 
-  #write(
-    { verdict, heldBack, owners, forms, fates }: Decision,
-    labelCount: number,
-  ): { ptr: number; bytes: number } {
+  /** The plan, with one more reference. */
+  #write({ verdict, heldBack, owners, forms, fates }: Decision, labelCount: number): number {
     const head = this.#headWords;
     const words = this.#scratch.words;
     words.fill(0, 0, head);
@@ -200,51 +215,78 @@ export class Plans {
     return this.#keep();
   }
 
-  /** Moves the record from the scratch memory to a region of its own. */
-  #keep(): { ptr: number; bytes: number } {
-    const bytes = regionBytes(this.#end);
-    const ptr = this.#kernel.memory.alloc(bytes);
-    this.#bytes += bytes;
+  /** An equal plan that there is, or a new one of what the scratch memory holds. */
+  #keep(): number {
     const { words } = this.#scratch;
+    const count = this.#end / 4;
+    let hash = count;
+    for (let word = 0; word < count; word++) {
+      hash = Math.imul(hash ^ words[word]!, 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    hash >>>= 0;
+    const known = this.#shared.get(hash);
+    if (known !== undefined && this.#isSame(known, count)) {
+      this.keep(known);
+      return known;
+    }
+    const bytes = HEAD_BYTES + count * 4;
+    const ptr = this.#kernel.memory.alloc(bytes) + HEAD_BYTES;
+    this.#bytes += regionBytes(bytes);
     const target = this.#kernel.memory.u32();
-    const count = (this.#end + 3) >> 2;
+    const start = ptr / 4;
+    target[start - REFERENCES] = 1;
+    target[start - BYTES] = bytes;
+    target[start - HASH] = hash;
     // Faster than `set` with a view of its own for the few dozen words that a plan has.
-    for (let word = 0, at = ptr >>> 2; word < count; word++, at++) target[at] = words[word]!;
-    return { ptr, bytes };
+    for (let word = 0, at = start; word < count; word++, at++) target[at] = words[word]!;
+    if (this.#shared.size >= SHARED_MAX) this.#shared = new Map();
+    this.#shared.set(hash, ptr);
+    return ptr;
+  }
+
+  #isSame(ptr: number, count: number): boolean {
+    const known = this.#kernel.memory.u32();
+    const start = ptr / 4;
+    if (known[start - BYTES] !== HEAD_BYTES + count * 4) return false;
+    const { words } = this.#scratch;
+    for (let word = 0, at = start; word < count; word++, at++) if (known[at] !== words[word]) return false;
+    return true;
   }
 
   /** Literals first, then the steps; returns where the patch begins. */
   #writePatch({ names, values, origins }: Labels, labelCount: number): number {
     const steps = this.#steps;
     let stepWords = 0;
-    let total = 0;
+    let literalBytes = 0;
     /** Where the last step ends, and what kind it is, if the next label can go on with it. */
     let nextFrom = -1;
     let lastFlag = 0;
+    const copiedMax = Math.min(labelCount, COPIED_LABELS_MAX);
     for (let index = 0; index < names.length; index++) {
       const origin = origins[index]!;
-      const isCopy = origin >= 0 && origin < labelCount;
+      const isCopy = origin >= 0 && origin < copiedMax;
       const flag = isCopy ? 0 : LITERAL;
-      const from = isCopy ? this.#reader.fieldAt(origin) : this.#end;
-      const length = isCopy
-        ? this.#reader.fieldLength(origin)
-        : this.#writeLabel(names[index]!, values[index]!);
-      if (nextFrom === from && lastFlag === flag) steps[stepWords - 1]! += length;
+      const from = isCopy ? origin : this.#end;
+      const amount = isCopy ? 1 : this.#writeLabel(names[index]!, values[index]!);
+      if (!isCopy) literalBytes += amount;
+      if (nextFrom === from && lastFlag === flag) steps[stepWords - 1]! += amount;
       else {
         steps[stepWords++] = from;
-        steps[stepWords++] = length + flag;
+        steps[stepWords++] = amount + flag;
       }
-      nextFrom = from + length;
+      nextFrom = from + amount;
       lastFlag = flag;
-      total += length;
     }
-    this.#end = (this.#end + 7) & ~7;
+    const literalEnd = this.#end;
+    this.#end = (literalEnd + 7) & ~7;
     const patch = this.#end;
     this.#need((3 + stepWords) * 4);
+    for (let at = literalEnd; at < patch; at++) this.#scratch.bytes[at] = 0;
     const { words } = this.#scratch;
     let at = patch >> 2;
     words[at++] = names.length;
-    words[at++] = total;
+    words[at++] = literalBytes;
     words[at++] = stepWords / 2;
     for (let word = 0; word < stepWords; word++) words[at++] = steps[word]!;
     this.#end = at * 4;
@@ -336,22 +378,5 @@ function scratchOf(byteLength: number): Scratch {
 
 /** What a region of this many bytes really takes; regions are powers of two. */
 function regionBytes(bytes: number): number {
-  return 2 ** sizeOf(bytes);
-}
-
-/** The power of two that is large enough. */
-function sizeOf(bytes: number): number {
-  return Math.max(6, 32 - Math.clz32(bytes - 1));
-}
-
-/** Equal for decisions whose plans are equal; undefined when the labels are its own. */
-function sharedKey({ verdict, heldBack, owners, forms, fates }: Decision): string | undefined {
-  if (verdict !== 0) return `${verdict}`;
-  let key = heldBack === 0 ? '' : `${heldBack}`;
-  for (let index = 0; index < forms.length; index++) {
-    const form = forms[index]!;
-    if (typeof form !== 'string') return undefined;
-    key += form === 'none' ? 'n' : 'abcd'[fates[index]!]!;
-  }
-  return owners.length === 0 ? key : `${key}${owners.join(',')}`;
+  return 2 ** Math.max(6, 32 - Math.clz32(bytes - 1));
 }

@@ -16,14 +16,21 @@ const BEFORE = {
   'renamed{tmp="a"}': { x: 'renamed{tmp="a"}', y: 'renamed{tmp="a"}' },
 };
 
-async function setUp(t: TestContext, rules: string) {
+const TWO = ['-remoteWrite.url=http://x/,http://y/', '-remoteWrite.name=x,y'];
+
+async function setUp(
+  t: TestContext,
+  rules: string,
+  before: Record<string, object> = BEFORE,
+  destinations: readonly string[] = TWO,
+) {
   const directory = mkdtempSync(path.join(tmpdir(), 'sluice-diff-'));
   const server = new AdminServer(directory, systemClock);
   await server.lock();
   server.serve({
     explain: (input) => {
-      const asked = (input.series as string[] | undefined) ?? Object.keys(BEFORE);
-      const known = Object.entries(BEFORE).filter(([series]) => asked.includes(series));
+      const asked = (input.series as string[] | undefined) ?? Object.keys(before);
+      const known = Object.entries(before).filter(([series]) => asked.includes(series));
       return Promise.resolve(known.map(([series, destinations]) => ({ series, destinations })));
     },
   });
@@ -35,8 +42,7 @@ async function setUp(t: TestContext, rules: string) {
   writeFileSync(file, rules);
   writeFileSync(path.join(directory, 'series'), 'up{job="a"}\n\n');
   const flags = [
-    '-remoteWrite.url=http://x/,http://y/',
-    '-remoteWrite.name=x,y',
+    ...destinations,
     `-remoteWrite.tmpDataPath=${directory}`,
     `-remoteWrite.relabelConfig=${file}`,
   ];
@@ -87,4 +93,28 @@ test('a configuration that cannot be used, and a relay that is not there, are to
   assert.match(bad.stderr, /cannot use the configuration:\n.*there is no action/);
   const missing = await run('-series=/nowhere/at/all');
   assert.equal(missing.code, 1);
+});
+
+const SERVICE = [
+  '-remoteWrite.url=http://x/',
+  '-remoteWrite.name=x',
+  '-remoteWrite.discovery.service=x:80',
+  '-remoteWrite.routing=shard',
+];
+
+test('destinations from DNS are those that the running relay has', async (t) => {
+  const all = Array.from({ length: 50 }, (_, nth) => `up{nth="${nth}"}`);
+  const names = ['x-10.0.0.1-80', 'x-10.0.0.2-80'];
+  const before = Object.fromEntries(
+    all.map((series) => [series, { [names[0]!]: series, [names[1]!]: null }] as const),
+  );
+  const { run, directory } = await setUp(t, '', before, SERVICE);
+  const endpoints = ['10.0.0.2', '10.0.0.1'].map((host) => ({ host, port: 80 }));
+  writeFileSync(path.join(directory, 'endpoints.json'), JSON.stringify({ current: endpoints, leaving: [] }));
+  const { stdout, stderr } = await run();
+  assert.equal(stderr, '');
+  const count = (kind: string) => Number(new RegExp(`^${kind} +(\\d+)`, 'm').exec(stdout)?.[1]);
+  assert.equal(count('unchanged') + count('other destinations'), 50);
+  assert.ok(count('unchanged') > 5 && count('other destinations') > 5, stdout);
+  assert.match(stdout, /at x-10\.0\.0\.1-80 → up\{nth="\d+"\} at x-10\.0\.0\.2-80/);
 });

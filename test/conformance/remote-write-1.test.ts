@@ -171,7 +171,7 @@ test('Receiver: 1.0 bodies with and without the version header, and what is no 1
   const corrupt = Uint8Array.from(body);
   corrupt[0] = 0xff;
   assert.equal((await post(url, corrupt)).status, 400);
-  const next = { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request' };
+  const next = { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v3.Request' };
   assert.equal((await post(url, body, next)).status, 415);
   await finish(2);
 });

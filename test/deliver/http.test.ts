@@ -21,12 +21,13 @@ test('a request carries the headers of its codec, its length and its bytes', asy
   const seen: { headers: string[]; body: string; url: string | undefined }[] = [];
   const url = await serve(t, async (request, reply) => {
     seen.push({ headers: request.rawHeaders, body: String(await bodyOf(request)), url: request.url });
-    reply.writeHead(204).end();
+    reply.writeHead(204, { 'X-Written': '7' }).end();
   });
   const http = client(t, `${url}/api/v1/write?a=b`);
-  const reply = await http.post(contentHeaders.zstd, body, never);
+  const { headers, ...reply } = await http.post(contentHeaders.zstd, body, never);
   await http.post(contentHeaders.snappy, body, never);
   assert.deepEqual(reply, { status: 204, text: '' });
+  assert.equal(headers['x-written'], '7');
   assert.equal(seen[0]!.url, '/api/v1/write?a=b');
   assert.equal(seen[0]!.body, 'some bytes');
   const [zstd, snappy] = seen.map(({ headers }) =>
@@ -98,7 +99,12 @@ test('every status comes back as it is, and redirects are not followed', async (
       .end(status < 300 ? '' : 'because\n');
   });
   for (const status of statuses) {
-    const reply = await client(t, `${url}/s${status}`.replace('/s', '/?')).post([], body, never);
+    const { headers, ...reply } = await client(t, `${url}/s${status}`.replace('/s', '/?')).post(
+      [],
+      body,
+      never,
+    );
+    assert.equal(headers.location, '/elsewhere');
     const want = status < 300 ? { status, text: '' } : { status, text: 'because\\n', retryAfter: '7' };
     assert.deepEqual(reply, want);
   }

@@ -265,6 +265,49 @@ test('a 400 for the snappy form too rejects the block; a damaged zstd block is r
   ]);
 });
 
+const counts = { series: 5, samples: 5, histograms: 2, exemplars: 3, metadata: 1 };
+const written = (samples: number, histograms = 2, exemplars = 3) => ({ samples, histograms, exemplars });
+const lost = (samples: number, histograms = 0, exemplars = 0) => ({
+  series: 0,
+  samples,
+  histograms,
+  exemplars,
+  metadata: 0,
+});
+
+test('what a destination says that it did not take is rejected, the rest delivered, and nothing is sent again', async () => {
+  const words = 'out of order';
+  const { queue, sent, settle, value, sender } = setUp(
+    [
+      { status: 204, text: '', written: written(5), sentBytes: 77 },
+      { status: 204, text: '', written: written(5, 2, 0) },
+      { status: 400, text: words, written: written(3) },
+    ],
+    { policy: presets.prometheus! },
+  );
+  queue.push(...[1, 2, 3].map((seq) => makeBlock(seq, { counts })));
+  await settle(() => queue.ended.length === 3);
+  assert.equal(value('bytes_sent_total'), 77);
+  assert.equal(sent.length, 3);
+  assert.deepEqual(queue.outcomes, [
+    { kind: 'delivered' },
+    { kind: 'parts', parts: [{ kind: 'rejected', counts: lost(0, 0, 3) }] },
+    { kind: 'parts', parts: [{ kind: 'rejected', counts: lost(2) }] },
+  ]);
+  assert.equal(sender.status().isFailing, true, 'a refusal is one');
+});
+
+test('a shortfall with a 2xx is no failure', async () => {
+  const { queue, settle, sender, log } = setUp([{ status: 204, text: '', written: written(4) }]);
+  queue.push(makeBlock(1, { counts }));
+  await settle(() => queue.ended.length === 1);
+  assert.equal(sender.status().isFailing, false);
+  assert.deepEqual(
+    log.lines.map(({ fields }) => (fields as { samples?: number }).samples),
+    [1],
+  );
+});
+
 test('N blocks are under way at the same time', async () => {
   const { queue, sent, settle, sender, value } = setUp(['hang'], { parallel: 3 });
   queue.push(...[1, 2, 3, 4].map((seq) => makeBlock(seq)));

@@ -9,6 +9,7 @@ import type { WireBlock } from '../../src/destination/destination.ts';
 import { file, pathOf } from '../../src/destination/file.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
 import { systemClock } from '../../src/util/clock.ts';
+import { FakeMeter } from '../deliver/support.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 
 const never = new AbortController().signal;
@@ -36,7 +37,12 @@ async function setUp(t: TestContext, name: string, maxBytes = 1_000_000) {
   const target = path.join(directory, name);
   const transport = file.open(
     { url: `file:${target}`, shownUrl: '1:secret-url', options: { 'remoteWrite.file.maxBytes': maxBytes } },
-    { clock: systemClock, log: recordingLogger(), http: () => assert.fail('no HTTP here') },
+    {
+      clock: systemClock,
+      log: recordingLogger(),
+      meter: new FakeMeter(),
+      http: () => assert.fail('no HTTP here'),
+    },
   );
   t.after(async () => {
     await transport.close();
@@ -103,7 +109,7 @@ test('an unwritable path rejects, and works as soon as it can be written', async
 test('a full disk rejects', async () => {
   const transport = file.open(
     { url: 'file:/dev/full', shownUrl: 'x', options: {} },
-    { clock: systemClock, log: recordingLogger(), http: () => assert.fail() },
+    { clock: systemClock, log: recordingLogger(), meter: new FakeMeter(), http: () => assert.fail() },
   );
   await assert.rejects(transport.send(block(message('up', 1)), never), /cannot write \/dev\/full: ENOSPC/);
   await transport.close();

@@ -120,11 +120,18 @@ const cases: Case[] = [
   },
   { what: 'a body of 33 MiB', body: Buffer.alloc(33 * MEBIBYTE), status: 413, says: /maxInsertRequestSize/ },
   {
-    what: 'remote write 2.0',
+    what: 'remote write 1.0 that is sent as 2.0',
     body: goodBody,
     headers: { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request' },
+    status: 400,
+    says: /the first symbol is not the empty string/,
+  },
+  {
+    what: 'a message that is not known',
+    body: goodBody,
+    headers: { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v3.Request' },
     status: 415,
-    says: /1\.0|2\.0|v2/,
+    says: /prometheus\.WriteRequest or io\.prometheus\.write\.v2\.Request/,
   },
   {
     what: 'an extra_label without a value',

@@ -8,7 +8,14 @@ import { parse } from '../protocol/support.ts';
 import { assertLedgerBalances, metricSum, parseMetrics, type Sample } from '../support/metrics.ts';
 import { freePort, startProgram, temporaryDirectory } from '../support/process.ts';
 import { missingPrograms, program } from '../support/programs.ts';
-import { lineBodies, pushBodies, pushBody, rowsByCase, sendLines } from '../support/push-bodies.ts';
+import {
+  type LineBody,
+  lineBodies,
+  pushBodies,
+  pushBody,
+  rowsByCase,
+  sendLines,
+} from '../support/push-bodies.ts';
 import { startSink } from '../support/sink.ts';
 import { startSluice } from '../support/sluice.ts';
 import { VictoriaMetrics } from '../support/victoria-metrics.ts';
@@ -17,10 +24,10 @@ import { until } from '../support/wait.ts';
 const FLAGS = ['-remoteWrite.flushInterval=1s'];
 
 /** A port for each listener for lines, and the flags that open them. */
-async function linePorts(): Promise<{ ports: number[]; flags: string[] }> {
+async function linePorts(bodies: readonly LineBody[]): Promise<{ ports: number[]; flags: string[] }> {
   const ports: number[] = [];
-  for (const _ of lineBodies) ports.push(await freePort());
-  return { ports, flags: lineBodies.map(({ option }, index) => `-${option}=127.0.0.1:${ports[index]}`) };
+  for (const _ of bodies) ports.push(await freePort());
+  return { ports, flags: bodies.map(({ option }, index) => `-${option}=127.0.0.1:${ports[index]}`) };
 }
 
 const familyOf = (protocol: string) =>
@@ -29,14 +36,14 @@ const familyOf = (protocol: string) =>
 const insertedOf = (page: readonly Sample[], protocol: string) =>
   metricSum(page, 'vmagent_rows_inserted_total', { type: protocol }) ?? 0;
 
-/** Sends all bodies of lines; resolves when they are taken, which is later than their connections are closed. */
-async function pushLines(url: string, ports: readonly number[]): Promise<void> {
+/** Sends bodies of lines; resolves when they are taken, which is later than their connections are closed. */
+async function pushLines(url: string, bodies: readonly LineBody[], ports: readonly number[]): Promise<void> {
   const read = async () => parseMetrics(await (await fetch(`${url}/metrics`)).text());
   const before = await read();
-  for (const [index, body] of lineBodies.entries()) await sendLines(ports[index]!, body);
+  for (const [index, body] of bodies.entries()) await sendLines(ports[index]!, body);
   await until('lines are taken', 10_000, async () => {
     const page = await read();
-    return lineBodies.every(({ protocol, rows }) => {
+    return bodies.every(({ protocol, rows }) => {
       return insertedOf(page, protocol) - insertedOf(before, protocol) === rows;
     });
   });
@@ -44,9 +51,10 @@ async function pushLines(url: string, ports: readonly number[]): Promise<void> {
 
 test('every protocol arrives, is counted, and is in the ledger', async (t) => {
   const sink = await startSink(t);
-  const lines = await linePorts();
+  const lines = await linePorts(lineBodies);
   const { url, metrics } = await startSluice(t, temporaryDirectory(t), [
     `-remoteWrite.url=${sink.url}`,
+    '-statsd.disableAggregationEnforcement',
     ...FLAGS,
     ...lines.flags,
   ]);
@@ -55,7 +63,7 @@ test('every protocol arrives, is counted, and is in the ledger', async (t) => {
     assert.equal(status, body.status, `${body.path}: ${text}`);
     if (status === 400) assert.match(text, /^cannot .*: .*\n$/);
   }
-  await pushLines(url, lines.ports);
+  await pushLines(url, lineBodies, lines.ports);
   const page = await until('everything is delivered', 20_000, async () => {
     const samples = await metrics();
     const delivered = metricSum(samples, 'sluice_ledger_destination_samples', { column: 'delivered' });
@@ -93,7 +101,8 @@ test('the same bodies give the same rows as from vmagent', {
   skip: missingPrograms('vmagent'),
 }, async (t) => {
   const sinks = [await startSink(t), await startSink(t)] as const;
-  const lines = [await linePorts(), await linePorts()] as const;
+  const bodies = lineBodies.filter(({ isOurs }) => !isOurs);
+  const lines = [await linePorts(bodies), await linePorts(bodies)] as const;
   const ours = await startSluice(t, temporaryDirectory(t), [
     `-remoteWrite.url=${sinks[0].url}`,
     ...FLAGS,
@@ -121,8 +130,8 @@ test('the same bodies give the same rows as from vmagent', {
       body.path,
     );
   }
-  await pushLines(ours.url, lines[0].ports);
-  await pushLines(theirUrl, lines[1].ports);
+  await pushLines(ours.url, bodies, lines[0].ports);
+  await pushLines(theirUrl, bodies, lines[1].ports);
   // Both deliver what they have before they end.
   await Promise.all([ours.program.kill(), theirs.kill()]);
   const [mine, other] = sinks.map(({ requests }) => rowsByCase(requests, Date.now()));
@@ -130,7 +139,7 @@ test('the same bodies give the same rows as from vmagent', {
     const key = body.key ?? String(number);
     assert.deepEqual(mine!.get(key), other!.get(key), `${body.protocol} ${body.path} ${body.query ?? ''}`);
   }
-  for (const { option } of lineBodies) {
+  for (const { option } of bodies) {
     assert.notEqual(mine!.get(option), undefined, option);
     assert.deepEqual(mine!.get(option), other!.get(option), option);
   }

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { BodyParser } from '../../src/engine/body-parser.ts';
 import type { BodyFormat } from '../../src/engine/messages.ts';
 import { influx } from '../../src/protocol/influx.ts';
+import { statsd } from '../../src/protocol/statsd.ts';
 import { decodeWriteRequest } from '../support/remote-write.ts';
 
 const format = (over: Partial<BodyFormat> = {}): BodyFormat => ({
@@ -37,6 +38,17 @@ test('rows that were left out are noted', () => {
     rowsInvalid: 1,
     examples: ['line 2: there is no value: "b"'],
   });
+});
+
+test('rows that are no samples are noted', () => {
+  const options = Object.entries(statsd.options).map(([name, spec]) => [name, spec.default]);
+  const protocolOptions = Object.fromEntries(options);
+  const parsed = new BodyParser({ bodyBytesMax: 64 * 1024, protocolOptions }).parse(
+    format({ protocol: 'statsd' }),
+    Buffer.from('_sc|db|0\na:1|c\n'),
+  );
+  assert.ok(parsed !== undefined && 'message' in parsed);
+  assert.deepEqual(parsed.notes, { rowsRead: 1, rowsInvalid: 0, rowsIgnored: 1, examples: [] });
 });
 
 test('remote write and what is unknown have no parser', () => {

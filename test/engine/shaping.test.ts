@@ -159,8 +159,9 @@ test('series that are not seen any more leave the table with their plans', () =>
     send(pipeline, [seriesOf({ job: '0' })], { nowMs: minute * 60_000 });
   assert.equal(pipeline.stats.seriesTableSize, 1);
   assert.ok(pipeline.stats.shaping.planBytes < planBytes);
-  send(pipeline, [seriesOf({ job: 'new' })], { nowMs: 81 * 60_000 });
-  assert.equal(arrived(pipeline)['job=new,copy=new'], 1);
+  send(pipeline, [seriesOf({ job: 'new' }), seriesOf({ job: '7' })], { nowMs: 81 * 60_000 });
+  const { 'job=new,copy=new': fresh, 'job=7,copy=7': back } = arrived(pipeline);
+  assert.deepEqual([fresh, back], [1, 2]);
 });
 
 test('rounding is for its own form alone', () => {

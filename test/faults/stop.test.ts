@@ -1,4 +1,7 @@
-/** SIGTERM under load: nothing that was acknowledged is lost, and with a destination that answers nothing comes twice. */
+/**
+ * SIGTERM under load: nothing that was acknowledged is lost, and with a destination that answers within the five seconds
+ * of a stop nothing comes twice. On a machine that has no time for anybody it may not; then only what was in flight does.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +16,8 @@ import { Load } from './load.ts';
 
 const STOPS = Number(process.env.STOPS ?? 5);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+/** `-remoteWrite.maxRowsPerBlock`. */
+const BLOCK_SAMPLES_MAX = 10_000;
 
 test('a stop in good order loses nothing and repeats nothing', async (t) => {
   t.diagnostic(`SEED=${SEED} STOPS=${STOPS}`);
@@ -29,9 +34,12 @@ test('a stop in good order loses nothing and repeats nothing', async (t) => {
   let sluice: RunningSluice = await start();
   const load = new Load(() => sluice.url);
   load.start(4);
+  let unanswered = 0;
   for (let stop = 0; stop < STOPS; stop++) {
     await delay(random() * 800);
     assert.deepEqual(await sluice.program.kill('SIGTERM'), { code: 0, signal: null });
+    const kept = /"blocks":(\d+),"msg":"wrote unsent blocks/.exec(sluice.program.output);
+    if (kept !== null) unanswered += Number(kept[1]);
     sluice = await start();
   }
   await load.stop();
@@ -45,6 +53,10 @@ test('a stop in good order loses nothing and repeats nothing', async (t) => {
   const twice = [...sink.samples.series.values()]
     .flatMap((points) => [...points.values()])
     .filter((all) => all.length > 1);
-  assert.equal(twice.length, 0, `${twice.length} samples came more than once`);
+  if (unanswered > 0) t.diagnostic(`${unanswered} blocks had no answer when the daemon had to go`);
+  assert.ok(
+    twice.length <= unanswered * BLOCK_SAMPLES_MAX,
+    `${twice.length} samples came more than once, ${unanswered} blocks had no answer`,
+  );
   assertLedgerBalances(await sluice.metrics());
 });

@@ -56,6 +56,18 @@ test('what a parser notes is counted', () => {
   assert.equal(meter.value('vm_rows_invalid_total', TYPE), undefined);
 });
 
+test('rows that are no samples are counted where a protocol has such', () => {
+  const meter = new RecordingMeter();
+  const metrics = new InsertMetrics(meter, protocols.statsd);
+  new InsertMetrics(meter, protocols.influx);
+  assert.equal(meter.value('sluice_rows_ignored_total', { type: 'statsd' }), 0);
+  assert.equal(meter.value('sluice_rows_ignored_total', { type: 'influx' }), undefined);
+  const counts = { series: 4, samples: 4, histograms: 0, exemplars: 0, metadata: 0 };
+  metrics.accepted(counts, { rowsRead: 4, rowsInvalid: 0, rowsIgnored: 3, examples: [] });
+  metrics.accepted(counts, { rowsRead: 4, rowsInvalid: 1, examples: [] });
+  assert.equal(meter.value('sluice_rows_ignored_total', { type: 'statsd' }), 3);
+});
+
 test('requests of a family are counted together', () => {
   const meter = new RecordingMeter();
   new InsertMetrics(meter, protocols.datadogv1).path('/a').requests.inc();

@@ -87,13 +87,34 @@ test('extra labels go with the body', async (t) => {
   assert.equal(intake.bodies.length, 1);
 });
 
-test('remote write 2.0 gets 415 before its body is looked at', async (t) => {
+test('a message that is not known gets 415 before its body is looked at', async (t) => {
   const { url, intake } = await startServer(t);
-  const headers = { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request' };
+  const headers = { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v3.Request' };
   const answer = await fetchText(`${url}/api/v1/write`, post(compress(random(9)), headers));
   assert.equal(answer.status, 415);
-  assert.match(answer.body, /remote write 2\.0/);
+  assert.match(answer.body, /io\.prometheus\.write\.v2\.Request/);
   assert.equal(intake.bodies.length, 0);
+});
+
+test('every answer to remote write 2.0 says what was taken', async (t) => {
+  const { url, intake } = await startServer(t);
+  const headers = { 'Content-Type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request' };
+  const send = async () => {
+    const answer = await fetchText(`${url}/api/v1/write`, post(compress(random(9)), headers));
+    const written = ['Samples', 'Histograms', 'Exemplars'].map((kind) =>
+      answer.headers.get(`x-prometheus-remote-write-${kind}-written`),
+    );
+    return [answer.status, written.join(), answer.body] as const;
+  };
+  const counts = { series: 9, samples: 5, histograms: 3, exemplars: 2, metadata: 1 };
+  intake.judge = () => ({ ok: true, counts });
+  assert.deepEqual(await send(), [204, '5,3,2', '']);
+  assert.equal(intake.bodies.at(-1)!.protocol, 'io.prometheus.write.v2.Request');
+  const notes = { rowsInvalid: 1, examples: ['one is bad'], taken: { ...counts, samples: 4 } };
+  intake.judge = () => ({ ok: true, counts, notes });
+  assert.deepEqual(await send(), [400, '4,3,2', 'cannot take all of the request: one is bad\n']);
+  intake.judge = () => ({ ok: false, status: 503, reason: 'overloaded', error: 'later' });
+  assert.deepEqual(await send(), [503, '0,0,0', 'later\n']);
 });
 
 test('the engine’s verdict is the answer', async (t) => {

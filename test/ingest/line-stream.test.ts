@@ -62,6 +62,15 @@ test('whole lines go on, in order, and nothing is lost or said twice', async () 
   );
 });
 
+test('what is whole goes on at once, in one piece, with or without a line end', async () => {
+  const { intake, stream, texts } = start();
+  for (const [nth, chunk] of ['a\nb', 'c\n', 'd', '', '\n', 'e\nf'].entries()) {
+    stream.push(bytes(chunk), true);
+    await settled(() => intake.bodies.length === nth + 1);
+  }
+  assert.deepEqual(texts(), ['a\nb\n', 'c\n', 'd\n', '\n', '\n', 'e\nf\n']);
+});
+
 test('while one piece is under way the next one gathers', async () => {
   const { intake, stream, texts } = start();
   let answer = (_verdict: Verdict) => {};

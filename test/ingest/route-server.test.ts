@@ -56,3 +56,33 @@ test('a protocol is served at its own address, and where lines of a relative com
   assert.equal(intake.bodies[4]!.protocol, 'opentsdb');
   assert.equal(meter.value('vmagent_http_requests_total', { path: '/api/put', protocol: 'opentsdbhttp' }), 6);
 });
+
+test('a protocol with an address of its own is there for tenants, too', async (t) => {
+  const intake = new FakeIntake();
+  const port = await freePort();
+  const server = new HttpServer({
+    values: valuesWith({ enableMultitenantHandlers: true }),
+    protocolOptions: {
+      opentsdbHTTPListenAddr: `127.0.0.1:${port}`,
+      opentsdbListenAddr: '',
+      'opentsdbhttp.maxInsertRequestSize': 100,
+    },
+    intake,
+    meter: new RecordingMeter(),
+    endpoints: [],
+    clock: systemClock,
+    log: recordingLogger(),
+  });
+  await server.listen();
+  atEnd(t, () => server.close());
+  const statusOf = async (path: string) => {
+    const { status } = await fetchText(`http://127.0.0.1:${port}${path}`, { method: 'POST', body: '{}' });
+    return status;
+  };
+  assert.equal(await statusOf('/insert/5:6/opentsdb/api/put'), 204);
+  assert.deepEqual(intake.bodies[0]!.tenant, { accountId: 5, projectId: 6 });
+  assert.equal(await statusOf('/api/put'), 204);
+  assert.equal(intake.bodies[1]!.tenant, undefined);
+  assert.equal(await statusOf('/insert/5:x/opentsdb/api/put'), 400);
+  assert.equal(await statusOf('/insert/5/api/put'), 404);
+});

@@ -1,13 +1,18 @@
 /**
- * Differential mutation fuzz of the kernels: `node test/kernel/fuzz.ts [--runs N] [--seed S]`. Every input is made from
- * `seed + number of the run` alone, so the seed that a failure prints repeats it with `--runs 1 --seed …`.
+ * Differential mutation fuzz of the kernels: `node test/kernel/fuzz.ts [--runs N] [--seed S] [--minutes M]`, in a thread that is
+ * watched. Every input is made from `seed + number of the run` alone, so the seed that a failure prints repeats it with
+ * `--runs 1 --seed …`.
  */
 import { parseArgs } from 'node:util';
+import { isMainThread, workerData } from 'node:worker_threads';
+import { inputWatch, shown, watch } from '../support/watchdog.ts';
 import { mutate, randomWriteRequest } from './support/bodies.ts';
 import { Differential } from './support/differential.ts';
 import { Random } from './support/random.ts';
 
-const PROGRESS_RUNS = 1_000_000;
+const INPUT_MS_MAX = 30_000;
+const GROWTH_BYTES_MAX = 512 * 1024 * 1024;
+const MINUTE_MS = 60_000;
 
 /** One input: half of them WriteRequests, half snappy blocks; most of both damaged. */
 export function fuzzOnce(differential: Differential, seed: number): void {
@@ -24,10 +29,10 @@ export function fuzzOnce(differential: Differential, seed: number): void {
   }
 }
 
-/** Runs `runs` inputs; throws at the first disagreement, with its seed. */
-export function fuzz(runs: number, seed: number, progress?: (run: number) => void): Differential {
+/** Runs `runs` inputs, until `watch` says no; throws at the first disagreement, with its seed. */
+export function fuzz(runs: number, seed: number, watch: (run: number) => boolean = () => true): Differential {
   const differential = new Differential();
-  for (let run = 0; run < runs; run++) {
+  for (let run = 0; run < runs && watch(run); run++) {
     try {
       fuzzOnce(differential, seed + run);
     } catch (cause) {
@@ -35,16 +40,38 @@ export function fuzz(runs: number, seed: number, progress?: (run: number) => voi
         cause,
       });
     }
-    if ((run + 1) % PROGRESS_RUNS === 0) progress?.(run + 1);
   }
   return differential;
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { runs: { type: 'string' }, seed: { type: 'string' } } });
-  const runs = Number(values.runs ?? process.env.FUZZ_RUNS ?? 100_000);
-  const seed = Number(values.seed ?? process.hrtime.bigint() % 2n ** 32n);
-  console.log(`kernel fuzz: ${runs} runs from seed ${seed}`);
-  const { accepted, refused } = fuzz(runs, seed, (run) => console.log(`${run} runs`));
-  console.log(`all agree: ${accepted} accepted, ${refused} refused`);
+interface Work {
+  readonly runs: number;
+  readonly seed: number;
 }
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: process.env.FUZZ_RUNS ?? '100000' },
+      seed: { type: 'string', default: process.env.SEED ?? String(process.hrtime.bigint() % 2n ** 31n) },
+      minutes: { type: 'string', default: process.env.FUZZ_MINUTES ?? '60' },
+    },
+  });
+  const [runs, seed] = [Number(values.runs), Number(values.seed)];
+  console.log(`fuzz of kernels from seed ${seed}: ${runs} inputs`);
+  const outcome = await watch({
+    worker: new URL(import.meta.url),
+    data: { runs, seed } satisfies Work,
+    nameOf: (input) => `the input of --runs 1 --seed ${seed + input}`,
+    inputMsMax: INPUT_MS_MAX,
+    growthBytesMax: GROWTH_BYTES_MAX,
+    budgetMs: Number(values.minutes) * MINUTE_MS,
+  });
+  console.log(shown(outcome));
+}
+
+if (!isMainThread) {
+  const { runs, seed } = workerData as Work;
+  const { accepted, refused } = fuzz(runs, seed, inputWatch());
+  console.log(`all agree: ${accepted} accepted, ${refused} refused`);
+} else if (import.meta.main) await main();

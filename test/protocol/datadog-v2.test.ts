@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { datadogV2 } from '../../src/protocol/datadog-v2.ts';
-import { fuzz, NOW_MS, parse, receive, rowsOf, show } from './support.ts';
+import { NOW_MS, parse, receive, rowsOf, show } from './support.ts';
 
 const NOW_S = `${NOW_MS - (NOW_MS % 1_000)}`;
 const PROTOBUF = { parameters: { format: 'protobuf' } };
@@ -112,9 +112,4 @@ test('whatever protobufjs writes is read back', () => {
       );
     }),
   );
-});
-
-test('mutated input neither throws nor writes nonsense', () => {
-  fuzz(datadogV2, [JSON.stringify(BODY), '{"series":[{"metric":"m","points":[{"timestamp":1e300}]}]}']);
-  fuzz(datadogV2, [encode(BODY)], [PROTOBUF]);
 });

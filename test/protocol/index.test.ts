@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protocolOf, protocolOptions, protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
-import { defaultsOf, fuzz, parse, receive } from './support.ts';
+import { randomFrom } from '../support/random.ts';
+import { corpusOf } from './corpus.ts';
+import { defaultsOf, fuzz, mutated, parse, receive } from './support.ts';
+
+const HEAD_RUNS = 2_000;
 
 const all = Object.values<Protocol>(protocols);
 
@@ -39,9 +43,64 @@ test('a head without anything is received', () => {
 });
 
 for (const protocol of all.filter((one) => one.parse !== undefined)) {
-  test(`${protocol.name}: an empty body has nothing, and bytes without sense do no harm`, () => {
-    assert.deepEqual(parse(protocol, '').rows, []);
-    const noise = Uint8Array.from({ length: 4_096 }, (_, index) => (index * 31 + (index >> 3)) & 0xff);
-    fuzz(protocol, [noise, '{}[]"",,,===:::   \n\n\\\\', '1 2 3 4 5 6 7 8 9 -1 .5 1e5 NaN'], [{}], 2_000);
+  test(`${protocol.name}: an empty body has nothing, and mutated ones neither throw nor write nonsense`, () => {
+    const { bodies, given } = corpusOf(protocol);
+    for (const one of given) assert.deepEqual(parse(protocol, '', one).rows, []);
+    fuzz(protocol, bodies, given);
   });
 }
+
+for (const protocol of all.filter(({ routes }) => routes.length > 0)) {
+  test(`${protocol.name}: mutated heads are received or refused`, () => {
+    const { heads } = corpusOf(protocol);
+    const random = randomFrom(1);
+    const changed = (text: string) => Buffer.from(mutated([Buffer.from(text)], random)).toString();
+    for (let run = 0; run < HEAD_RUNS; run++) {
+      const { path = '', query = '', headers = {} } = heads[run % heads.length]!;
+      const reception = receive(protocol, {
+        // Behind the path, where a route may take more.
+        path: protocol.routes.some((route) => route.prefix)
+          ? path + changed('/metrics/job/a@base64/YQ')
+          : path,
+        query: changed(query),
+        headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, changed(value)])),
+      });
+      assert.ok(['body', 'answer', 'refusal'].includes(reception.kind));
+    }
+  });
+}
+
+test('a parser that throws, counts wrongly, or is not the same twice is found, and its input can be repeated', () => {
+  let calls = 0;
+  const broken = (parse: NonNullable<Protocol['parse']>): Protocol => ({ ...protocols.graphite, parse });
+  const throwing = broken((bytes) => {
+    if (bytes.includes(0)) throw new Error('a zero');
+    return undefined;
+  });
+  const changing = broken((_bytes, _request, sink) => {
+    sink.begin();
+    sink.sample(calls++, 0);
+    sink.end();
+    return undefined;
+  });
+  const miscounting = broken((_bytes, _request, sink) => {
+    sink.samples++;
+    return undefined;
+  });
+  const seedOf = (protocol: Protocol, seed?: number): number => {
+    let found = 0;
+    assert.throws(
+      () => fuzz(protocol, ['a 1'], [{}], seed === undefined ? {} : { seed, runs: 1 }),
+      (error: Error) => {
+        found = Number(/--seed (\d+)$/.exec(error.message)?.[1]);
+        return true;
+      },
+    );
+    return found;
+  };
+  const seed = seedOf(throwing);
+  assert.ok(seed > 1, 'not every input is bad');
+  assert.equal(seedOf(throwing, seed), seed);
+  assert.equal(seedOf(changing), 1);
+  assert.equal(seedOf(miscounting), 1);
+});

@@ -43,12 +43,43 @@ test('the handshake is answered with 1, whatever value it asks with', () => {
   assert.equal(receive({}, 'get_vm_proto_version=').kind, 'body');
 });
 
-test('remote write 2.0 is refused with 415, 1.0 by its full name is not', () => {
-  for (const name of ['io.prometheus.write.v2.Request', 'IO.Prometheus.Write.V2.Request']) {
-    const reception = receive({ 'content-type': `application/x-protobuf;proto=${name}` });
-    assert.equal(reception.kind === 'refusal' && reception.status, 415);
+test('the Content-Type tells 2.0 from 1.0', () => {
+  const messageOf = (contentType: string, encoding = 'snappy') => {
+    const reception = receive({ 'content-type': contentType, 'content-encoding': encoding });
+    return reception.kind === 'body'
+      ? (reception.message ?? 1)
+      : reception.kind === 'refusal' && reception.status;
+  };
+  const second = 'io.prometheus.write.v2.Request';
+  const type = 'application/x-protobuf';
+  for (const name of [second, second.toUpperCase(), `"${second}"`, `${second};x=y`]) {
+    assert.equal(messageOf(`${type};proto=${name}`), second, name);
+    assert.equal(messageOf(`${type}; x=y; Proto=${name}`), second, name);
   }
-  const first = receive({ 'content-type': 'application/x-protobuf;proto=prometheus.WriteRequest' });
-  assert.equal(first.kind, 'body');
-  assert.equal(receive({ 'content-type': 'image/png' }).kind, 'body');
+  for (const first of ['', type, `${type};proto=prometheus.WriteRequest`, 'application/octet-stream', 'x']) {
+    assert.equal(messageOf(first), 1, first);
+  }
+  for (const unknown of [`${type};proto=x`, `${type};proto`, `${type};proto=`]) {
+    assert.equal(messageOf(unknown), 415, unknown);
+  }
+  for (const other of ['application/json', 'image/png', 'Application/JSON; charset=utf-8']) {
+    assert.equal(messageOf(other), 415, other);
+  }
+});
+
+test('2.0 is strict about its encoding', () => {
+  const encodingOf = (encoding: string) => {
+    const contentType = 'application/x-protobuf;proto=io.prometheus.write.v2.Request';
+    const reception = receive({ 'content-type': contentType, 'content-encoding': encoding });
+    return reception.kind === 'body' ? reception.encoding : reception.kind === 'refusal' && reception.status;
+  };
+  const encodings = {
+    snappy: 'snappy-or-zstd',
+    Snappy: 'snappy-or-zstd',
+    '': 'snappy-or-zstd',
+    zstd: 'zstd-or-snappy',
+    gzip: 415,
+    deflate: 415,
+  };
+  for (const [name, expected] of Object.entries(encodings)) assert.equal(encodingOf(name), expected, name);
 });

@@ -82,7 +82,7 @@ function setUp(capacity = 1_000) {
   const kernel = new Kernel(module);
   const table = new SeriesTable(kernel, { capacity });
   const reader = new LabelReader(kernel);
-  const plans = new Plans(kernel, reader, { shards: SHARDS, forms: 2 });
+  const plans = new Plans(kernel, { shards: SHARDS, forms: 2 });
   const columns = kernel.createColumns();
   return { kernel, table, reader, plans, columns };
 }
@@ -278,28 +278,69 @@ test('labels that are no UTF-8 are copied byte for byte', () => {
   assert.ok(written.includes(Buffer.from([0x0a, 0x01, 0x62, 0x12, 0x01, 0x64])));
 });
 
+const decisionOf = (value: string): Decision => {
+  const labels = new Labels();
+  labels.push('new', value);
+  return { verdict: 0, owners: [], forms: [labels, 'none'], fates: [0, 0], heldBack: 0 };
+};
+
 test('the memory of forgotten plans is given back', () => {
   const { plans } = setUp();
-  const own = () => ({
-    verdict: 0,
-    owners: [],
-    forms: [Labels.of([['new', 'x'.repeat(100)]]), 'none' as const],
-    fates: [0, 0],
-    heldBack: 0,
-  });
-  const labels = own();
-  (labels.forms[0] as Labels).origins[0] = -1;
-  plans.add(0, labels, 0);
+  plans.add(0, decisionOf('first'), 0);
   const one = plans.byteLength;
-  for (let ref = 1; ref < 100; ref++) plans.add(ref, labels, 0);
+  const addOthers = () => {
+    for (let ref = 1; ref < 100; ref++) plans.add(ref, decisionOf(`${ref}`), 0);
+  };
+  addOthers();
   assert.ok(plans.byteLength > one);
-  plans.add(5, labels, 0);
   const hundred = plans.byteLength;
+  plans.add(5, decisionOf('5'), 0);
+  assert.equal(plans.byteLength, hundred);
   plans.forget(Uint32Array.from({ length: 99 }, (_, index) => index + 1));
   assert.equal(plans.byteLength, one);
   assert.equal(plans.get(5), 0);
-  for (let ref = 1; ref < 100; ref++) plans.add(ref, labels, 0);
+  addOthers();
   assert.equal(plans.byteLength, hundred);
   plans.clear();
   assert.equal(plans.get(0), 0);
+  assert.ok(plans.byteLength < one);
+});
+
+test('equal plans are one, as long as somebody refers to it', () => {
+  const { plans, columns } = setUp();
+  const ptr = plans.add(0, decisionOf('a'), 0);
+  assert.equal(plans.add(1, decisionOf('a'), 0), ptr);
+  const bytes = plans.byteLength;
+  assert.notEqual(plans.add(2, decisionOf('b'), 0), ptr);
+  plans.forget(Uint32Array.of(2));
+  assert.equal(plans.byteLength, bytes);
+  assert.equal(plans.add(undefined, decisionOf('a'), 0), ptr);
+  plans.forget(Uint32Array.of(0, 1));
+  assert.equal(plans.byteLength, bytes);
+  // Only the body at hand referred to it.
+  plans.gather(columns);
+  assert.ok(plans.byteLength < bytes);
+  const again = plans.add(0, decisionOf('a'), 0);
+  assert.equal(plans.get(0), again);
+  assert.equal(plans.byteLength, bytes);
+});
+
+test('labels behind the first thousand are copied too', () => {
+  const { kernel, table, reader, plans, columns } = setUp();
+  const labels = Array.from({ length: 1_500 }, (_, nth) => ({
+    name: `n${nth}`,
+    value: 'v'.repeat(nth % 200),
+  }));
+  const one = { labels, points: [{ bits: 1n, timestamp: 1 }], exemplars: 0 };
+  scan({ kernel, table, reader, plans, columns }, { series: [one], metadata: [] });
+  plans.gather(columns);
+  const own = new Labels();
+  const count = reader.read(columns, 0, own);
+  own.filter((_, __, index) => index % 3 !== 0);
+  const decision = { verdict: 0, owners: [], forms: [own, 'none' as const], fates: [0, 0], heldBack: 0 };
+  columns.setPlan(0, plans.add(0, decision, count));
+  assert.deepEqual(
+    written(kernel, columns, plans.view(0, undefined), 1_000_000, true),
+    contentOf([{ series: [{ ...one, labels: labels.filter((_, nth) => nth % 3 !== 0) }], metadata: [] }]),
+  );
 });

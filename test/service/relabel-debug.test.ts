@@ -60,7 +60,7 @@ test('as JSON: one step a rule, and what is done after them', async (t) => {
       {
         inLabels: `up{${job},${span('red', '__y=&quot;a&quot;')}}`,
         outLabels: `up{${job}}`,
-        rule: 'remove labels that begin with __, except __name__',
+        rule: 'remove labels that begin with __, except __name__ and __statsd_metric_type__',
         errors: {},
       },
     ],

@@ -2,7 +2,12 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export type ProgramName = 'prometheus' | 'prometheus-node-exporter' | 'victoria-metrics' | 'vmagent';
+export type ProgramName =
+  | 'collectd'
+  | 'prometheus'
+  | 'prometheus-node-exporter'
+  | 'victoria-metrics'
+  | 'vmagent';
 
 /** Another directory than .cache/programs lets several checkouts share one copy. */
 export const programsDirectory =
@@ -19,7 +24,8 @@ function isExecutable(path: string): boolean {
 
 /** Its path: the fetched one, else one on PATH, else undefined. */
 export function findProgram(name: ProgramName): string | undefined {
-  const directories = [join(programsDirectory, 'usr/bin'), ...(process.env.PATH ?? '').split(delimiter)];
+  const ours = ['usr/bin', 'usr/sbin'].map((directory) => join(programsDirectory, directory));
+  const directories = [...ours, ...(process.env.PATH ?? '').split(delimiter)];
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 

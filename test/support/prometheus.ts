@@ -9,7 +9,7 @@ import { bitsOf, type Labels } from './remote-write.ts';
 import { SampleStore } from './samples.ts';
 
 interface QueryResponse {
-  readonly data: { readonly result: readonly { metric: Labels; values: readonly [number, string][] }[] };
+  readonly data: { readonly result: readonly { metric: Labels; values?: readonly [number, string][] }[] };
 }
 
 export interface PrometheusSpec {
@@ -19,27 +19,40 @@ export interface PrometheusSpec {
   readonly targets?: Readonly<Record<string, string>>;
   /** Whether it takes remote write. */
   readonly receives?: boolean;
+  /** Whether it scrapes its own metrics as well. */
+  readonly scrapesItself?: boolean;
+  /** More settings of its remote write. */
+  readonly remoteWrite?: Readonly<Record<string, unknown>>;
+  /** Of `--enable-feature`. */
+  readonly features?: readonly string[];
 }
 
-function configOf({ remoteWriteUrl, targets = {} }: PrometheusSpec, isScraping: boolean): string {
+function configOf(
+  { remoteWriteUrl, targets = {}, remoteWrite, scrapesItself }: PrometheusSpec,
+  port: number,
+  isScraping: boolean,
+): string {
+  const all = { ...targets, ...(scrapesItself && { prometheus: `127.0.0.1:${port}` }) };
   // JSON is YAML; the remote write has its defaults.
   return JSON.stringify({
     global: { scrape_interval: '1s' },
-    scrape_configs: Object.entries(targets).map(([job, target]) => ({
+    scrape_configs: Object.entries(all).map(([job, target]) => ({
       job_name: job,
       static_configs: [{ targets: isScraping ? [target] : [] }],
     })),
-    remote_write: remoteWriteUrl === undefined ? [] : [{ url: remoteWriteUrl }],
+    remote_write: remoteWriteUrl === undefined ? [] : [{ url: remoteWriteUrl, ...remoteWrite }],
   });
 }
 
 export class Prometheus {
   readonly #spec: PrometheusSpec;
   readonly #configFile: string;
+  readonly #port: number;
   readonly url: string;
 
   private constructor(spec: PrometheusSpec, port: number) {
     this.#spec = spec;
+    this.#port = port;
     this.url = `http://127.0.0.1:${port}`;
     this.#configFile = join(spec.directory, 'prometheus.yml');
   }
@@ -47,7 +60,7 @@ export class Prometheus {
   static async start(t: TestContext, spec: PrometheusSpec): Promise<Prometheus> {
     const port = await freePort();
     const instance = new Prometheus(spec, port);
-    writeFileSync(instance.#configFile, configOf(spec, true));
+    writeFileSync(instance.#configFile, configOf(spec, port, true));
     await startProgram(t, {
       name: 'prometheus',
       command: program('prometheus'),
@@ -57,6 +70,7 @@ export class Prometheus {
         `--web.listen-address=127.0.0.1:${port}`,
         '--web.enable-lifecycle',
         ...(spec.receives ? ['--web.enable-remote-write-receiver'] : []),
+        ...(spec.features === undefined ? [] : [`--enable-feature=${spec.features.join()}`]),
         '--log.level=warn',
       ],
       readyUrl: `${instance.url}/-/ready`,
@@ -73,7 +87,7 @@ export class Prometheus {
    * Prometheus writes no stale markers for a job that is removed.
    */
   async stopScraping(): Promise<void> {
-    writeFileSync(this.#configFile, configOf(this.#spec, false));
+    writeFileSync(this.#configFile, configOf(this.#spec, this.#port, false));
     const response = await fetch(`${this.url}/-/reload`, { method: 'POST' });
     if (!response.ok) throw new Error(`reload answered ${response.status}: ${await response.text()}`);
   }
@@ -87,6 +101,16 @@ export class Prometheus {
     return metricSum(await this.metrics(), 'prometheus_remote_storage_samples_pending');
   }
 
+  /** The data of an answer of its API. */
+  async api(path: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
+    const response = await fetch(`${this.url}/api/v1/${path}`, {
+      method: 'POST',
+      body: new URLSearchParams(parameters),
+    });
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+    return ((await response.json()) as { data: unknown }).data;
+  }
+
   /** Everything it has stored in the last hour; a range selector leaves stale markers out. */
   async samples(): Promise<SampleStore> {
     const response = await fetch(`${this.url}/api/v1/query`, {
@@ -95,7 +119,7 @@ export class Prometheus {
     });
     if (!response.ok) throw new Error(`query answered ${response.status}: ${await response.text()}`);
     const store = new SampleStore();
-    for (const { metric, values } of ((await response.json()) as QueryResponse).data.result) {
+    for (const { metric, values = [] } of ((await response.json()) as QueryResponse).data.result) {
       for (const [seconds, text] of values) {
         const value = Number(text.replace('Inf', 'Infinity'));
         store.add(metric, Math.round(seconds * 1000), bitsOf(value));

@@ -311,6 +311,8 @@ export interface LineBody {
   readonly body: string;
   /** How many rows are taken. */
   readonly rows: number;
+  /** No release of vmagent takes it. */
+  readonly isOurs?: boolean;
 }
 
 const OPENTSDB_HTTP = `[
@@ -379,6 +381,24 @@ export const lineBodies: readonly LineBody[] = [
       'm,case=influxListenAddr a=1,b="x",c=5i 1700000000123456789',
       'bad',
       'n,case=influxListenAddr a=t',
+    ]),
+  },
+  {
+    protocol: 'statsd',
+    option: 'statsdListenAddr',
+    rows: 9,
+    isOurs: true,
+    body: text([
+      'page.views:3|c|@0.5|#case:statsdListenAddr',
+      'fuel:0.5:-1:+2|g|#case:statsdListenAddr|T1700000000',
+      'disk,dev=sda:1|ms|@0.5|#case:statsdListenAddr,a:b:c|c:in-5',
+      'users:17|s|#case:statsdListenAddr',
+      'load:1e3|h|#case:statsdListenAddr',
+      'size:-1|d|#case:statsdListenAddr',
+      '_e{5,4}:title|text',
+      '_sc|db|0',
+      'bad:|c',
+      'bad',
     ]),
   },
 ];

@@ -42,3 +42,35 @@ export function putVarint(dst: usize, value: u64): usize {
   store<u8>(at, rest);
   return at + 1;
 }
+
+/** Where the varint that `shortVarint` read ends. */
+export let varintEnd: usize = 0;
+
+/** The varint of a field that was checked. */
+export function shortVarint(p: usize): usize {
+  let value: usize = 0;
+  let shift: usize = 0;
+  let at = p;
+  while (true) {
+    const byte = load<u8>(at++) as usize;
+    value |= (byte & 127) << shift;
+    if (byte < 128) break;
+    shift += 7;
+  }
+  varintEnd = at;
+  return value;
+}
+
+/** Whether these `n` bytes are equal. */
+export function isSame(a: usize, b: usize, n: usize): bool {
+  let at: usize = 0;
+  while (at + 8 <= n) {
+    if (load<u64>(a + at) !== load<u64>(b + at)) return false;
+    at += 8;
+  }
+  while (at < n) {
+    if (load<u8>(a + at) !== load<u8>(b + at)) return false;
+    at++;
+  }
+  return true;
+}

@@ -1,6 +1,6 @@
 /** Writes scanned series as TimeSeries fields of a WriteRequest, in their canonical form. */
 import { copy, putVarint, varintLength } from './bytes';
-import { judge, patchBytes, patchLabels, patchOf, putPatched } from './plan';
+import { judge, measurePatched, patchLabels, patchOf, putPatched } from './plan';
 import { RESULT } from './result';
 import {
   ROW_BYTES,
@@ -126,7 +126,9 @@ export function encodeSeries(
     }
     const labelBytes = load<u32>(row, ROW_LABELS_LENGTH) as usize;
     const withoutSamples =
-      patch === 0 ? (labelBytes as u64) + (suffixLength as u64) : (patchBytes(patch) as u64);
+      patch === 0
+        ? (labelBytes as u64) + (suffixLength as u64)
+        : (measurePatched(patch, load<u32>(row, ROW_LABELS_PTR), load<u32>(row, ROW_LABEL_COUNT)) as u64);
     let here = own - skip;
     let restHere = rest;
     let length = withoutSamples + sampleBytes(timestamps + (start << 3), here) + (rest as u64);
@@ -148,7 +150,7 @@ export function encodeSeries(
         copy(d, suffixPtr, suffixLength);
         d += suffixLength;
       }
-    } else d = putPatched(d, patch, plan, load<u32>(row, ROW_LABELS_PTR));
+    } else d = putPatched(d, patch, plan);
     for (let k = start; k < start + here; k++) {
       d = putSample(d, load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)));
     }

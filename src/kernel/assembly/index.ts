@@ -6,8 +6,11 @@
  * `length` reads nothing outside, and one that is given `dst` and `capacity` writes nothing outside. The memory ends
  * with a page that is never handed out, so that `pointer + small constant` cannot wrap around.
  */
+export { condenseSeries, condenseSymbols, describeMetric, internLabels, symbolsLength } from './condense';
 export { encodeSeries } from './encode-series';
+export { expandRequest } from './expand';
 export { futureSamples } from './future';
+export { planByOutline, rememberOutline } from './outline';
 export { describeLabels, gatherPlans, judgePlans } from './plan';
 export { resultPtr } from './result';
 export { scanWriteRequest } from './scan';

@@ -11,12 +11,17 @@
  *
  * What is held back is aggregated or deduplicated, and so are samples only: native histograms of such a series go on.
  *
+ * In front of the record there are 16 bytes for `series/plans.ts`; their first word counts who refers to the plan.
+ *
  * A patch makes the label fields of a series out of those that came in:
  *
- *   0 number of labels, 4 bytes of all of them, 8 number of steps, 12 steps of two words each: where from, how many bytes.
- *   A step copies from the labels that came in, or, with the top bit of its length set, from the record itself.
+ *   0 number of labels, 4 bytes of the literals, 8 number of steps, 12 steps of two words each. A step copies so many of
+ *   the labels that came in, from this one on; or, with the top bit of its second word set, so many bytes from this
+ *   offset of the record, a literal.
+ *
+ * So the plan of a series says nothing about its bytes, and series that differ in values that no rule looks at share one.
  */
-import { copy } from './bytes';
+import { copy, shortVarint, varintEnd } from './bytes';
 import { RESULT } from './result';
 import {
   ROW_BYTES,
@@ -86,18 +91,57 @@ export function patchLabels(patch: usize): u32 {
   return load<u32>(patch);
 }
 
-export function patchBytes(patch: usize): usize {
-  return load<u32>(patch, 4);
+/** A patch copies none of the labels behind these: `series/plans.ts` makes literals of them. */
+const COPIED_MAX: usize = 1024;
+/** Where the labels of the series at hand begin, and where the last one ends: `measurePatched` finds out. */
+const FIELDS = memory.data(4 * 1025, 4);
+
+function fieldAt(index: usize): usize {
+  return load<u32>(FIELDS + (index << 2)) as usize;
+}
+
+/** The end of a label field. */
+function fieldEnd(p: usize): usize {
+  const length = load<u8>(p, 1) as usize;
+  if (length < 128) return p + 2 + length;
+  const checked = shortVarint(p + 1);
+  return varintEnd + checked;
+}
+
+/** Bytes of the labels that the patch makes of these `count` ones; `putPatched` has to follow for the same labels. */
+export function measurePatched(patch: usize, labels: usize, count: usize): usize {
+  const known = min(count, COPIED_MAX);
+  let p = labels;
+  for (let i: usize = 0; i < known; i++) {
+    store<u32>(FIELDS + (i << 2), p as u32);
+    p = fieldEnd(p);
+  }
+  store<u32>(FIELDS + (known << 2), p as u32);
+  let bytes = load<u32>(patch, 4) as usize;
+  const end = patch + 12 + ((load<u32>(patch, 8) as usize) << 3);
+  for (let step = patch + 12; step < end; step += 8) {
+    const amount = load<u32>(step, 4);
+    if ((amount & LITERAL) !== 0) continue;
+    const first = load<u32>(step) as usize;
+    bytes += fieldAt(first + amount) - fieldAt(first);
+  }
+  return bytes;
 }
 
 /** Writes the labels that the patch makes; returns where they end. */
-export function putPatched(dst: usize, patch: usize, plan: usize, labels: usize): usize {
+export function putPatched(dst: usize, patch: usize, plan: usize): usize {
   const end = patch + 12 + ((load<u32>(patch, 8) as usize) << 3);
   let d = dst;
   for (let step = patch + 12; step < end; step += 8) {
-    const length = load<u32>(step, 4);
-    const bytes = (length & ~LITERAL) as usize;
-    copy(d, ((length & LITERAL) !== 0 ? plan : labels) + load<u32>(step), bytes);
+    const first = load<u32>(step) as usize;
+    const amount = load<u32>(step, 4);
+    let from = plan + first;
+    let bytes = (amount & ~LITERAL) as usize;
+    if ((amount & LITERAL) === 0) {
+      from = fieldAt(first);
+      bytes = fieldAt(first + bytes) - from;
+    }
+    copy(d, from, bytes);
     d += bytes;
   }
   return d;
@@ -124,23 +168,6 @@ export function judgePlans(
   }
 }
 
-/** The varint of a checked field. */
-function shortVarint(p: usize): usize {
-  let value: usize = 0;
-  let shift: usize = 0;
-  let at = p;
-  while (true) {
-    const byte = load<u8>(at++) as usize;
-    value |= (byte & 127) << shift;
-    if (byte < 128) break;
-    shift += 7;
-  }
-  varintEnd = at;
-  return value;
-}
-
-let varintEnd: usize = 0;
-
 function isAscii(start: usize, end: usize): bool {
   let p = start;
   while (p + 8 <= end) {
@@ -151,7 +178,7 @@ function isAscii(start: usize, end: usize): bool {
   return true;
 }
 
-function isSame(a: usize, b: usize, n: usize): bool {
+export function isSame(a: usize, b: usize, n: usize): bool {
   let at: usize = 0;
   while (at + 8 <= n) {
     if (load<u64>(a + at) !== load<u64>(b + at)) return false;

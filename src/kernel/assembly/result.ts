@@ -20,6 +20,15 @@ export const NO_LENGTH: u32 = 10;
 export const OUTPUT_TOO_LONG: u32 = 11;
 export const BAD_COPY: u32 = 12;
 export const OUTPUT_TOO_SHORT: u32 = 13;
+export const NO_EMPTY_SYMBOL: u32 = 14;
+export const REF_PAST_END: u32 = 15;
+export const ODD_REFS: u32 = 16;
+export const NO_METRIC_NAME: u32 = 17;
+export const EMPTY_LABEL_NAME: u32 = 18;
+export const DOUBLE_LABEL: u32 = 19;
+export const UNSOUND_HISTOGRAM: u32 = 20;
+export const TOO_MANY_SYMBOLS: u32 = 21;
+export const TOO_MANY_LABELS: u32 = 22;
 
 /** The first error of the running call: its code, and the address of the byte that is wrong. */
 export let errorCode: u32 = OK;

@@ -19,8 +19,8 @@ function lastWord(ptr: usize, n: usize): u64 {
   return word;
 }
 
-/** The round is written out twice: a function could not return four words. */
-function fingerprint(keyPtr: usize, ptr: usize, n: usize, out: usize): void {
+/** Of `n` bytes, to `out`. The round is written out twice: a function could not return four words. */
+export function fingerprint(keyPtr: usize, ptr: usize, n: usize, out: usize): void {
   const k0 = load<u64>(keyPtr);
   const k1 = load<u64>(keyPtr, 8);
   let v0 = k0 ^ 0x736f6d6570736575;

@@ -21,7 +21,7 @@ const SLOT_REF: usize = 16;
 const SLOT_EPOCH: usize = 20;
 
 /** The slot that holds this fingerprint, or the empty one where it belongs. */
-function find(entries: usize, mask: usize, low: u64, high: u64): usize {
+export function find(entries: usize, mask: usize, low: u64, high: u64): usize {
   let index = (low as usize) & mask;
   while (true) {
     const slot = entries + index * SLOT_BYTES;

@@ -1,7 +1,7 @@
 /**
- * The exact, slow path through protobuf's wire format: every field of every message that `proto/remote.proto` knows is
- * checked, unknown ones are skipped. The fast paths of `validate.ts` and `scan.ts` come here for whatever they do not
- * recognise. https://protobuf.dev/programming-guides/encoding/
+ * The exact, slow path through protobuf's wire format: every field of every message that `proto/remote.proto` and
+ * `proto/remote2.proto` know is checked, unknown ones are skipped. The fast paths of `validate.ts`, `scan.ts` and
+ * `expand.ts` come here for whatever they do not recognise. https://protobuf.dev/programming-guides/encoding/
  *
  * A function that reads returns the position behind what it read, or 0 after `fail`; values are left in globals.
  */
@@ -20,7 +20,15 @@ import {
 export const REQUEST: u32 = 0;
 export const SERIES: u32 = 1;
 export const LABEL: u32 = 2;
-export const SAMPLE: u32 = 3; // the others are only reached through `KINDS`
+export const SAMPLE: u32 = 3; // others are only reached through `KINDS`
+export const EXEMPLAR: u32 = 4;
+export const HISTOGRAM: u32 = 5;
+export const SPAN: u32 = 7;
+export const REQUEST_2: u32 = 8;
+export const SERIES_2: u32 = 9;
+export const SAMPLE_2: u32 = 10;
+export const EXEMPLAR_2: u32 = 11;
+export const METADATA_2: u32 = 12;
 
 /** Wire types. */
 const VARINT: u32 = 0;
@@ -43,6 +51,11 @@ const KINDS = memory.data<u8>([
   0, 1, 2, 2, 1, 2, 1, 2, 15, 4, 5, 15, 4, 5, 1, 1, 5, // 5 Histogram
   0, 1, 3, 0, 3, 3, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, // 6 MetricMetadata
   0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 7 BucketSpan
+  0, 0, 0, 0, 3, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 8 v2.Request
+  0, 4, 18, 13, 19, 20, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 9 v2.TimeSeries
+  0, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 10 v2.Sample
+  0, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 11 v2.Exemplar
+  0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 12 v2.Metadata
 ]);
 const KIND_VARINT: u32 = 1;
 const KIND_FIXED64: u32 = 2;

@@ -405,7 +405,10 @@ export class RuleAggregator {
     const isNext = samples === this.#ports.buffers[1];
     samples.colour = isNext ? ((1 - this.#colour) as Colour) : this.#colour;
     if (this.#dedup === undefined) {
-      this.#fold(samples, nowMs, nowMs + this.spec.stalenessMs);
+      // A sample is told at the end of its window, however stale it is then: the first window is longer than the interval,
+      // and a sample of the next one may come long before.
+      const toldMs = this.#schedule.flushMs + (isNext ? this.spec.intervalMs : 0);
+      this.#fold(samples, nowMs, Math.max(toldMs, nowMs + this.spec.stalenessMs));
       return;
     }
     this.#dedup.fold(samples);
@@ -446,10 +449,11 @@ export class RuleAggregator {
   #flush(flushMs: number, windowColour: Colour, isTold: boolean): void {
     // With deduplication the outputs have one colour.
     const colour = this.#dedup === undefined ? windowColour : 0;
-    const groupCount = this.#state.sweep(flushMs, colour, {
+    const groupCount = this.#state.sweep(flushMs, {
       clearGroup: (group) => {
         for (const output of this.#outputs) output.clear?.(group);
       },
+      forgetCounter: (series) => this.#counters?.forgetStale(series, flushMs),
       isHeld: (target) => this.#dedup?.holds(target) ?? false,
     });
     const tellings = this.#tellings;
@@ -467,9 +471,6 @@ export class RuleAggregator {
       });
       output.startWindow?.(colour);
     }
-    // What it grew by in this window is told, before.
-    const { limit } = this.#state.targets;
-    for (let series = 0; series < limit; series++) this.#counters?.forgetStale(series, flushMs);
     this.#state.startWindow(colour);
     this.counts.endWindow(colour);
   }

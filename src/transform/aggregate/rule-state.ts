@@ -25,6 +25,8 @@ export interface RuleStateOptions {
 /** What else has state for a slot. */
 export interface SweepPorts {
   clearGroup(group: number): void;
+  /** Forgets a counter that is stale. */
+  forgetCounter(series: number): void;
   /** Whether samples wait for the target. */
   isHeld(target: number): boolean;
 }
@@ -177,31 +179,31 @@ export class RuleState {
     this.counterRows.reserve(limit);
   }
 
-  /** Counts samples, and keeps what they belong to alive until `deadlineMs`. */
+  /** Counts samples, and keeps what they belong to alive until `deadlineMs` at least. */
   touch({ length, groups, series, colour }: Samples, deadlineMs: number): void {
     const counts = this.sampleCounts[colour]!.data;
     const groupDeadlines = this.#groupDeadlines.data;
     for (let i = 0; i < length; i++) {
       counts[groups[i]!]! += 1;
-      groupDeadlines[groups[i]!] = deadlineMs;
+      if (groupDeadlines[groups[i]!]! < deadlineMs) groupDeadlines[groups[i]!] = deadlineMs;
     }
     if (this.#seriesDeadlines === undefined) return;
     const seriesDeadlines = this.#seriesDeadlines.data;
-    for (let i = 0; i < length; i++) seriesDeadlines[series[i]!] = deadlineMs;
+    for (let i = 0; i < length; i++) {
+      if (seriesDeadlines[series[i]!]! < deadlineMs) seriesDeadlines[series[i]!] = deadlineMs;
+    }
   }
 
-  /**
-   * At the end of a window: empties what is stale, releases what nobody needs, and lists the groups that live; how many they are.
-   * A group that has samples in this window is not stale: the first window is longer than others, and longer perhaps than
-   * `staleness_interval`.
-   */
-  sweep(flushMs: number, colour: Colour, ports: SweepPorts): number {
-    const groupCount = this.#sweepGroups(flushMs, this.sampleCounts[colour]!.data, ports);
+  /** Empties what is stale, releases what nobody needs, and lists the groups that live; how many they are. */
+  sweep(flushMs: number, ports: SweepPorts): number {
+    const groupCount = this.#sweepGroups(flushMs, ports);
+    const { limit } = this.targets;
+    for (let series = 0; series < limit; series++) ports.forgetCounter(series);
     if (this.series !== undefined) this.#sweepSeries(this.series, flushMs, ports);
     return groupCount;
   }
 
-  #sweepGroups(flushMs: number, counts: Float64Array, ports: SweepPorts): number {
+  #sweepGroups(flushMs: number, ports: SweepPorts): number {
     const { limit } = this.groups;
     if (this.alive.length < limit) this.alive = new Int32Array(Math.ceil(limit * 1.5));
     const deadlines = this.#groupDeadlines.data;
@@ -209,7 +211,7 @@ export class RuleState {
     for (let group = 0; group < limit; group++) {
       if (!this.groups.isUsed(group)) continue;
       const deadlineMs = deadlines[group]!;
-      if (flushMs <= deadlineMs || counts[group]! > 0) {
+      if (flushMs <= deadlineMs) {
         this.alive[alive++] = group;
         continue;
       }

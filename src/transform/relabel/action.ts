@@ -1,5 +1,6 @@
 /** The contract of relabel actions, and what one rule says. An action is one file in `actions/` and one registry line. */
 import type { Labels } from '../../model/labels.ts';
+import type { Reads } from './reads.ts';
 
 /** The fields of a rule beside `action` and `if`, as they are written. */
 export const fields = [
@@ -58,6 +59,8 @@ export interface Action {
   readonly check?: (rule: RuleSpec) => Complaint | undefined;
   /** Series that `if` does not match are dropped; other actions pass them on untouched. */
   readonly keepsOnly?: true;
+  /** What a rule depends on besides label names; undefined, or absent: on the value of any label. */
+  readonly reads?: (rule: RuleSpec) => Reads | undefined;
   /** Throws a RegexError when the regex cannot be used. */
   readonly compile: (rule: RuleSpec) => Apply;
 }
@@ -72,6 +75,19 @@ export class TooLarge extends Error {}
 export function limited(text: string): string {
   if (text.length > TEXT_LENGTH_MAX) throw new TooLarge('a label became too long');
   return text;
+}
+
+/** For rules that make the target label of the source labels. */
+export function sourcesAndTarget({ sourceLabels, targetLabel }: RuleSpec): Reads {
+  return { values: [...sourceLabels, targetLabel] };
+}
+
+/** For rules that only say yes or no to the joined source. */
+export function sourcesTested({ sourceLabels }: RuleSpec, test: (source: string) => boolean): Reads {
+  const [label] = sourceLabels;
+  return label !== undefined && sourceLabels.length === 1
+    ? { values: [], tests: [{ label, test }] }
+    : { values: sourceLabels };
 }
 
 /** The values of the source labels, joined; one label's value is given as it is. */

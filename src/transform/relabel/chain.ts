@@ -105,7 +105,10 @@ function runLimited(step: Step, labels: Labels): boolean {
 
 const afterwards = [
   ['remove empty labels', isFilled],
-  ['remove labels that begin with __, except __name__', (name: string) => !isHidden(name)],
+  [
+    'remove labels that begin with __, except __name__ and __statsd_metric_type__',
+    (name: string) => !isHidden(name),
+  ],
 ] as const;
 
 function isFilled(name: string, value: string): boolean {
@@ -124,7 +127,9 @@ function isFinished({ names, values }: Labels, isKept: (name: string, value: str
 }
 
 const UNDERSCORE = 95;
+/** The type of StatsD is what aggregation rules, which come after relabeling, pick by. */
+const SHOWN: readonly string[] = ['__name__', '__statsd_metric_type__'];
 
 function isHidden(name: string): boolean {
-  return name.charCodeAt(0) === UNDERSCORE && name.charCodeAt(1) === UNDERSCORE && name !== '__name__';
+  return name.charCodeAt(0) === UNDERSCORE && name.charCodeAt(1) === UNDERSCORE && !SHOWN.includes(name);
 }

@@ -8,6 +8,13 @@ import { compilePattern, RegexError } from './regex.ts';
 
 export type Condition = (labels: Labels) => boolean;
 
+/** One filter; it looks at one label only. */
+interface Filter {
+  readonly label: string;
+  readonly test: (value: string) => boolean;
+  readonly holds: Condition;
+}
+
 /** A selector that cannot be read; the message has the place in it. */
 export class SelectorError extends Error {
   readonly hint: string;
@@ -26,28 +33,37 @@ type Operator = (typeof operators)[number];
 export function compileCondition(selectors: readonly string[]): Condition {
   const groups = selectors.flatMap((selector) => new SelectorReader(selector).read());
   const [first] = groups;
-  if (groups.length === 1 && first!.length === 1) return first![0]!;
+  if (groups.length === 1 && first!.length === 1) return first![0]!.holds;
   return (labels) => {
     for (const filters of groups) if (allHold(filters, labels)) return true;
     return false;
   };
 }
 
-function allHold(filters: readonly Condition[], labels: Labels): boolean {
-  for (const filter of filters) if (!filter(labels)) return false;
+/** What the selectors ask of values, label by label. */
+export function testsOf(selectors: readonly string[]): Pick<Filter, 'label' | 'test'>[] {
+  return selectors.flatMap((selector) => new SelectorReader(selector).read().flat());
+}
+
+function allHold(filters: readonly Filter[], labels: Labels): boolean {
+  for (const { holds } of filters) if (!holds(labels)) return false;
   return true;
 }
 
-function filterOf(label: string, operator: Operator, value: string): Condition {
-  if (operator === '=') {
-    if (label === NAME && value === '')
-      return (labels) => labels.indexOf(NAME) >= 0 && labels.get(NAME) === '';
-    return (labels) => labels.get(label) === value;
+function filterOf(label: string, operator: Operator, value: string): Filter {
+  const test = testOf(operator, value);
+  if (operator === '=' && label === NAME && value === '') {
+    return { label, test, holds: (labels) => labels.indexOf(NAME) >= 0 && labels.get(NAME) === '' };
   }
-  if (operator === '!=') return (labels) => labels.get(label) !== value;
+  return { label, test, holds: (labels) => test(labels.get(label)) };
+}
+
+function testOf(operator: Operator, value: string): (value: string) => boolean {
+  if (operator === '=') return (own) => own === value;
+  if (operator === '!=') return (own) => own !== value;
   const pattern = compilePattern(value);
   const wanted = operator === '=~';
-  return (labels) => pattern.matches(labels.get(label)) === wanted;
+  return (own) => pattern.matches(own) === wanted;
 }
 
 /** A letter, `_` or `:`, then also digits and dots; anything after a backslash. */
@@ -76,7 +92,7 @@ class SelectorReader {
   }
 
   /** The groups, each with its filters. */
-  read(): Condition[][] {
+  read(): Filter[][] {
     this.#skip();
     const metric = this.#peek() === '{' ? undefined : this.#identifier('a metric name or {');
     const named = metric === undefined ? [] : [filterOf(NAME, '=', metric)];
@@ -89,9 +105,9 @@ class SelectorReader {
     return groups.map((filters) => [...named, ...filters]);
   }
 
-  #groups(): Condition[][] {
+  #groups(): Filter[][] {
     this.#at++;
-    const groups: Condition[][] = [[]];
+    const groups: Filter[][] = [[]];
     for (;;) {
       this.#skip();
       if (this.#peek() === '}' && groups.length > 1 && groups.at(-1)!.length === 0) {
@@ -110,7 +126,7 @@ class SelectorReader {
     }
   }
 
-  #filter(): Condition {
+  #filter(): Filter {
     const isQuoted = this.#isQuote();
     const label = isQuoted ? this.#string() : this.#identifier('a label');
     this.#skip();

@@ -35,8 +35,11 @@ export function searchTransform(regex: string | undefined, replacement: string):
   return (text) => known.get(text);
 }
 
-/** Appends or overwrites a label; a rule that goes over all labels must not double them without end. */
+/**
+ * Appends or overwrites a label, which counts as another one even if its value stays: nobody read it. A rule that goes over all labels must not double
+ * them without end.
+ */
 export function setLimited(labels: Labels, name: string, value: string): void {
-  labels.set(name, value);
+  labels.overwrite(name, value);
   if (labels.length > LABELS_MAX) throw new TooLarge('a series got too many labels');
 }

@@ -35,23 +35,17 @@ test('what came before the first window on the grid is told with it, unless old 
   }
 });
 
-test('a sample at the beginning of the first window is told, although that is longer than staleness_interval', () => {
-  const outputs = 'total, sum_samples, rate_sum, count_series';
-  const harness = new Harness(`- {interval: 1m, by: [g], outputs: [${outputs}]}`, {
-    startMs: START_MS - 50_000,
-  });
-  harness.push({ 'a{g="1",i="1"}': [[START_MS - 50_000, 1]] });
-  harness.advance(10_000);
-  harness.push({ 'a{g="1",i="1"}': [[START_MS - 40_000, 6]] });
-  harness.advance(100_000);
-  assert.deepEqual(harness.take(), [
-    'a:1m_by_g_count_series{g="1"} 1',
-    'a:1m_by_g_rate_sum{g="1"} 0.5',
-    'a:1m_by_g_sum_samples{g="1"} 7',
-    'a:1m_by_g_total{g="1"} 5',
-  ]);
-  harness.advance(MINUTE);
-  assert.deepEqual(harness.take(), []);
+test('a group that has samples only at the beginning of the longer first window is told', () => {
+  const outputs = 'outputs: [sum_samples, last, total], ignore_first_sample_interval: 0s';
+  for (const option of ['', ', by: [job]', ', dedup_interval: 1m', ', no_align_flush_to_interval: true']) {
+    const startMs = START_MS - 50_000;
+    const harness = new Harness(`- {interval: 1m, ${outputs}${option}}`, { startMs });
+    harness.pushNow({ a: 7 });
+    harness.advance(3 * MINUTE);
+    const told = harness.told.filter(({ value }) => value !== 0);
+    const values = new Set(told.map(({ series, value }) => `${series.replace(/.*_/, '')} ${value}`));
+    assert.deepEqual([...values].toSorted(), ['last 7', 'samples 7', 'total 7'], option);
+  }
 });
 
 test('the end of a rule: told on the grid, or now, or not at all', () => {

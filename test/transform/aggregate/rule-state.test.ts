@@ -15,7 +15,7 @@ const series = (g: string, input: string) =>
     ['g', g],
     ['input', input],
   ]);
-const quiet: SweepPorts = { clearGroup() {}, isHeld: () => false };
+const quiet: SweepPorts = { clearGroup() {}, forgetCounter() {}, isHeld: () => false };
 
 function touch(state: RuleState, targets: readonly number[], deadlineMs: number): void {
   const samples = new Samples();
@@ -44,19 +44,18 @@ test('what nobody needs is released at the sweep: first the series, then its gro
   const state = new RuleState(options);
   const target = state.place(series('g', 'a'));
   touch(state, [target], 50);
-  assert.equal(state.sweep(50, 0, quiet), 1, 'it lives to the very end');
+  assert.equal(state.sweep(50, quiet), 1, 'it lives to the very end');
   assert.equal(state.sampleCounts[0]!.data[state.groupOf(target)], 1);
   state.targets.pin(target);
-  assert.equal(state.sweep(51, 0, quiet), 1, 'it has a sample in this window');
-  state.startWindow(0);
-  assert.equal(state.sweep(51, 0, quiet), 0);
+  assert.equal(state.sweep(51, quiet), 0);
+  assert.equal(state.sampleCounts[0]!.data[0], 0, 'emptied');
   assert.equal(state.series!.size, 1, 'a ref points to it');
   state.targets.unpin(target);
-  assert.equal(state.sweep(60, 0, { ...quiet, isHeld: () => true }), 0);
+  assert.equal(state.sweep(60, { ...quiet, isHeld: () => true }), 0);
   assert.equal(state.series!.size, 1, 'a sample waits for it');
-  state.sweep(70, 0, quiet);
+  state.sweep(70, quiet);
   assert.deepEqual([state.series!.size, state.groups.size], [0, 1]);
-  state.sweep(80, 0, quiet);
+  state.sweep(80, quiet);
   assert.equal(state.groups.size, 0);
   assert.equal(state.pairs.size, 0, 'nobody holds their labels');
 });
@@ -83,10 +82,9 @@ test('saved state has the same slots; a series without its group is damage', () 
     ['a', 'b'].map((input) => next.place(series('g', input))),
     targets.slice(0, 2),
   );
-  assert.equal(next.sweep(50, 0, quiet), 2);
-  next.startWindow(0);
-  next.sweep(60, 0, quiet);
-  next.sweep(60, 0, quiet);
+  assert.equal(next.sweep(50, quiet), 2);
+  next.sweep(60, quiet);
+  next.sweep(60, quiet);
   assert.deepEqual([next.series!.size, next.groups.size, next.pairs.size], [0, 0, 0]);
 
   const broken = Uint8Array.from(to.bytes());

@@ -17,6 +17,8 @@ test('after the last rule empty labels and those that begin with __ go, and then
     'm{a="1"} -> m{b="was"}',
   );
   expectSeries('[]', 'm{__a="b"} -> m', '{__a="b",c=""} -> dropped', '{__name__=""} -> dropped');
+  // Aggregation picks by it, and comes later.
+  expectSeries('[]', 'm{__statsd_metric_type__="c",__a="b"} -> m{__statsd_metric_type__="c"}');
 });
 
 test('once no label is left nothing is added any more', () => {
@@ -42,7 +44,11 @@ test('explaining tells each step, and how a series ended', () => {
       ['action: drop\nif:\n  - none', 'm{a="b",c="d",__x="y"}', 'm{a="b",c="d",__x="y"}'],
       ['source_labels:\n  - none\ntarget_label: a', 'm{a="b",c="d",__x="y"}', 'm{a="",c="d",__x="y"}'],
       ['remove empty labels', 'm{a="",c="d",__x="y"}', 'm{c="d",__x="y"}'],
-      ['remove labels that begin with __, except __name__', 'm{c="d",__x="y"}', 'm{c="d"}'],
+      [
+        'remove labels that begin with __, except __name__ and __statsd_metric_type__',
+        'm{c="d",__x="y"}',
+        'm{c="d"}',
+      ],
     ],
   );
   assert.deepEqual(steps('[{action: drop, if: m}, {target_label: a, replacement: b}]', 'm'), [

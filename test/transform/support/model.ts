@@ -18,6 +18,8 @@ export interface SampleEvent {
   readonly nowMs: number;
   /** The number of the window that it belongs to. */
   readonly window: number;
+  /** It is not stale before; its window is told by then. */
+  readonly untilMs: number;
 }
 
 export interface FlushEvent {
@@ -69,7 +71,7 @@ export interface CounterStep {
 }
 
 /** The samples of counters that are not out of order, each with what the counter grew by. */
-export function counterSteps(history: History, { stalenessMs }: ReferenceRule): CounterStep[] {
+export function counterSteps(history: History): CounterStep[] {
   const known = new Map<string, { value: number; timestampMs: number; untilMs: number }>();
   const steps: CounterStep[] = [];
   for (const event of history) {
@@ -83,8 +85,8 @@ export function counterSteps(history: History, { stalenessMs }: ReferenceRule): 
     if (isKnown && event.timestampMs < last.timestampMs) continue;
     const grown = isKnown ? (event.value >= last.value ? event.value - last.value : event.value) : undefined;
     steps.push({ event, increase: grown });
-    const { value, timestampMs } = event;
-    known.set(event.series, { value, timestampMs, untilMs: event.nowMs + stalenessMs });
+    const { value, timestampMs, untilMs } = event;
+    known.set(event.series, { value, timestampMs, untilMs });
   }
   return steps;
 }
@@ -124,6 +126,7 @@ export class ModelRule {
       if (typeof value === 'bigint' || Number.isNaN(value)) continue;
       if ((enableWindows || ignoreOldSamples) && timestampMs < this.#minDeadlineMs) continue;
       const isNext = enableWindows && timestampMs > this.#deadlineMs;
+      const toldMs = this.#deadlineMs + (isNext ? this.#spec.intervalMs : 0);
       accepted.push({
         kind: 'sample',
         series,
@@ -131,6 +134,7 @@ export class ModelRule {
         value,
         nowMs,
         window: this.#window + (isNext ? 1 : 0),
+        untilMs: Math.max(nowMs + stalenessMs, toldMs),
       });
       if (enableWindows)
         this.#lagMs = Math.min(Math.max(this.#lagMs, nowMs - timestampMs), this.#spec.intervalMs);
@@ -138,7 +142,7 @@ export class ModelRule {
     if (accepted.length === 0) return;
     const state = this.#groups.get(group) ?? { untilMs: 0, history: [] };
     this.#groups.set(group, state);
-    state.untilMs = nowMs + stalenessMs;
+    state.untilMs = Math.max(state.untilMs, ...accepted.map(({ untilMs }) => untilMs));
     // A request is looked at window by window.
     state.history.push(...accepted.toSorted((a, b) => a.window - b.window));
   }
@@ -151,8 +155,7 @@ export class ModelRule {
     const flushMs = this.#deadlineMs;
     const rule = { ...this.#spec, startMs: this.#startMs };
     for (const [name, group] of this.#groups) {
-      const hasSamples = group.history.some((one) => one.kind === 'sample' && one.window === this.#window);
-      if (flushMs > group.untilMs && !hasSamples) {
+      if (flushMs > group.untilMs) {
         this.#groups.delete(name);
         continue;
       }

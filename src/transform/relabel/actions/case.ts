@@ -1,13 +1,15 @@
 /** Sets a label to the joined source in small or capital letters. */
-import { type Action, limited, type RuleSpec, sourceOf } from '../action.ts';
+import { type Action, limited, type RuleSpec, sourceOf, sourcesAndTarget } from '../action.ts';
 
 export const lowercase: Action = {
   required: ['source_labels', 'target_label'],
+  reads: sourcesAndTarget,
   compile: (rule) => withCase(rule, lower),
 };
 
 export const uppercase: Action = {
   required: ['source_labels', 'target_label'],
+  reads: sourcesAndTarget,
   compile: (rule) => withCase(rule, upper),
 };
 

@@ -1,16 +1,18 @@
 /** Keeps or drops series whose target label contains the value of every source label; every text contains the empty one. */
 import type { Labels } from '../../../model/labels.ts';
-import type { Action, RuleSpec } from '../action.ts';
+import { type Action, type RuleSpec, sourcesAndTarget } from '../action.ts';
 
 export const keepIfContains: Action = {
   required: ['source_labels', 'target_label'],
   forbidden: ['regex'],
+  reads: sourcesAndTarget,
   compile: (rule) => onContained(rule, true),
 };
 
 export const dropIfContains: Action = {
   required: ['source_labels', 'target_label'],
   forbidden: ['regex'],
+  reads: sourcesAndTarget,
   compile: (rule) => onContained(rule, false),
 };
 

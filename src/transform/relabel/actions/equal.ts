@@ -1,17 +1,19 @@
 /** Keeps or drops series by labels that are equal; a label that is missing is empty. */
 import type { Labels } from '../../../model/labels.ts';
-import { type Action, type Complaint, type RuleSpec, sourceOf } from '../action.ts';
+import { type Action, type Complaint, type RuleSpec, sourceOf, sourcesAndTarget } from '../action.ts';
 
 /** The joined source and the target label. */
 export const keepequal: Action = {
   required: ['target_label'],
   forbidden: ['regex'],
+  reads: sourcesAndTarget,
   compile: (rule) => onTarget(rule, true),
 };
 
 export const dropequal: Action = {
   required: ['target_label'],
   forbidden: ['regex'],
+  reads: sourcesAndTarget,
   compile: (rule) => onTarget(rule, false),
 };
 
@@ -20,6 +22,7 @@ export const keepIfEqual: Action = {
   required: ['source_labels'],
   forbidden: ['target_label', 'regex'],
   check: atLeastTwo,
+  reads: ({ sourceLabels }) => ({ values: sourceLabels }),
   compile: (rule) => onSources(rule, true),
 };
 
@@ -27,6 +30,7 @@ export const dropIfEqual: Action = {
   required: ['source_labels'],
   forbidden: ['target_label', 'regex'],
   check: atLeastTwo,
+  reads: ({ sourceLabels }) => ({ values: sourceLabels }),
   compile: (rule) => onSources(rule, false),
 };
 

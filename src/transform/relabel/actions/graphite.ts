@@ -4,6 +4,7 @@ import { type Action, limited } from '../action.ts';
 export const graphite: Action = {
   required: ['match', 'labels'],
   forbidden: ['source_labels', 'target_label', 'regex', 'replacement'],
+  reads: ({ labels }) => ({ values: ['__name__', ...labels.map(([name]) => name)] }),
   compile: ({ match, labels: templates }) => {
     const parts = match.split('*');
     return (labels) => {

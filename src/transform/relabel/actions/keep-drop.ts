@@ -1,15 +1,17 @@
 /** Keeps or drops series by the joined source; without a regex `drop` drops all that `if` matches. */
-import { type Action, type RuleSpec, sourceOf } from '../action.ts';
+import { type Action, type RuleSpec, sourceOf, sourcesTested } from '../action.ts';
 import { compilePattern } from '../regex.ts';
 
 export const keep: Action = {
   requiredUnlessIf: ['source_labels'],
   keepsOnly: true,
+  reads: tested,
   compile: (rule) => onMatch(rule, true),
 };
 
 export const drop: Action = {
   requiredUnlessIf: ['source_labels'],
+  reads: tested,
   compile: (rule) => onMatch(rule, false),
 };
 
@@ -18,14 +20,25 @@ export const keepMetrics: Action = {
   requiredUnlessIf: ['regex'],
   forbidden: ['source_labels'],
   keepsOnly: true,
-  compile: (rule) => onMatch({ ...rule, sourceLabels: ['__name__'] }, true),
+  reads: (rule) => tested(ofName(rule)),
+  compile: (rule) => onMatch(ofName(rule), true),
 };
 
 export const dropMetrics: Action = {
   requiredUnlessIf: ['regex'],
   forbidden: ['source_labels'],
-  compile: (rule) => onMatch({ ...rule, sourceLabels: ['__name__'] }, false),
+  reads: (rule) => tested(ofName(rule)),
+  compile: (rule) => onMatch(ofName(rule), false),
 };
+
+function ofName(rule: RuleSpec): RuleSpec {
+  return { ...rule, sourceLabels: ['__name__'] };
+}
+
+function tested(rule: RuleSpec) {
+  const pattern = compilePattern(rule.regex);
+  return pattern.isDefault ? { values: [] } : sourcesTested(rule, pattern.matches);
+}
 
 function onMatch(rule: RuleSpec, kept: boolean) {
   const source = sourceOf(rule);

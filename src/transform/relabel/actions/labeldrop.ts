@@ -4,9 +4,12 @@ import type { Action, RuleSpec } from '../action.ts';
 import { PlaceMemo } from '../cache.ts';
 import { compilePattern } from '../regex.ts';
 
-export const labeldrop: Action = { compile: (rule) => onName(rule, false) };
+/** Names are all that counts. */
+const reads = () => ({ values: [] });
 
-export const labelkeep: Action = { compile: (rule) => onName(rule, true) };
+export const labeldrop: Action = { reads, compile: (rule) => onName(rule, false) };
+
+export const labelkeep: Action = { reads, compile: (rule) => onName(rule, true) };
 
 function onName({ regex }: RuleSpec, kept: boolean) {
   const pattern = compilePattern(regex);

@@ -3,6 +3,10 @@ import type { Action } from '../action.ts';
 import { searchTransform } from '../transform.ts';
 
 export const labelmapAll: Action = {
+  reads: ({ regex, replacement }) => {
+    const transform = searchTransform(regex, replacement);
+    return { values: [], matches: (name) => transform(name) !== name };
+  },
   compile: ({ regex, replacement }) => {
     const transform = searchTransform(regex, replacement);
     return (labels) => {

@@ -4,6 +4,14 @@ import { PlaceMemo } from '../cache.ts';
 import { setLimited, wholeTransform } from '../transform.ts';
 
 export const labelmap: Action = {
+  reads: ({ regex, replacement }) => {
+    const transform = wholeTransform(regex, replacement);
+    const matches = (name: string) => {
+      const copy = transform(name);
+      return copy !== null && copy !== name;
+    };
+    return { values: [], matches };
+  },
   compile: ({ regex, replacement }) => {
     const known = new PlaceMemo(wholeTransform(regex, replacement));
     return (labels) => {

@@ -1,17 +1,10 @@
 import { test } from 'node:test';
-import {
-  assertOutputs,
-  counterSteps,
-  flushOf,
-  type History,
-  type ReferenceRule,
-  sumOf,
-} from '../../support/model.ts';
+import { assertOutputs, counterSteps, flushOf, type History, sumOf } from '../../support/model.ts';
 
 /** Increase a second by series: from its last sample before the window, or its first one, to its last one. */
-function ratesOf(history: History, rule: ReferenceRule): number[] {
+function ratesOf(history: History): number[] {
   const { window } = flushOf(history);
-  const bySeries = Map.groupBy(counterSteps(history, rule), ({ event }) => event.series);
+  const bySeries = Map.groupBy(counterSteps(history), ({ event }) => event.series);
   return [...bySeries.values()].flatMap((steps) => {
     const from = steps.findLastIndex(({ increase }) => increase === undefined);
     const known = steps.slice(from);
@@ -32,12 +25,12 @@ function ratesOf(history: History, rule: ReferenceRule): number[] {
 test('rates are those of the series that moved in time', () => {
   assertOutputs(
     {
-      rate_sum: (history, rule): Record<string, number> => {
-        const rates = ratesOf(history, rule);
+      rate_sum: (history): Record<string, number> => {
+        const rates = ratesOf(history);
         return rates.length === 0 ? {} : { '': sumOf(rates) };
       },
-      rate_avg: (history, rule): Record<string, number> => {
-        const rates = ratesOf(history, rule);
+      rate_avg: (history): Record<string, number> => {
+        const rates = ratesOf(history);
         return rates.length === 0 ? {} : { '': sumOf(rates) / rates.length };
       },
     },

@@ -14,7 +14,7 @@ import {
 
 /** What each accepted sample adds. */
 function additions(history: History, rule: ReferenceRule, countsFirsts: boolean) {
-  return counterSteps(history, rule).map(({ event, increase }) => {
+  return counterSteps(history).map(({ event, increase }) => {
     const isCounted = countsFirsts && event.nowMs >= rule.startMs + rule.ignoreFirstSampleMs;
     return { window: event.window, added: increase ?? (isCounted ? event.value : 0) };
   });

@@ -1,0 +1,96 @@
+/**
+ * Blocks as remote write 2.0 Requests. What waits in memory and in files is 1.0, whatever a destination takes, so it can be read
+ * and sent by any version; it is written anew for each attempt that needs it, by kernels on the calling thread.
+ */
+import type { Columns } from '../kernel/columns.ts';
+import { Condenser } from '../kernel/condenser.ts';
+import { compileKernel, Kernel } from '../kernel/kernel.ts';
+import { SluiceError } from '../util/error.ts';
+import type { WireBlock } from './destination.ts';
+import type { Families } from './families.ts';
+import { decodeBlock, RAW_BYTES_MAX } from './recode.ts';
+
+interface Tools {
+  readonly kernel: Kernel;
+  readonly columns: Columns;
+  readonly condenser: Condenser;
+  readonly rooms: Map<string, { ptr: number; bytes: number }>;
+}
+
+/** All destinations of a thread share them: nothing is kept from one call to the next. */
+let tools: Tools | undefined;
+
+function toolsOf(): Tools {
+  if (tools === undefined) {
+    const kernel = new Kernel(compileKernel());
+    const condenser = new Condenser(kernel);
+    tools = { kernel, columns: kernel.createColumns(), condenser, rooms: new Map() };
+  }
+  return tools;
+}
+
+function room({ kernel, rooms }: Tools, name: 'message' | 'compressed', bytes: number): number {
+  let region = rooms.get(name);
+  if (region === undefined || region.bytes < bytes) {
+    if (region !== undefined) kernel.memory.free(region.ptr, region.bytes);
+    region = { ptr: kernel.memory.alloc(bytes), bytes };
+    rooms.set(name, region);
+  }
+  return region.ptr;
+}
+
+function undecodable(why: string): SluiceError {
+  return new SluiceError('undecodable', `cannot decode a block for remote write 2.0: ${why}`);
+}
+
+/** Puts the message of a snappy block into linear memory. */
+function placeSnappy(own: Tools, bytes: Uint8Array): { readonly ptr: number; readonly length: number } {
+  const { kernel } = own;
+  const src = room(own, 'compressed', bytes.byteLength + 64);
+  kernel.memory.bytes().set(bytes, src);
+  const length = kernel.snappyDecodedLength(src, bytes.byteLength);
+  if (length < 0 || length > RAW_BYTES_MAX) throw undecodable('it has no length that a block can have');
+  const ptr = room(own, 'message', length + 64);
+  if (kernel.snappyDecode(src, bytes.byteLength, ptr, length) !== length)
+    throw undecodable(kernel.snappyError());
+  return { ptr, length };
+}
+
+function place(own: Tools, message: Uint8Array): { readonly ptr: number; readonly length: number } {
+  const ptr = room(own, 'message', message.byteLength + 64);
+  own.kernel.memory.bytes().set(message, ptr);
+  return { ptr, length: message.byteLength };
+}
+
+/** A Request, compressed. */
+export interface Request2 {
+  readonly bytes: Uint8Array;
+  /** Whether it holds metadata only, which is not sent by itself. */
+  readonly isEmpty: boolean;
+}
+
+/**
+ * The block as a snappy Request. Metadata entries in it are learned, and go with every series of their families from then on.
+ * Throws a SluiceError `undecodable`.
+ */
+export async function toRequest2(block: WireBlock, families: Families): Promise<Request2> {
+  const own = toolsOf();
+  const { kernel, columns, condenser } = own;
+  const unpacked = block.codec === 'snappy' ? undefined : await decodeBlock(block);
+  // Nothing waits from here on: the memory is everybody's.
+  const { ptr, length } = unpacked === undefined ? placeSnappy(own, block.bytes) : place(own, unpacked);
+  const found = kernel.validateWriteRequest(ptr, length);
+  if ('error' in found) throw undecodable(`${found.error} at byte ${found.at}`);
+  columns.scan(ptr, length);
+  const bytes = kernel.memory.bytes();
+  for (let index = 0; index < columns.metadataCount; index++) {
+    const field = columns.metadataField(index);
+    families.learn(Buffer.from(bytes.subarray(field.ptr, field.ptr + field.length)));
+  }
+  const request = condenser.condense(columns, ptr, length, (name) => families.of(name));
+  const target = room(own, 'compressed', kernel.snappyMaxLength(request.length));
+  const compressed = kernel.snappyEncode(request.ptr, request.length, target);
+  const { samples, histograms, exemplars } = found.counts;
+  const isEmpty = samples + histograms + exemplars === 0;
+  return { bytes: kernel.memory.bytes().slice(target, target + compressed), isEmpty };
+}

@@ -1,0 +1,187 @@
+/**
+ * From the bytes of a body to a validated WriteRequest in linear memory: decoded, parsed or expanded, whatever its protocol
+ * asks for. Engine thread only.
+ */
+import { EXPANDED_BYTES_MAX, type Expanded, Expander } from '../kernel/expander.ts';
+import type { Kernel, WriteRequestFound } from '../kernel/kernel.ts';
+import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
+import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
+import { BodyParser, type BodyParserConfig } from './body-parser.ts';
+import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
+import { type BodyFormat, REROUTED } from './messages.ts';
+import { convertHistograms } from './native-histograms.ts';
+import { excessOf } from './request-limits.ts';
+import { namesTenants, ofTenant } from './tenant.ts';
+
+/** Blocks of an earlier run, which may have had larger limits. */
+const REROUTED_BYTES_MAX = 64 * 1024 * 1024;
+/** A request of 2.0 names its strings once: written in full it is several times as long. */
+const EXPANSION_MAX = 8;
+const EXPANDED_BYTES_MIN = 32 * 1024 * 1024;
+
+export interface Unpacked extends Decoded {
+  readonly found: WriteRequestFound;
+  readonly notes: ParseNotes | undefined;
+}
+
+interface Message {
+  readonly decoded: Decoded;
+  readonly notes: ParseNotes | undefined;
+}
+
+export class Unpacker {
+  readonly #kernel: Kernel;
+  readonly #expandedBytesMax: number;
+  readonly #convertsHistograms: boolean;
+  readonly #parser: BodyParser;
+  readonly #decoder: BodyDecoder;
+  /** For blocks of destinations that are gone. */
+  readonly #rerouted: BodyDecoder;
+  /** For requests that are expanded, which lie elsewhere then. */
+  readonly #packed: BodyDecoder;
+  readonly #expander: Expander;
+  readonly #room: { ptr: number; bytes: number };
+
+  /** `target`: where a message of this length goes. It puts what comes in where `before` did. */
+  constructor(
+    kernel: Kernel,
+    config: BodyParserConfig,
+    target: (length: number) => number,
+    before?: Unpacker,
+  ) {
+    this.#kernel = kernel;
+    this.#expandedBytesMax = Math.min(
+      EXPANDED_BYTES_MAX,
+      Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * config.bodyBytesMax),
+    );
+    this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
+    this.#parser = new BodyParser(config);
+    this.#room = before === undefined ? { ptr: 0, bytes: 0 } : before.#room;
+    this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
+    const input = before === undefined ? undefined : before.#decoder;
+    this.#decoder = new BodyDecoder(kernel, config.bodyBytesMax, target, input);
+    const reroutedMax = Math.max(config.bodyBytesMax, REROUTED_BYTES_MAX);
+    this.#rerouted = new BodyDecoder(kernel, reroutedMax, target, this.#decoder);
+    const reserve = (length: number) => this.#reserve(length);
+    this.#packed = new BodyDecoder(kernel, config.bodyBytesMax, reserve, this.#decoder);
+  }
+
+  /** `wire` is only read during the call; the result is there until the next one. */
+  unpack(body: BodyFormat, wire: Uint8Array): Unpacked | Flaw {
+    const message = body.protocol === REMOTE_WRITE_2 ? this.#expand(body, wire) : this.#read(body, wire);
+    if ('error' in message) return message;
+    const { rawPtr, rawLength } = message.decoded;
+    const found = this.#kernel.validateWriteRequest(rawPtr, rawLength);
+    if ('error' in found) return malformed(rawLength, found);
+    const excess = excessOf(found.counts);
+    if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
+    return this.#amended(body, { ...message.decoded, found, notes: message.notes });
+  }
+
+  /** What has to be written anew before anybody sees it. */
+  #amended({ tenant, protocol }: BodyFormat, unpacked: Unpacked): Unpacked | Flaw {
+    const { rawPtr, rawLength, found, notes } = unpacked;
+    const message = this.#kernel.memory.bytes().subarray(rawPtr, rawPtr + rawLength);
+    const hasTenant = tenant !== undefined && namesTenants(message, found.counts.metadata);
+    const hasHistograms = this.#convertsHistograms && found.counts.histograms > 0 && protocol !== REROUTED;
+    if (!hasTenant && !hasHistograms) return unpacked;
+    const own = hasTenant ? ofTenant(message, tenant) : message;
+    const converted = hasHistograms
+      ? convertHistograms(own, this.#expandedBytesMax)
+      : { message: own, nameless: 0 };
+    if (converted === 'too_large') return tooLarge('once its native histograms are series');
+    const { rawPtr: ptr, rawLength: length, ...decoded } = this.#decoder.place(converted.message);
+    const amended = this.#kernel.foundIn(ptr, length);
+    const excess = excessOf(amended.counts);
+    if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
+    const isSame = !hasHistograms && notes === undefined;
+    return {
+      ...decoded,
+      rawPtr: ptr,
+      rawLength: length,
+      found: amended,
+      notes: isSame
+        ? undefined
+        : withNameless({ ...NO_NOTES, ...notes, taken: found.counts }, converted.nameless),
+    };
+  }
+
+  #read(body: BodyFormat, wire: Uint8Array): Message | Flaw {
+    const parsed = this.#parser.parse(body, wire);
+    if (parsed !== undefined) {
+      return 'error' in parsed
+        ? parsed
+        : { decoded: this.#decoder.place(parsed.message), notes: parsed.notes };
+    }
+    const decoder = body.protocol === REROUTED ? this.#rerouted : this.#decoder;
+    const decoded = decoder.decode(wire, body.encoding);
+    return 'error' in decoded ? decoded : { decoded, notes: undefined };
+  }
+
+  #expand(body: BodyFormat, wire: Uint8Array): Message | Flaw {
+    const packed = this.#packed.decode(wire, body.encoding);
+    if ('error' in packed) return packed;
+    const expanded = this.#expander.expand(packed.rawPtr, packed.rawLength, this.#expandedBytesMax);
+    if (expanded === 'too_large') return tooLarge('once its labels are written in full');
+    if ('error' in expanded) return malformed(packed.rawLength, expanded);
+    const notes = notesOf(expanded);
+    if (expanded.series > 0 && expanded.rejectedSeries === expanded.series) {
+      return {
+        status: 400,
+        reason: 'malformed',
+        error: `cannot take the request: ${notes!.examples.join('; ')}`,
+      };
+    }
+    const decoded = { rawPtr: expanded.ptr, rawLength: expanded.length, elementsPtr: 0, elementsLength: 0 };
+    return { decoded, notes };
+  }
+
+  #reserve(bytes: number): number {
+    const room = this.#room;
+    if (bytes > room.bytes) {
+      const { memory } = this.#kernel;
+      if (room.bytes > 0) memory.free(room.ptr, room.bytes);
+      room.bytes = Math.max(1024 * 1024, bytes);
+      room.ptr = memory.alloc(room.bytes);
+    }
+    return room.ptr;
+  }
+}
+
+function notesOf({
+  series,
+  rejected,
+  rejectedSeries,
+  rejectedRows,
+  startTimestamps,
+}: Expanded): ParseNotes | undefined {
+  if (rejected === undefined && startTimestamps === 0) return undefined;
+  const examples =
+    rejected === undefined
+      ? []
+      : [
+          `${rejectedSeries} of ${series} series are left out, the first is series ${rejected.index}: ${rejected.error}`,
+        ];
+  return { rowsRead: undefined, rowsInvalid: rejectedRows, examples, startTimestamps };
+}
+
+const NO_NOTES: ParseNotes = { rowsInvalid: 0, examples: [] };
+
+function withNameless(notes: ParseNotes, nameless: number): ParseNotes {
+  if (nameless === 0) return notes;
+  const examples = [...notes.examples, `${nameless} series of native histograms have no name`];
+  return { ...notes, rowsInvalid: notes.rowsInvalid + nameless, examples };
+}
+
+function tooLarge(when: string): Flaw {
+  const error = `cannot take the request: its series take too much memory ${when}; send smaller requests`;
+  return { status: 413, reason: 'too_large', error };
+}
+
+function malformed(length: number, { at, error }: { readonly at: number; readonly error: string }): Flaw {
+  return {
+    status: 400,
+    reason: 'malformed',
+    error: `cannot parse remote write request of ${length} bytes at byte ${at}: ${error}`,
+  };
+}

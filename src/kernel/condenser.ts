@@ -1,0 +1,143 @@
+/**
+ * Remote write 1.0 to 2.0, with the memory that it takes: `assembly/condense.ts` has the rules. One instance belongs to one
+ * thread, as its kernel does.
+ */
+import { assert } from '../util/assert.ts';
+import type { Columns } from './columns.ts';
+import { KernelError } from './errors.ts';
+import type { Kernel } from './kernel.ts';
+
+const SYMBOL_BYTES = 40;
+const SYMBOLS_FIRST = 16 * 1024;
+const TEXT_BYTES_FIRST = 64 * 1024;
+/** Fields of a symbol (`assembly/symbols.ts`, `assembly/condense.ts`), in words. */
+const SYMBOL_WORDS = SYMBOL_BYTES / 4;
+const LENGTH = 1;
+const NEXT_NAME = 5;
+/** What a series takes at most beside labels, samples and the rest of it, and what a sample takes. */
+const SERIES_BYTES_MAX = 128;
+const SAMPLE_BYTES_MAX = 22;
+
+/** What is known of a metric. */
+export interface MetricMetadata {
+  /** Number of the type, the same in 1.0 and 2.0. */
+  readonly type: number;
+  readonly help: string;
+  readonly unit: string;
+}
+
+interface Region {
+  ptr: number;
+  bytes: number;
+}
+
+export class Condenser {
+  readonly #kernel: Kernel;
+  readonly #symbols: Region = { ptr: 0, bytes: 0 };
+  readonly #slots: Region = { ptr: 0, bytes: 0 };
+  readonly #refs: Region = { ptr: 0, bytes: 0 };
+  readonly #texts: Region = { ptr: 0, bytes: 0 };
+  readonly #series: Region = { ptr: 0, bytes: 0 };
+  readonly #message: Region = { ptr: 0, bytes: 0 };
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /**
+   * The Request of the message of `length` bytes that the columns were scanned from; it is there until the next call.
+   * `describe` is asked once for every metric name. What metadata the message has of its own is not in it.
+   */
+  condense(
+    columns: Columns,
+    ptr: number,
+    length: number,
+    describe: (name: string) => MetricMetadata | undefined,
+  ): { readonly ptr: number; readonly length: number } {
+    const { counts, labels } = this.#kernel.foundIn(ptr, length);
+    const refs = this.#room(this.#refs, 4 * counts.series + 8 * labels);
+    const series = SERIES_BYTES_MAX * counts.series + SAMPLE_BYTES_MAX * counts.samples;
+    // A label becomes two references of 5 bytes at most; those of exemplars are first put together elsewhere.
+    const bytes = (counts.exemplars === 0 ? 1 : 14) * length + series + 16 * labels + 1024;
+    for (let symbols = SYMBOLS_FIRST; ; symbols *= 8) {
+      const dst = this.#room(this.#series, bytes);
+      const isDone = this.#try(columns, symbols, refs, describe, dst, bytes);
+      if (isDone) return this.#join(dst, this.#kernel.result(2));
+      assert(this.#kernel.errorCode === KernelError.tooManySymbols, 'there is room for every series');
+    }
+  }
+
+  #try(
+    columns: Columns,
+    symbolsMax: number,
+    refs: number,
+    describe: (name: string) => MetricMetadata | undefined,
+    dst: number,
+    capacity: number,
+  ): boolean {
+    const { exports } = this.#kernel;
+    const { rowsPtr, seriesCount } = columns;
+    const symbols = this.#room(this.#symbols, symbolsMax * SYMBOL_BYTES);
+    const slotCount = 2 * symbolsMax;
+    const slots = this.#room(this.#slots, 4 * slotCount);
+    if (exports.internLabels(rowsPtr, seriesCount, symbols, symbolsMax, slots, slotCount, refs) === 0)
+      return false;
+    if (!this.#describe(symbols, this.#kernel.result(3), describe)) return false;
+    const { timestampsPtr, valuesPtr } = columns;
+    return exports.condenseSeries(rowsPtr, seriesCount, timestampsPtr, valuesPtr, refs, dst, capacity) !== 0;
+  }
+
+  /** Asks for every metric name, along their chain. */
+  #describe(symbols: number, last: number, describe: (name: string) => MetricMetadata | undefined): boolean {
+    const { memory } = this.#kernel;
+    const known: { readonly ref: number; readonly metadata: MetricMetadata }[] = [];
+    const words = memory.u32();
+    for (let ref = last; ref !== 0; ) {
+      const at = symbols / 4 + ref * SYMBOL_WORDS;
+      const ptr = words[at]!;
+      const name = Buffer.from(memory.bytes().buffer, ptr, words[at + LENGTH]!).toString();
+      const metadata = describe(name);
+      if (metadata !== undefined) known.push({ ref, metadata });
+      ref = words[at + NEXT_NAME]!;
+    }
+    const texts = known.map(
+      ({ metadata: { help, unit } }) => [Buffer.from(help), Buffer.from(unit)] as const,
+    );
+    const bytes = texts.reduce(
+      (sum, [help, unit]) => sum + help.byteLength + unit.byteLength,
+      TEXT_BYTES_FIRST,
+    );
+    let at = this.#room(this.#texts, bytes);
+    for (const [index, { ref, metadata }] of known.entries()) {
+      const [help, unit] = texts[index]!;
+      memory.bytes().set(help, at);
+      memory.bytes().set(unit, at + help.byteLength);
+      const unitAt = at + help.byteLength;
+      const { exports } = this.#kernel;
+      if (exports.describeMetric(ref, metadata.type, at, help.byteLength, unitAt, unit.byteLength) === 0)
+        return false;
+      at = unitAt + unit.byteLength;
+    }
+    return true;
+  }
+
+  /** Symbols first: who reads a stream needs them first. */
+  #join(series: number, seriesBytes: number): { readonly ptr: number; readonly length: number } {
+    const { exports, memory } = this.#kernel;
+    const symbolBytes = exports.symbolsLength() >>> 0;
+    const ptr = this.#room(this.#message, symbolBytes + seriesBytes);
+    exports.condenseSymbols(ptr);
+    memory.bytes().copyWithin(ptr + symbolBytes, series, series + seriesBytes);
+    return { ptr, length: symbolBytes + seriesBytes };
+  }
+
+  #room(region: Region, bytes: number): number {
+    if (bytes > region.bytes) {
+      const { memory } = this.#kernel;
+      if (region.bytes > 0) memory.free(region.ptr, region.bytes);
+      region.bytes = bytes;
+      region.ptr = memory.alloc(bytes);
+    }
+    return region.ptr;
+  }
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Condenser, type MetricMetadata } from '../../src/kernel/condenser.ts';
+import { Expander } from '../../src/kernel/expander.ts';
+import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import { randomWriteRequest } from './support/bodies.ts';
+import { assertSame } from './support/compare.ts';
+import { Random } from './support/random.ts';
+import { decodeExact, type ExactRequest, ExactWriteRequest } from './support/reference.ts';
+import { decodeRequest2, ExactRequest2, type Request2 } from './support/reference-2.ts';
+
+const kernel = new Kernel(compileKernel());
+const condenser = new Condenser(kernel);
+const expander = new Expander(kernel);
+const columns = kernel.createColumns();
+const INPUT_BYTES_MAX = 1 << 20;
+const input = kernel.memory.alloc(INPUT_BYTES_MAX);
+const RUNS = 20_000;
+
+const nothing = () => undefined;
+
+/** Undefined when the message is none. */
+function condense(bytes: Uint8Array, describe: (name: string) => MetricMetadata | undefined = nothing) {
+  kernel.memory.bytes().set(bytes, input);
+  if ('error' in kernel.validateWriteRequest(input, bytes.length)) return undefined;
+  columns.scan(input, bytes.length);
+  const { ptr, length } = condenser.condense(columns, input, bytes.length, describe);
+  return Buffer.from(kernel.memory.bytes().subarray(ptr, ptr + length));
+}
+
+function decode(request: Uint8Array | undefined): Request2 {
+  assert.ok(request !== undefined);
+  const decoded = decodeRequest2(request);
+  assert.ok(decoded !== undefined, 'what is written is a Request');
+  return decoded;
+}
+
+interface ModelLabel {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+function sorted(labels: readonly ModelLabel[]): readonly ModelLabel[] {
+  // Stable only where names differ: labels of one name have no order.
+  return labels.filter(({ value }) => value.length > 0).toSorted((a, b) => Buffer.compare(a.name, b.name));
+}
+
+const hasTwins = (labels: readonly ModelLabel[]) =>
+  new Set(labels.map(({ name }) => Buffer.from(name).toString('hex'))).size < labels.length;
+
+/** The series of a WriteRequest as a Request has them; undefined where labels of one name leave their order open. */
+function expectedOf({ timeseries }: ExactRequest) {
+  const exemplarsOf = (list: readonly unknown[]) =>
+    (list as { labels: ModelLabel[]; value: unknown; timestamp: unknown }[]).map((exemplar) => ({
+      ...exemplar,
+      labels: sorted(exemplar.labels),
+    }));
+  const kept = timeseries.filter(
+    (one) => one.samples.length + one.histograms.length + one.exemplars.length > 0,
+  );
+  if (kept.some(({ labels }) => hasTwins(labels))) return undefined;
+  if (kept.some(({ exemplars }) => exemplarsOf(exemplars).some(({ labels }) => hasTwins(labels))))
+    return undefined;
+  return kept.map(({ labels, samples, histograms, exemplars }) => ({
+    labels: sorted(labels),
+    samples,
+    histograms,
+    exemplars: exemplarsOf(exemplars),
+  }));
+}
+
+function resolved({ symbols, timeseries }: Request2) {
+  const labelsOf = (refs: readonly number[]) =>
+    Array.from({ length: refs.length / 2 }, (_, index) => ({
+      name: symbols[refs[2 * index]!]!,
+      value: symbols[refs[2 * index + 1]!]!,
+    }));
+  return timeseries.map(({ labels_refs, samples, histograms, exemplars }) => ({
+    labels: labelsOf(labels_refs),
+    samples,
+    histograms,
+    exemplars: exemplars.map((exemplar) => ({ ...exemplar, labels: labelsOf(exemplar.labels_refs) })),
+  }));
+}
+
+const encoded = (timeseries: object[]) => ExactWriteRequest.encode({ timeseries }).finish();
+
+test(`${RUNS} requests of 1.0, with every legal oddity: protobufjs finds the same in what 2.0 they become`, () => {
+  let compared = 0;
+  for (let seed = 0; seed < RUNS; seed++) {
+    const bytes = randomWriteRequest(new Random(seed));
+    const request = condense(bytes);
+    if (request === undefined) continue;
+    const decoded = decode(request);
+    const texts = decoded.symbols.map((symbol) => Buffer.from(symbol).toString('hex'));
+    assert.equal(texts[0], '', `seed ${seed}: the first symbol is empty`);
+    assert.equal(new Set(texts).size, texts.length, `seed ${seed}: every symbol is there once`);
+    const expected = expectedOf(decodeExact(bytes)!);
+    if (expected === undefined) continue;
+    compared++;
+    assertSame(encoded(resolved(decoded)), encoded(expected), `seed ${seed}`);
+  }
+  assert.ok(compared > RUNS / 4, `${compared} compared`);
+});
+
+test('there and back again: a Request that was expanded is condensed to the same series', () => {
+  const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 });
+  const series = fc.record({
+    labels: fc.uniqueArray(fc.record({ name: text, value: text }), {
+      maxLength: 8,
+      selector: ({ name }) => name,
+    }),
+    samples: fc.array(fc.record({ timestamp: fc.maxSafeInteger() }), { minLength: 1, maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(series, { maxLength: 8 }), (all) => {
+      const timeseries = all.map(({ labels, samples }) => ({
+        labels: [...labels.filter(({ name }) => name !== '__name__'), { name: '__name__', value: 'm' }]
+          .map(({ name, value }) => ({ name: Buffer.from(name), value: Buffer.from(value) }))
+          .toSorted((a, b) => Buffer.compare(a.name, b.name)),
+        samples,
+      }));
+      const first = encoded(timeseries);
+      const second = condense(first)!;
+      kernel.memory.bytes().set(second, input);
+      const back = expander.expand(input, second.length);
+      assert.ok(typeof back === 'object' && !('error' in back) && back.rejectedSeries === 0);
+      const message = Buffer.from(kernel.memory.bytes().subarray(back.ptr, back.ptr + back.length));
+      assertSame(
+        encoded([...decodeExact(message)!.timeseries]),
+        encoded([...decodeExact(first)!.timeseries]),
+        'series',
+      );
+      assertSame(condense(message)!, second, 'and once more');
+    }),
+  );
+});
+
+const label = (name: string, value: string) => ({ name: Buffer.from(name), value: Buffer.from(value) });
+const named = (name: string, ...labels: object[]) => ({
+  labels: [label('__name__', name), ...labels],
+  samples: [{ timestamp: 1000 }],
+});
+
+test('metrics are asked for once, and their metadata goes with each of their series', () => {
+  const asked: string[] = [];
+  const request = condense(
+    encoded([named('a'), named('b'), named('a', label('x', '1')), named('ä')]),
+    (name) => {
+      asked.push(name);
+      return name === 'b' ? undefined : { type: 3, help: `help of ${name}`, unit: '' };
+    },
+  );
+  const { symbols, timeseries } = decode(request);
+  assert.deepEqual(asked.toSorted(), ['a', 'b', 'ä']);
+  const help = timeseries.map(
+    ({ metadata }) => metadata && [metadata.type, String(symbols[metadata.help_ref]), metadata.unit_ref],
+  );
+  assert.deepEqual(
+    JSON.parse(JSON.stringify(help)).map((entry: unknown[] | null) => entry?.slice(1)),
+    [['help of a', 0], undefined, ['help of a', 0], ['help of ä', 0]].map((entry) => entry ?? undefined),
+  );
+});
+
+test('a request with more strings than usual', () => {
+  const timeseries = Array.from({ length: 9_000 }, (_, nth) => named(`m${nth}`, label('a', `x${nth}`)));
+  const { symbols } = decode(
+    condense(encoded(timeseries), (name) => ({ type: 1, help: `h ${name}`, unit: 's' })),
+  );
+  assert.equal(symbols.length, 1 + 1 + 1 + 9_000 * 3 + 1);
+  assert.equal(ExactRequest2.decode(condense(encoded([]))!).toJSON().symbols.length, 1);
+});
