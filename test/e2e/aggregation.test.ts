@@ -3,7 +3,7 @@
  * at any point of a window, and over reloads.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/util/clock.ts';
@@ -431,7 +431,15 @@ describe('in the real daemon', { concurrency: 3 }, () => {
     writeFileSync(file, `- match: other\n  interval: 1h\n  outputs: [max]\n${old}`);
     assert.equal((await fetch(`${sluice.url}/-/reload`, { method: 'POST' })).ok, true);
     await until('the reload worked', WITHIN_MS, async () => (await reloads('reload_successful')) === 1);
-    await pusher.push(sluice.url, 3);
+    // Reloads while requests come: another rule comes and goes. No reload sees a half-written file.
+    const pushing = pusher.push(sluice.url, 60);
+    for (let nth = 4; nth >= 0; nth--) {
+      const name = nth === 0 ? 'other' : `other${nth}`;
+      writeFileSync(`${file}.new`, `- match: ${name}\n  interval: 1h\n  outputs: [max]\n${old}`);
+      renameSync(`${file}.new`, file);
+      assert.equal((await fetch(`${sluice.url}/-/reload`, { method: 'POST' })).ok, true);
+    }
+    await pushing;
     const sum = () =>
       [...arrived(sink)]
         .filter(([key]) => key.includes('ones:2s_by_job_sum_samples'))
