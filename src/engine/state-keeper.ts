@@ -10,6 +10,9 @@ import type { EngineState, FromEngine } from './messages.ts';
 /** How often the state is saved, at most; and never so often that saving takes more than this part of the time. */
 const SAVE_EVERY_MS = 10_000;
 const SAVE_SHARE = 0.05;
+/** The same when bodies take much memory already: one slow save must not put off the next while they pile up. */
+const SAVE_SHARE_URGENT = 0.2;
+const URGENT_BYTES = 32 * 1024 * 1024;
 /** Bodies that are kept for a new engine take memory: beyond this much, the state is saved sooner. */
 const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 const SAVE_EVERY_MS_MIN = 100;
@@ -111,7 +114,8 @@ export class StateKeeper {
     if (this.#isSaving || !this.#isAwake || this.#reached <= (this.#state?.at ?? 0)) return;
     const everyMs = keptBytes > KEPT_BYTES_MAX ? SAVE_EVERY_MS_MIN : SAVE_EVERY_MS;
     const sinceMs = this.#ports.clock.monotonicMs() - this.#savedMs;
-    if (sinceMs < Math.max(everyMs, this.#saveMs / SAVE_SHARE)) return;
+    const share = keptBytes > URGENT_BYTES ? SAVE_SHARE_URGENT : SAVE_SHARE;
+    if (sinceMs < Math.max(everyMs, this.#saveMs / share)) return;
     this.#save();
   }
 

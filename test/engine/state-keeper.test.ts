@@ -90,16 +90,28 @@ test('the state is saved now and then, where an older one lay: not without news,
     taken().filter((call) => call.startsWith('save')),
     [],
   );
-  clock.advance(10_000);
-  answer({ reached: 7 });
+  answer({ reached: 7, keptBytes: 31 * 1024 * 1024 });
+  assert.deepEqual(
+    taken().filter((call) => call.startsWith('save')),
+    [],
+  );
+  answer({ reached: 7, keptBytes: 33 * 1024 * 1024 });
   assert.deepEqual(
     taken().filter((call) => call.startsWith('save')),
     ['save in 1'],
   );
-  answer({ reached: 7, state: state(7) });
+  answer({ reached: 7, state: state(7), saveMs: 1_000 });
+  taken();
+  clock.advance(20_000);
+  answer({ reached: 8 });
+  assert.deepEqual(
+    taken().filter((call) => call.startsWith('save')),
+    ['save in 1'],
+  );
+  answer({ reached: 8, state: state(8) });
   clock.advance(60_000);
   taken();
-  answer({ reached: 7 });
+  answer({ reached: 8 });
   assert.deepEqual(
     taken().filter((call) => call.startsWith('save')),
     [],
