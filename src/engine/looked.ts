@@ -22,11 +22,12 @@ export function lookedAt(config: ShapeConfig): Looked | undefined {
   return join(reads, labelLimits.valueBytesMax > 0 ? labelLimits.valueBytesMax : undefined);
 }
 
-function readsOfPlacement({ labels, ignoreLabels }: PlacementSpec): Reads[] | undefined {
-  // The ring goes by the name of the metric too.
-  if (labels.length > 0) return [{ values: ['__name__', ...labels] }];
+function readsOfPlacement({ mode, labels, ignoreLabels }: PlacementSpec): Reads[] | undefined {
+  // The ring goes by the name of the metric, whatever is chosen.
+  const always = mode === 'ring' ? ['__name__'] : [];
+  if (labels.length > 0) return [{ values: [...always, ...labels] }];
   if (ignoreLabels.length === 0) return undefined;
-  return [{ values: [], matches: (name) => !ignoreLabels.includes(name) }];
+  return [{ values: always, matches: (name) => !ignoreLabels.includes(name) }];
 }
 
 function join(reads: readonly Reads[], valueBytesMax: number | undefined): Looked {

@@ -16,7 +16,7 @@ export interface Looked {
   readonly kindOf: (name: string) => 'passed' | 'read' | 'tested';
   /** Equal for values of a tested label that no rule tells apart. */
   readonly classOf: (name: string, value: string) => string;
-  /** Longer values count, of whatever label; undefined: there is no such length. */
+  /** Texts that take more bytes as UTF-8 count, of whatever label; undefined: there is no such length. */
   readonly valueBytesMax: number | undefined;
 }
 
@@ -39,6 +39,7 @@ const KNOWN = {
   places: 5,
   placeCount: 6,
   valueBytesMax: 7,
+  begun: 8,
 } as const;
 const KNOWN_BYTES = 64;
 
@@ -47,7 +48,15 @@ const kinds = ['passed', 'read', 'tested'] as const;
 const WORD_STEP = 8;
 /** A name that comes back after all were forgotten has another number, so that nothing is taken for what it was. */
 const NUMBERS_MAX = 2 ** 32 / WORD_STEP;
-const status = { done: 0, newName: 1, newValue: 2, newOutline: 3, newRef: 4, scratchFull: 5 } as const;
+const status = {
+  done: 0,
+  newName: 1,
+  newValue: 2,
+  newOutline: 3,
+  newRef: 4,
+  scratchFull: 5,
+  tooManyLabels: 6,
+} as const;
 
 export class Outlines {
   readonly #kernel: Kernel;
@@ -63,6 +72,8 @@ export class Outlines {
   readonly #classes = new Map<string, number>();
   #numbers = 0;
   #classNumbers = 0;
+  /** The series that `plan` stopped at has no outline. */
+  #isAlone = false;
 
   constructor(kernel: Kernel, plans: Plans, looked: Looked, itemsMax = ITEMS_MAX) {
     this.#kernel = kernel;
@@ -85,6 +96,7 @@ export class Outlines {
   /** For a body that was scanned anew. */
   begin(): void {
     this.#set('placeCount', 0);
+    this.#set('begun', 0);
   }
 
   /**
@@ -117,6 +129,7 @@ export class Outlines {
           this.#growScratch(a);
           break;
         default:
+          this.#isAlone = why === status.tooManyLabels;
           return { next, dropped };
       }
     }
@@ -124,9 +137,11 @@ export class Outlines {
 
   /** The plan of the series that `plan` stopped at. */
   remember(plan: number): void {
+    if (this.#isAlone) return;
+    // First: it may have all others forgotten.
+    this.#add(plan);
     this.#plans.keep(plan);
     this.#planned.push(plan);
-    this.#add(plan);
   }
 
   /** Lets go of all plans: some may be of outlines that no series has any more. */

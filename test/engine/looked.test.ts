@@ -7,6 +7,7 @@ import type { GroupConfig } from '../../src/engine/messages.ts';
 import { Pipeline } from '../../src/engine/pipeline.ts';
 import type { ShapeConfig } from '../../src/engine/shape.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import { type PlacementMode, placementModes } from '../../src/route/placement.ts';
 import { actions } from '../../src/transform/relabel/actions/index.ts';
 import { parseRules } from '../../src/transform/relabel/rule.ts';
 import { type Content, decodeBlock, encodeRequest, type TestSeries } from './support/messages.ts';
@@ -100,6 +101,8 @@ interface Sample {
   readonly sortLabels: boolean;
   readonly valueBytesMax: number;
   readonly labels: readonly string[];
+  readonly ignoreLabels: readonly string[];
+  readonly mode: PlacementMode;
   readonly isPlaced: boolean;
 }
 
@@ -110,11 +113,13 @@ const sample: fc.Arbitrary<Sample> = fc.record({
   sortLabels: fc.boolean(),
   valueBytesMax: fc.constantFrom(0, 0, 1, 20),
   labels: fc.constantFrom<string[]>([], ['a'], ['b', 'new']),
+  ignoreLabels: fc.constantFrom(['b', 'ab'], ['__name__', 'b']),
+  mode: fc.constantFrom(...placementModes),
   isPlaced: fc.constantFrom(false, false, false, true),
 });
 
 function shapeOf(
-  { rules, second, set, sortLabels, valueBytesMax, labels, isPlaced }: Sample,
+  { rules, second, set, sortLabels, valueBytesMax, labels, ignoreLabels, mode, isPlaced }: Sample,
   maxHourlySeries: number,
 ): ShapeConfig {
   const rulesOf = (of: readonly object[]) => parseRules(JSON.stringify(of), 'rules').rules;
@@ -131,19 +136,36 @@ function shapeOf(
     ],
     ...(isPlaced && {
       placement: {
-        mode: 'rendezvous',
+        mode,
         destinations: ['one', 'two'].map((own) => ({ name: own, url: `http://${own}/` })),
         replicas: 1,
-        virtualNodes: 1,
+        virtualNodes: 16,
         labels,
-        ignoreLabels: labels.length === 0 ? ['b', 'ab'] : [],
+        ignoreLabels: labels.length === 0 ? ignoreLabels : [],
       },
     }),
   };
 }
 
+const plain: Sample = {
+  rules: [],
+  second: [],
+  set: [],
+  sortLabels: false,
+  valueBytesMax: 0,
+  labels: [],
+  ignoreLabels: [],
+  mode: 'rendezvous',
+  isPlaced: false,
+};
+
 /** What two destinations get, and what is said about drops. */
-function outcome(config: ShapeConfig, bodies: readonly (readonly TestSeries[])[], tenant: string): unknown {
+function outcome(
+  config: ShapeConfig,
+  bodies: readonly (readonly TestSeries[])[],
+  tenant: string,
+  alter: (raw: Uint8Array) => Uint8Array = (raw) => raw,
+): unknown {
   const groups = [0, 1].map((form) => ({ ...group, form, ...(config.placement && { shard: form }) }));
   const pipeline = new Pipeline(new Kernel(module), {
     groups,
@@ -155,7 +177,8 @@ function outcome(config: ShapeConfig, bodies: readonly (readonly TestSeries[])[]
     bodyBytesMax: 4 * 1024 * 1024,
   });
   for (const [id, series] of bodies.entries()) {
-    const wire = new Uint8Array(snappy.compress(encodeRequest({ series, metadata: [] })));
+    const raw = encodeRequest({ series, metadata: [] });
+    const wire = new Uint8Array(snappy.compress(alter(raw)));
     const extraLabels = tenant === '' ? [] : [{ name: 'a', value: tenant }];
     const ref = { id: id + 1, slab: 0, offset: 0, length: wire.byteLength, protocol: 'promremotewrite' };
     assert.ok(!('error' in pipeline.accept({ ...ref, encoding: 'snappy-or-zstd', extraLabels }, wire, 0)));
@@ -182,14 +205,6 @@ test('rules that read little decide as rules that read everything', () => {
 });
 
 test('a value that a rule happens to leave as it was counts all the same', () => {
-  const plain: Omit<Sample, 'rules'> = {
-    second: [],
-    set: [],
-    sortLabels: false,
-    valueBytesMax: 0,
-    labels: [],
-    isPlaced: false,
-  };
   const bodyOf = (...pairs: readonly (readonly [a: string, b: string])[]) =>
     pairs.map(
       ([a, b]): TestSeries => ({
@@ -224,4 +239,53 @@ test('a value that a rule happens to leave as it was counts all the same', () =>
   const set = { ...plain, rules: [], set: [['a', 'x']] as const };
   const body = bodyOf(['x', 'b'], ['y', 'b']);
   assert.deepEqual(outcome(shapeOf(set, 0), [body], ''), outcome(shapeOf(set, 1e9), [body], ''));
+});
+
+test('labels that no plan can copy are not those of another series', () => {
+  const config = { ...plain, rules: [{ target_label: 'a', replacement: 'x' }] };
+  for (const count of [1_024, 1_025, 1_100]) {
+    const body = ['x', 'y'].map(
+      (last): TestSeries => ({
+        labels: Array.from({ length: count }, (_, nth) => ({
+          name: `n${nth}`,
+          value: nth === count - 1 ? last : 'c',
+        })),
+        points: [{ bits: 1n, timestamp: 1 }],
+        exemplars: 0,
+      }),
+    );
+    assert.deepEqual(outcome(shapeOf(config, 0), [body], ''), outcome(shapeOf(config, 1e9), [body], ''));
+  }
+});
+
+test('the ring goes by the name of the metric even where it is ignored', () => {
+  const body = Array.from(
+    { length: 20 },
+    (_, nth): TestSeries => ({
+      labels: [{ name: '__name__', value: `m${nth}` }],
+      points: [{ bits: 1n, timestamp: 1 }],
+      exemplars: 0,
+    }),
+  );
+  for (const mode of placementModes) {
+    const config: Sample = { ...plain, mode, ignoreLabels: ['__name__'], isPlaced: true };
+    assert.deepEqual(outcome(shapeOf(config, 0), [body], ''), outcome(shapeOf(config, 1e9), [body], ''));
+  }
+});
+
+test('a value that is no UTF-8 is as long as the text that is made of it', () => {
+  const config: Sample = { ...plain, valueBytesMax: 10 };
+  const bodyOf = (...own: readonly string[]) =>
+    own.map(
+      (value): TestSeries => ({
+        labels: [{ name: 'a', value }],
+        points: [{ bits: 1n, timestamp: 1 }],
+        exemplars: 0,
+      }),
+    );
+  const alter = (raw: Uint8Array) => raw.map((byte) => (byte === 0x7e ? 0xff : byte));
+  for (const body of [bodyOf('~~~~~', 'short'), bodyOf('short', '~~~~~'), bodyOf('ééééé', 'éééééé', 'abc')]) {
+    const alone = outcome(shapeOf(config, 1e9), [body], '', alter);
+    assert.deepEqual(outcome(shapeOf(config, 0), [body], '', alter), alone);
+  }
 });

@@ -20,7 +20,7 @@ function setUp(looked: Looked, itemsMax?: number) {
   const outlines = new Outlines(kernel, plans, looked, itemsMax);
   const columns = kernel.createColumns();
   let decided = 0;
-  const run = (pairs: readonly Readonly<Record<string, string>>[]): number => {
+  const run = (pairs: readonly Readonly<Record<string, string>>[], added: readonly number[] = []): number => {
     const series = pairs.map((own) => ({
       labels: Object.entries(own).map(([of, value]) => ({ name: of, value })),
       points: [{ bits: 1n, timestamp: 1 }],
@@ -30,12 +30,14 @@ function setUp(looked: Looked, itemsMax?: number) {
     const ptr = kernel.memory.alloc(raw.byteLength);
     kernel.memory.bytes().set(raw, ptr);
     assert.ok(!('error' in kernel.validateWriteRequest(ptr, raw.byteLength)));
-    columns.scan(ptr, raw.byteLength, table);
+    const suffix = { ptr: kernel.memory.alloc(added.length), length: added.length };
+    kernel.memory.bytes().set(added, suffix.ptr);
+    columns.scan(ptr, raw.byteLength, table, false, suffix);
     const missing = plans.gather(columns);
     outlines.begin();
     const before = decided;
     for (let nth = 0; nth < missing; nth++) {
-      nth = outlines.plan(columns, nth, missing, true, { ptr: 0, length: 0 }).next;
+      nth = outlines.plan(columns, nth, missing, true, suffix).next;
       if (nth === missing) break;
       decided++;
       const labels = new Labels();
@@ -48,7 +50,13 @@ function setUp(looked: Looked, itemsMax?: number) {
     }
     return decided - before;
   };
-  return { run, plans, outlines };
+  /** The series of the last run leave the table. */
+  const forget = () => {
+    const refs = Uint32Array.from({ length: columns.seriesCount }, (_, nth) => columns.ref(nth));
+    plans.forget(refs);
+    outlines.forget();
+  };
+  return { run, plans, outlines, forget };
 }
 
 const byJob: Looked = {
@@ -94,4 +102,35 @@ test('labels longer than the scratch memory, and more than there are places, are
     ]),
     2,
   );
+});
+
+test('a series of more labels than there is room for names is decided by itself', () => {
+  const { run } = setUp(byJob, 2_000);
+  const labels = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, nth) => [`n${nth}`, `${nth}`]));
+  const two = (count: number) => ['p', 'q'].map((more) => ({ ...labels(count), more }));
+  assert.equal(run(two(1_023)), 1);
+  assert.equal(run(two(3_000)), 2);
+  assert.equal(run(two(3_000).map((own) => ({ ...own, job: 'x' }))), 2);
+});
+
+test('the plan that fills the table is not forgotten with the others while the table has it', () => {
+  const { run, plans, outlines, forget } = setUp(byJob, 2);
+  assert.equal(run([{ pod: '1' }]), 1);
+  assert.equal(run([{}]), 1, 'without labels its outline is the same when all names are forgotten');
+  assert.equal(run([{}]), 0);
+  forget();
+  assert.equal(run([{}]), 1);
+  plans.clear();
+  outlines.close();
+  plans.close();
+  assert.equal(plans.byteLength, 0);
+});
+
+test('labels from outside are not taken for labels of the series', () => {
+  const { run } = setUp({ ...byJob, kindOf: () => 'passed' });
+  assert.equal(run([{ pod: '1' }]), 1);
+  // What an outline says of the first name.
+  assert.equal(run([{}], [8, 0, 0, 0]), 1);
+  assert.equal(run([{}], []), 1);
 });

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/correctness/noPrecisionLoss: integers of AssemblyScript have 64 bits
 /** Copies and varints, shared by the kernels. */
 
 /** From here on the engine's own copy is faster than a loop of 16-byte moves. */
@@ -72,5 +73,15 @@ export function isSame(a: usize, b: usize, n: usize): bool {
     if (load<u8>(a + at) !== load<u8>(b + at)) return false;
     at++;
   }
+  return true;
+}
+
+export function isAscii(start: usize, end: usize): bool {
+  let p = start;
+  while (p + 8 <= end) {
+    if ((load<u64>(p) & 0x8080808080808080) !== 0) return false;
+    p += 8;
+  }
+  while (p < end) if (load<u8>(p++) > 127) return false;
   return true;
 }

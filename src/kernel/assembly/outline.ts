@@ -11,11 +11,13 @@
  *  12 scratch, 16 its bytes
  *  20 places                 24 bytes for each of PLACES_MAX labels: what the label at this place of the row before was
  *  24 how many of them       the owner sets it to 0 for a new message
- *  28 bytes of a value from which on it counts whatever its kind is; 0: there is no such limit
+ *  28 a value that may be longer than this counts whatever its kind is; 0: there is no such limit
+ *  32 labels of the row at hand that are in scratch already; the owner sets it to 0 when it forgets names
+ *  36 the field of the next one, 40 where it goes on in scratch
  *
  * The word of a name: its number << 3, and the kind of its label: its value does not count, or does, or its class does.
  */
-import { copy, isSame, shortVarint, varintEnd } from './bytes';
+import { copy, isAscii, isSame, shortVarint, varintEnd } from './bytes';
 import { RESULT } from './result';
 import { NO_REF, ROW_BYTES, ROW_LABEL_COUNT, ROW_LABELS_LENGTH, ROW_LABELS_PTR, ROW_REF } from './row';
 import { fingerprint } from './siphash';
@@ -29,6 +31,9 @@ const SCRATCH_BYTES: usize = 16;
 const PLACES: usize = 20;
 const PLACE_COUNT: usize = 24;
 const VALUE_BYTES_MAX: usize = 28;
+const BEGUN: usize = 32;
+const BEGUN_FIELD: usize = 36;
+const BEGUN_END: usize = 40;
 
 const KEY_BYTES: usize = 16;
 const NAMES: usize = 0;
@@ -56,6 +61,10 @@ const NEW_VALUE: u32 = 2;
 const NEW_OUTLINE: u32 = 3;
 const NEW_REF: u32 = 4;
 const SCRATCH_FULL: u32 = 5;
+const TOO_MANY_LABELS: u32 = 6;
+
+/** Labels beyond are not copied but written into the plan, with the values of the series that it was made of. */
+const LABELS_MAX: u32 = 1024;
 
 /** A label takes at most so many bytes more in an outline than in a series. */
 const LABEL_OVERHEAD: usize = 12;
@@ -94,18 +103,51 @@ function stop(why: u32, a: usize, b: usize, c: u32): usize {
   return 0;
 }
 
+/** As a text: each byte that is no UTF-8 takes three there. */
+function mayBeLonger(value: usize, length: usize, bytesMax: usize): bool {
+  if (length > bytesMax) return true;
+  return length > bytesMax / 3 && !isAscii(value, value + length);
+}
+
+/** As `stop`, but called again for the same row, `writeOutline` goes on with the label that it stopped at. */
+function pause(
+  known: usize,
+  why: u32,
+  ptr: usize,
+  length: usize,
+  word: u32,
+  label: u32,
+  field: usize,
+  d: usize,
+): usize {
+  store<u32>(known, label, BEGUN);
+  store<u32>(known, field as u32, BEGUN_FIELD);
+  store<u32>(known, d as u32, BEGUN_END);
+  return stop(why, ptr, length, word);
+}
+
 /** Writes the outline of a row to the scratch region; returns its end, or 0 with the reason in `status`. */
 function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: usize): usize {
+  if (load<u32>(row, ROW_LABEL_COUNT) > LABELS_MAX) return stop(TOO_MANY_LABELS, 0, 0, 0);
   const labels = load<u32>(row, ROW_LABELS_PTR) as usize;
   const end = labels + load<u32>(row, ROW_LABELS_LENGTH);
-  const needed = end - labels + (load<u32>(row, ROW_LABEL_COUNT) as usize) * LABEL_OVERHEAD + suffixLength;
+  const needed =
+    end - labels + (load<u32>(row, ROW_LABEL_COUNT) as usize) * LABEL_OVERHEAD + suffixLength + 4;
   if (needed > (load<u32>(known, SCRATCH_BYTES) as usize)) return stop(SCRATCH_FULL, needed, 0, 0);
   const valueBytesMax = load<u32>(known, VALUE_BYTES_MAX) as usize;
   let d = load<u32>(known, SCRATCH) as usize;
   let place = load<u32>(known, PLACES) as usize;
   let count = load<u32>(known, PLACE_COUNT);
-  let label: u32 = 0;
-  for (let p = labels; p < end; label++) {
+  let label = load<u32>(known, BEGUN);
+  let p = labels;
+  if (label !== 0) {
+    p = load<u32>(known, BEGUN_FIELD);
+    d = load<u32>(known, BEGUN_END);
+    place += (min(label, PLACES_MAX) as usize) * PLACE_BYTES;
+    store<u32>(known, 0, BEGUN);
+  }
+  for (; p < end; label++) {
+    const field = p;
     const inner = shortVarint(p + 1);
     let q = varintEnd;
     p = q + inner;
@@ -127,9 +169,9 @@ function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: 
       (load<u32>(place, PLACE_NAME_LENGTH) as usize) === nameLength &&
       isSame(name, load<u32>(place, PLACE_NAME), nameLength);
     const word = isOld ? load<u32>(place, PLACE_WORD) : lookUp(known, NAMES, name, nameLength);
-    if (word === 0) return stop(NEW_NAME, name, nameLength, 0);
+    if (word === 0) return pause(known, NEW_NAME, name, nameLength, 0, label, field, d);
     let kind = word & KIND;
-    if (valueBytesMax !== 0 && valueLength > valueBytesMax) kind = READ;
+    if (valueBytesMax !== 0 && mayBeLonger(value, valueLength, valueBytesMax)) kind = READ;
     let valueClass: u32 = 0;
     if (kind === TESTED) {
       if (
@@ -143,7 +185,7 @@ function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: 
         store<u32>(d, word);
         copy(d + 4, value, valueLength);
         valueClass = lookUp(known, VALUES, d, valueLength + 4);
-        if (valueClass === 0) return stop(NEW_VALUE, value, valueLength, word);
+        if (valueClass === 0) return pause(known, NEW_VALUE, value, valueLength, word, label, field, d);
       }
     }
     store<u32>(d, (word & ~KIND) | kind | (valueLength === 0 ? EMPTY : 0));
@@ -170,7 +212,9 @@ function writeOutline(known: usize, row: usize, suffixPtr: usize, suffixLength: 
     }
   }
   copy(d, suffixPtr, suffixLength);
-  return d + suffixLength;
+  // Told from the labels by where it begins.
+  store<u32>(d + suffixLength, suffixLength as u32);
+  return d + suffixLength + 4;
 }
 
 /**

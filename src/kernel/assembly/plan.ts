@@ -1,4 +1,3 @@
-// biome-ignore-all lint/correctness/noPrecisionLoss: integers of AssemblyScript have 64 bits
 /**
  * Plans: what becomes of a series, decided once (in TypeScript) and followed for each of its samples here.
  *
@@ -21,7 +20,7 @@
  *
  * So the plan of a series says nothing about its bytes, and series that differ in values that no rule looks at share one.
  */
-import { copy, shortVarint, varintEnd } from './bytes';
+import { copy, isAscii, isSame, shortVarint, varintEnd } from './bytes';
 import { RESULT } from './result';
 import {
   ROW_BYTES,
@@ -166,29 +165,6 @@ export function judgePlans(
     store<u32>(sum, load<u32>(sum, 8) + load<u32>(row, ROW_HISTOGRAMS), 8);
     store<u32>(sum, load<u32>(sum, 12) + load<u32>(row, ROW_EXEMPLARS), 12);
   }
-}
-
-function isAscii(start: usize, end: usize): bool {
-  let p = start;
-  while (p + 8 <= end) {
-    if ((load<u64>(p) & 0x8080808080808080) !== 0) return false;
-    p += 8;
-  }
-  while (p < end) if (load<u8>(p++) > 127) return false;
-  return true;
-}
-
-export function isSame(a: usize, b: usize, n: usize): bool {
-  let at: usize = 0;
-  while (at + 8 <= n) {
-    if (load<u64>(a + at) !== load<u64>(b + at)) return false;
-    at += 8;
-  }
-  while (at < n) {
-    if (load<u8>(a + at) !== load<u8>(b + at)) return false;
-    at++;
-  }
-  return true;
 }
 
 const LABEL_BYTES: usize = 28;
