@@ -338,7 +338,7 @@ export class EnginePool implements Intake {
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
-    this.aggregation.took(message, this.#arena.bytes);
+    this.aggregation.took(message, this.#arena.storedBytes);
     this.#outFrom = message.heldFrom;
     this.#releaseDone();
     for (const ticket of message.tickets) {
