@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Child, startChild } from './load/calls.ts';
 import { type Account, addAccount, emptyAccount } from './load/checksum.ts';
+import type { FormatName } from './load/formats.ts';
 import type { GeneratorMethods, SendSummary, WorkloadSummary } from './load/generator.ts';
 import type { SinkMethods } from './load/sink.ts';
 import { accountOf } from './load/verify.ts';
@@ -13,7 +14,8 @@ import type { WorkloadSpec } from './load/workload.ts';
 import { type Relay, type RunningRelay, startRelay } from './relay.ts';
 import { cpuSeconds, peakRssBytes } from './usage.ts';
 
-const PATH = '/api/v1/write';
+/** Where the sinks take blocks. */
+const SINK_PATH = '/api/v1/write';
 /** Longer than any flush interval plus jitter of the relays, so that quiet means drained. */
 const QUIET_MS = 3_000;
 
@@ -31,9 +33,13 @@ export type Arrival = 'all' | 'sharded' | 'shaped' | 'outputs';
 
 export interface Work {
   readonly workload: WorkloadSpec;
+  /** `remote-write` if absent. */
+  readonly format?: FormatName;
   /** Sent, drained and verified, but not measured: the relay has met every series and its code is compiled. */
   readonly warmUpSamples: number;
   readonly samples: number;
+  /** Instead of requests: one that is so long, whatever `samples` says. */
+  readonly importBytes?: number;
   readonly connections: number;
   readonly destinations: number;
   readonly flags: readonly string[];
@@ -103,7 +109,7 @@ export class Bench {
   ): Promise<RunningRelay> {
     return startRelay(relay, {
       directory: join(this.directory, `run-${++this.#runs}`),
-      destinations: sinkPorts.map((port) => `http://127.0.0.1:${port}${PATH}`),
+      destinations: sinkPorts.map((port) => `http://127.0.0.1:${port}${SINK_PATH}`),
       flags: work.flags,
       prefix: work.pinned ? this.pins.relay : [],
     });
@@ -119,7 +125,6 @@ export class Bench {
     const send = (samples: number, rate?: number) =>
       generator.call('send', {
         port: running.port,
-        path: PATH,
         requests: Math.ceil(samples / perRequest),
         connections: work.connections,
         ...(rate === undefined ? {} : { requestsPerSecond: rate / perRequest }),
@@ -130,7 +135,11 @@ export class Bench {
     const cpuBefore = cpuSeconds(running.pid);
     const startMs = performance.now();
     if (work.outage !== undefined) await sink.call('setDown', work.outage);
-    const sent = await send(work.samples, work.rate);
+    const { importBytes: bytes } = work;
+    const sent =
+      bytes === undefined
+        ? await send(work.samples, work.rate)
+        : await generator.call('sendImport', { port: running.port, bytes });
     const cpuAtEnd = cpuSeconds(running.pid);
     if (work.outage !== undefined) await delay(FLUSH_MS);
     const requestsDuringLoad = (await sink.call('kept', undefined)).map(({ lengths }) => lengths.length);
@@ -206,9 +215,10 @@ export class Bench {
   }
 
   async #prepare(generator: Child<GeneratorMethods>, work: Work): Promise<WorkloadSummary> {
-    const key = JSON.stringify([work.pinned, work.workload]);
+    const { workload, format = 'remote-write' } = work;
+    const key = JSON.stringify([work.pinned, workload, format]);
     if (this.#prepared !== key) {
-      this.#summary = await generator.call('prepare', { workload: work.workload, path: PATH });
+      this.#summary = await generator.call('prepare', { workload, format });
       this.#prepared = key;
     }
     return this.#summary!;

@@ -121,7 +121,7 @@ export class Destinations {
   accept({ id, counts, origin, generation }: Admitted): void {
     const { members } = this.#under(generation);
     for (const outlet of members) outlet.accept(counts, origin);
-    if (members[0] !== undefined) this.way.accept(counts, members[0].takesMetadata, origin);
+    if (members[0] !== undefined) this.#wayOf(members[0]).accept(counts, origin);
     if (origin === 'queue') this.#ports.onPlaced(id, members);
   }
 
@@ -129,7 +129,12 @@ export class Destinations {
   refuse(counts: Readonly<Counts>): void {
     const [first] = this.#members;
     for (const outlet of this.#members) outlet.refuse(counts);
-    if (first !== undefined) this.way.refuse(counts, first.takesMetadata);
+    if (first !== undefined) this.#wayOf(first).refuse(counts);
+  }
+
+  #wayOf({ withholds }: Outlet): DestinationLedger {
+    this.way.withholds = withholds;
+    return this.way;
   }
 
   /** Counts what rules and limits keep from destinations. */

@@ -174,6 +174,8 @@ export class Distribution {
       ...first!,
       codec: needs.some(({ codec }) => codec === 'snappy') ? 'snappy' : 'zstd',
       metadata: needs.some(({ metadata }) => metadata),
+      withoutHistograms: needs.every(({ withoutHistograms }) => withoutHistograms),
+      withoutExemplars: needs.every(({ withoutExemplars }) => withoutExemplars),
       parallel: Math.max(...needs.map(({ parallel }) => parallel)),
     };
     return needs.map(() => common);

@@ -58,7 +58,11 @@ export class OutletFactory {
           directory: path.join(values['remoteWrite.tmpDataPath'], 'dead-letters', name),
           bytesMax: own['remoteWrite.maxDeadLetterBytes'],
         },
-        takesMetadata: values.enableMetadata && !own['remoteWrite.disableMetadata'],
+        withholds: [
+          ...(values.enableMetadata && !own['remoteWrite.disableMetadata'] ? [] : (['metadata'] as const)),
+          ...(own['remoteWrite.disableNativeHistograms'] ? (['histograms'] as const) : []),
+          ...(own['remoteWrite.disableExemplars'] ? (['exemplars'] as const) : []),
+        ],
         compressLevel: values['remoteWrite.vmProtoCompressLevel'],
       },
       { ...this.#ports, stats: this.#stats },

@@ -10,6 +10,7 @@ import { type DestinationSetup, openTransport, senderConfigOf } from './deliver/
 import { type DeliverValues, parallelOf } from './deliver/options.ts';
 import { Sender } from './deliver/sender.ts';
 import type { Transport } from './destination/destination.ts';
+import type { WithheldKind } from './ledger/ledger.ts';
 import type { Block, Codec } from './model/block.ts';
 import type { BodyOrigin, Counts } from './model/body.ts';
 import type { DropReason } from './model/drops.ts';
@@ -32,7 +33,7 @@ const LEAVE_MS = 2_000;
 export interface OutletSettings {
   readonly queue: QueueConfig;
   readonly deadLetters: DeadLettersConfig;
-  readonly takesMetadata: boolean;
+  readonly withholds: readonly WithheldKind[];
   readonly compressLevel: number;
 }
 
@@ -88,6 +89,7 @@ export class Outlet {
     this.#settings = settings;
     this.#ports = ports;
     this.queue = new DestinationQueue(settings.queue, ports);
+    this.queue.ledger.withholds = settings.withholds;
     this.deadLetters = new DeadLetters(settings.deadLetters, ports);
     const setup: DestinationSetup = { name, url, shownUrl, values };
     this.attempts = new Attempts(ports.clock);
@@ -129,10 +131,13 @@ export class Outlet {
   }
 
   get needs(): BlockNeeds {
+    const { withholds } = this.#settings;
     return {
       codec: this.#codec,
       level: this.#settings.compressLevel,
-      metadata: this.#settings.takesMetadata,
+      metadata: !withholds.includes('metadata'),
+      ...(withholds.includes('histograms') && { withoutHistograms: true }),
+      ...(withholds.includes('exemplars') && { withoutExemplars: true }),
       parallel: this.#parallel,
       ...this.#share,
     };
@@ -203,13 +208,13 @@ export class Outlet {
     for (const labels of [{ url: this.shownUrl }, { name: this.shownUrl }]) meter.remove(labels);
   }
 
-  get takesMetadata(): boolean {
-    return this.#settings.takesMetadata;
+  get withholds(): readonly WithheldKind[] {
+    return this.#settings.withholds;
   }
 
   /** Counts a body that was accepted for it. */
   accept(counts: Readonly<Counts>, origin: BodyOrigin = 'client'): void {
-    this.queue.ledger.accept(counts, this.takesMetadata, origin);
+    this.queue.ledger.accept(counts, origin);
   }
 
   /** Counts what the configuration keeps from it. */
@@ -219,7 +224,7 @@ export class Outlet {
 
   /** Counts requests of the journal that are refused now and kept in the quarantine directory. */
   refuse(counts: Readonly<Counts>): void {
-    this.queue.ledger.refuse(counts, this.takesMetadata);
+    this.queue.ledger.refuse(counts);
   }
 
   /** Takes a block; when the queue is full and `mayDrop`, the block is dropped and counted. */

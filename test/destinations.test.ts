@@ -31,18 +31,20 @@ class FakeOutlet {
     firstUnsafeBody: undefined as number | undefined,
   };
   readonly attempts = { listen: () => {} };
-  readonly takesMetadata: boolean;
+  readonly withholds: readonly 'metadata'[];
   readonly name: string;
   blocks: Block[] = [];
   #share: Share = { form: 0, shard: undefined };
 
   constructor(name: string, takesMetadata = true) {
     this.name = name;
-    this.takesMetadata = takesMetadata;
+    this.withholds = takesMetadata ? [] : ['metadata'];
+    this.queue.ledger.withholds = this.withholds;
   }
 
   get needs() {
-    return { codec: 'snappy', level: 0, metadata: this.takesMetadata, parallel: 1, ...this.#share } as const;
+    const metadata = this.withholds.length === 0;
+    return { codec: 'snappy', level: 0, metadata, parallel: 1, ...this.#share } as const;
   }
 
   setShare(share: Share): void {
@@ -50,11 +52,11 @@ class FakeOutlet {
   }
 
   accept(counts: Counts, origin: BodyOrigin): void {
-    this.queue.ledger.accept(counts, this.takesMetadata, origin);
+    this.queue.ledger.accept(counts, origin);
   }
 
   refuse(counts: Counts): void {
-    this.queue.ledger.refuse(counts, this.takesMetadata);
+    this.queue.ledger.refuse(counts);
   }
 
   drop(reason: DropReason, counts: Counts): void {

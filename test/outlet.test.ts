@@ -40,7 +40,7 @@ async function outletTo(t: TestContext, url: string, queueBytesMax = 1_000_000, 
         synced: false,
       },
       deadLetters: { directory: path.join(root, 'letters'), bytesMax: 1_000_000 },
-      takesMetadata: false,
+      withholds: ['metadata'],
       compressLevel: 3,
     },
     {

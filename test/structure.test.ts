@@ -151,7 +151,6 @@ const untested = new Map<string, string>([
   ['src/outlet-factory.ts', 'test/e2e/discovery.test.ts'],
   ['src/engine/aggregation-stage.ts', 'test/engine/stages.test.ts'],
   ['src/engine/drop-tally.ts', 'test/engine/shaping.test.ts'],
-  ['src/engine/unpacker.ts', 'test/engine/pipeline.test.ts'],
   ['src/engine/request-limits.ts', 'test/engine/pipeline.test.ts'],
   ['src/rule-files.ts', 'test/aggregation.test.ts'],
   ['src/encode/group.ts', 'test/engine/pipeline.test.ts'],

@@ -2,6 +2,7 @@
  * One keep-alive HTTP/1.1 connection that sends prepared requests one after the other. Written on bare sockets
  * because the generator shares the machine with the relay: undici would take as much CPU as the relay itself.
  */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 const HEADER_END = Buffer.from('\r\n\r\n');
@@ -23,6 +24,21 @@ export class Connection {
       this.#socket ??= this.#open();
       this.#socket.write(request);
     });
+  }
+
+  /** Sends a chunked request: the head, and chunks until there are no more; resolves as `send` does. */
+  async stream(head: Uint8Array, nextChunk: () => Uint8Array | undefined): Promise<number> {
+    const answered = this.send(head);
+    for (let chunk = nextChunk(); chunk !== undefined; chunk = nextChunk()) {
+      const socket = this.#socket;
+      // The answer came early, or the connection is gone.
+      if (socket === undefined || this.#waiting === undefined) return answered;
+      socket.write(`${chunk.byteLength.toString(16)}\r\n`);
+      socket.write(chunk);
+      if (!socket.write('\r\n')) await Promise.race([once(socket, 'drain'), answered]);
+    }
+    this.#socket?.write('0\r\n\r\n');
+    return answered;
   }
 
   close(): void {

@@ -3,18 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from './calls.ts';
 import { type Account, addAccount, addRequest, emptyAccount } from './checksum.ts';
 import { Connection } from './connection.ts';
-import { makeWorkload, type WorkloadSpec } from './workload.ts';
+import { bodyFormats, type FormatName } from './formats.ts';
+import type { WorkloadSpec } from './workload.ts';
 
 export interface WorkloadSummary {
   bodies: number;
   samples: number;
-  rawBytes: number;
-  compressedBytes: number;
+  /** Of the bodies as they are sent. */
+  bytes: number;
 }
 
 export interface SendSpec {
   readonly port: number;
-  readonly path: string;
   readonly requests: number;
   readonly connections: number;
   /** Requests a second over all connections; unlimited if it is missing. */
@@ -31,32 +31,40 @@ export interface SendSummary {
   latencyMs: { p50: number; p99: number; max: number };
 }
 
+export interface ImportSpec {
+  readonly port: number;
+  /** Of the body at least: the bodies that were prepared follow each other. */
+  readonly bytes: number;
+}
+
 interface PreparedBody {
+  readonly body: Uint8Array;
   readonly request: Uint8Array;
   readonly account: Account;
 }
 
 let prepared: PreparedBody[] = [];
+let preparedFormat: FormatName = 'remote-write';
 let next = 0;
 
-function prepareRequest(path: string, body: Uint8Array): Buffer {
-  const head =
-    `POST ${path} HTTP/1.1\r\nHost: relay\r\nUser-Agent: sluice-bench\r\nContent-Type: application/x-protobuf\r\n` +
-    `Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: ${body.length}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), body]);
+function headOf(name: FormatName, framing: string): Buffer {
+  const { path, headers } = bodyFormats[name];
+  const head = [`POST ${path} HTTP/1.1`, 'Host: relay', 'User-Agent: sluice-bench', ...headers, framing];
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n`);
 }
 
-function prepare({ workload, path }: { workload: WorkloadSpec; path: string }): WorkloadSummary {
-  const summary = { bodies: 0, samples: 0, rawBytes: 0, compressedBytes: 0 };
+function prepare({ workload, format }: { workload: WorkloadSpec; format: FormatName }): WorkloadSummary {
+  const summary = { bodies: 0, samples: 0, bytes: 0 };
   next = 0;
-  prepared = makeWorkload(workload).map(({ raw, compressed, samples }) => {
+  preparedFormat = format;
+  prepared = bodyFormats[format].make(workload).map(({ body, message, samples }) => {
     const account = emptyAccount();
-    addRequest(account, raw);
+    addRequest(account, message);
     summary.bodies++;
     summary.samples += samples;
-    summary.rawBytes += raw.length;
-    summary.compressedBytes += compressed.length;
-    return { request: prepareRequest(path, compressed), account };
+    summary.bytes += body.length;
+    const request = Buffer.concat([headOf(format, `Content-Length: ${body.length}`), body]);
+    return { body, request, account };
   });
   return summary;
 }
@@ -106,6 +114,25 @@ async function send(spec: SendSpec): Promise<SendSummary> {
   };
 }
 
-const methods = { prepare, send };
+/** One request, as long as is asked for, as fast as the relay reads it. */
+async function sendImport({ port, bytes }: ImportSpec): Promise<SendSummary> {
+  const account = emptyAccount();
+  const startMs = performance.now();
+  const connection = new Connection(port);
+  let sent = 0;
+  const status = await connection.stream(headOf(preparedFormat, 'Transfer-Encoding: chunked'), () => {
+    if (sent >= bytes) return undefined;
+    const { body, account: more } = prepared[next++ % prepared.length]!;
+    sent += body.length;
+    addAccount(account, more);
+    return body;
+  });
+  connection.close();
+  if (status < 200 || status >= 300) throw new Error(`the relay answered ${status}`);
+  const wallMs = performance.now() - startMs;
+  return { account, wallMs, refused: 0, latencyMs: { p50: wallMs, p99: wallMs, max: wallMs } };
+}
+
+const methods = { prepare, send, sendImport };
 export type GeneratorMethods = typeof methods;
 serve(methods);

@@ -57,10 +57,13 @@ const PLAIN = [
   ],
 ].map((name) => `container_${name}_total`);
 
-type Label = readonly [name: string, value: string];
+export type Label = readonly [name: string, value: string];
+
+/** When a scrape is, in Unix milliseconds. */
+export const scrapeMs = (scrape: number): number => FIRST_SCRAPE_MS + scrape * SCRAPE_INTERVAL_MS;
 
 /** The labels of one series, sorted by name as Prometheus sends them. */
-function labelsOf(index: number): Label[] {
+export function labelsOf(index: number): Label[] {
   const target = Math.floor(index / SERIES_PER_TARGET);
   const member = index % SERIES_PER_TARGET;
   const node = (target * 7919) % 61;
@@ -99,7 +102,7 @@ function labelsOf(index: number): Label[] {
  * The value of a series at a scrape: counters mostly, whole and fractional, some that rest and some gauges. Never 0, which
  * vmagent leaves out, so that its bytes would be others.
  */
-function sampleValue(index: number, scrape: number): number {
+export function sampleValue(index: number, scrape: number): number {
   const mixed = Math.imul(index + 1, 0x9e3779b1) >>> 0;
   if (mixed % 10 < 3) return (mixed % 100_000) + 1; // a third of real series does not move from scrape to scrape
   if (mixed % 10 < 7) return (mixed % 1_000_000) + 1 + scrape * (mixed % 997);
@@ -176,6 +179,23 @@ function encodeSample(value: number, timestampMs: number): Buffer {
   return sample.take();
 }
 
+export interface EncodedSeries {
+  readonly labels: readonly Label[];
+  readonly samples: readonly (readonly [value: number, timestampMs: number])[];
+}
+
+/** A WriteRequest. */
+export function encodeRequest(all: readonly EncodedSeries[]): Uint8Array {
+  const series = new Writer();
+  const request = new Writer();
+  for (const { labels, samples } of all) {
+    series.append(encodeLabels(labels));
+    for (const [value, timestampMs] of samples) series.field(BYTES_FIELD_2, encodeSample(value, timestampMs));
+    request.field(BYTES_FIELD_1, series.take());
+  }
+  return request.take();
+}
+
 /** The bodies of `scrapes` scrapes of all series, scrape after scrape. */
 export function makeWorkload(spec: WorkloadSpec): EncodedBody[] {
   const labels = Array.from({ length: spec.series }, (_, index) => encodeLabels(labelsOf(index)));
@@ -183,7 +203,7 @@ export function makeWorkload(spec: WorkloadSpec): EncodedBody[] {
   const series = new Writer();
   const request = new Writer();
   for (let scrape = 0; scrape < spec.scrapes; scrape++) {
-    const timestampMs = FIRST_SCRAPE_MS + scrape * SCRAPE_INTERVAL_MS;
+    const timestampMs = scrapeMs(scrape);
     for (let from = 0; from < spec.series; from += spec.seriesPerRequest) {
       const to = Math.min(from + spec.seriesPerRequest, spec.series);
       for (let index = from; index < to; index++) {

@@ -7,11 +7,16 @@ import { aggregateTotal } from './aggregate-total.ts';
 import { churn } from './churn.ts';
 import { deduplicate } from './deduplicate.ts';
 import { idle } from './idle.ts';
+import { importTwoGigabytes } from './import-two-gigabytes.ts';
+import { influx } from './influx.ts';
+import { influxGzip } from './influx-gzip.ts';
+import { jsonLines } from './json-lines.ts';
 import { millionSeries } from './million-series.ts';
 import { oneDead } from './one-dead.ts';
 import { outage } from './outage.ts';
 import { passThroughSnappy } from './pass-through-snappy.ts';
 import { passThroughZstd } from './pass-through-zstd.ts';
+import { prometheusText } from './prometheus-text.ts';
 import { relabel } from './relabel.ts';
 import { replicateTwo } from './replicate-two.ts';
 import { shardFour } from './shard-four.ts';
@@ -33,6 +38,11 @@ export const scenarios = {
   'shard-four': shardFour,
   churn,
   'million-series': millionSeries,
+  influx,
+  'influx-gzip': influxGzip,
+  'json-lines': jsonLines,
+  'prometheus-text': prometheusText,
+  'import-two-gigabytes': importTwoGigabytes,
   outage,
   'one-dead': oneDead,
   acknowledgement,

@@ -41,7 +41,7 @@ const ignoredValues: Readonly<Record<string, string>> = {
 };
 
 const unsupportedBools = words(`
-  datadog.sanitizeMetricName enableMultitenancyViaHeaders enableMultitenantHandlers
+  datadog.sanitizeMetricName
   graphite.sanitizeMetricName graphiteListenAddr.useProxyProtocol httpListenAddr.useProxyProtocol
   influx.forceStreamMode influxListenAddr.useProxyProtocol influxSkipMeasurement influxSkipSingleField
   opentelemetry.convertMetricNamesToPrometheus opentelemetry.labelNameUnderscoreSanitization

@@ -235,8 +235,10 @@ export class Sender {
     const attempt = await this.#attempt(block, lease.block.counts);
     if (attempt.kind === 'delivered') {
       const { lost, bytes, status = 0, text = '' } = attempt;
-      if (lost === undefined) this.#end(lease, bytes, { kind: 'delivered' });
-      else this.#end(lease, bytes, partsOf({ kind: 'rejected', counts: lost }), { status, text });
+      const outcome = lost ? partsOf({ kind: 'rejected', counts: lost }) : ({ kind: 'delivered' } as const);
+      // Exemplars are left aside where their storage is off: that is for the ledger, and no news each time.
+      const isNews = lost !== undefined && lost.samples + lost.histograms > 0;
+      this.#end(lease, bytes, outcome, isNews ? { status, text } : undefined);
       return undefined;
     }
     if (attempt.kind === 'repack') {

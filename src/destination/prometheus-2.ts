@@ -25,6 +25,7 @@ export interface Written {
 }
 
 const UNSUPPORTED = 415;
+const BAD_REQUEST = 400;
 const headerOf = (kind: string) => `x-prometheus-remote-write-${kind}-written`;
 
 /** Undefined when the peer says nothing; what it does not name it has not taken. */
@@ -49,6 +50,8 @@ export class Version2 implements Transport {
   /** What is tried again is not written anew. */
   readonly #requests = new WeakMap<Uint8Array, Request2>();
   #isFirst = false;
+  /** It has said what it wrote: it knows 2.0. */
+  #isKnown = false;
 
   constructor(
     config: DestinationConfig,
@@ -94,6 +97,7 @@ export class Version2 implements Transport {
     const body = request.bytes;
     const response = await this.#http.post(this.#headers, body, signal);
     const written = writtenOf(response);
+    if (written !== undefined) this.#isKnown = true;
     const isSuccess = response.status >= 200 && response.status < 300;
     // A receiver of 1.0 that does not look at the Content-Type finds nothing in the message, and is content.
     if (response.status === UNSUPPORTED || (isSuccess && written === undefined)) {
@@ -101,6 +105,14 @@ export class Version2 implements Transport {
       return this.#first.send(block, signal);
     }
     const { status, retryAfter, text } = response;
+    if (status === BAD_REQUEST && !this.#isKnown) {
+      // So may a receiver of 1.0 say it that looks at the Content-Type; then it takes the block as 1.0.
+      const again = await this.#first.send(block, signal);
+      if (again.status >= 200 && again.status < 300) {
+        this.#fallBack(status);
+        return again;
+      }
+    }
     return { status, retryAfter, text, written: written ?? NOTHING, sentBytes: body.byteLength };
   }
 

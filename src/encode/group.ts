@@ -15,6 +15,8 @@ export interface GroupOptions {
   readonly codec: Codec;
   readonly level: number;
   readonly metadata: boolean;
+  readonly withoutHistograms?: boolean;
+  readonly withoutExemplars?: boolean;
   readonly parallel: number;
   /** What it gets by the plans of the series; absent when it gets everything as it came. */
   readonly view?: PlanView | undefined;
@@ -190,6 +192,8 @@ export class GroupEncoder {
       view: this.options.view,
       round: parcel.isShaped ? undefined : this.options.round,
       spans: this.options.spans,
+      withoutHistograms: this.options.withoutHistograms,
+      withoutExemplars: this.options.withoutExemplars,
       suffixPtr: parcel.suffixPtr,
       suffixLength: parcel.suffixLength,
       suffixLabels: parcel.suffixLabels,

@@ -15,6 +15,8 @@ export type Lane = 'verbatim' | 'join' | 'column';
 export interface LaneConfig {
   readonly codec: Codec;
   readonly metadata: boolean;
+  readonly withoutHistograms?: boolean;
+  readonly withoutExemplars?: boolean;
   readonly parallel: number;
   /** Series may be dropped, rewritten or owned by others. */
   readonly isShaped?: boolean;
@@ -46,7 +48,9 @@ export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel
     parcel.suffixLength === 0 &&
     parcel.everySeriesHasData &&
     config.parallel === 1 &&
-    (config.metadata || parcel.counts.metadata === 0);
+    (config.metadata || parcel.counts.metadata === 0) &&
+    (config.withoutHistograms !== true || parcel.counts.histograms === 0) &&
+    (config.withoutExemplars !== true || parcel.counts.exemplars === 0);
   const fitsOneBlock =
     rowsOf(parcel.counts) <= limits.rowsMax &&
     parcel.labels <= limits.rowsMax * LABELS_PER_ROW_MAX &&

@@ -36,6 +36,20 @@ export const encodeOptions = options({
     summary:
       'The zstd level of the VictoriaMetrics protocol. 0 means the default of zstd (3); higher levels send fewer bytes for more CPU time.',
   },
+  'remoteWrite.disableNativeHistograms': {
+    kind: 'bool',
+    arity: 'destination',
+    default: false,
+    ours: true,
+    summary: 'Send no native histograms to this destination.',
+  },
+  'remoteWrite.disableExemplars': {
+    kind: 'bool',
+    arity: 'destination',
+    default: false,
+    ours: true,
+    summary: 'Send no exemplars to this destination.',
+  },
   'remoteWrite.disableMetadata': {
     kind: 'bool',
     arity: 'destination',

@@ -6,14 +6,18 @@
  * of arrival, so counting what is alive in a slab is all the bookkeeping there is.
  */
 import { assert } from '../util/assert.ts';
+import { copyBytes } from '../util/copy-bytes.ts';
 
-/** Holds 13 bodies of a typical Prometheus (77 KB); larger slabs stay pinned for longer, smaller ones waste their end. */
+/**
+ * Holds 13 bodies of a typical Prometheus (77 KB); larger slabs stay pinned for longer, smaller ones waste their end. A body
+ * above half of it has a slab of its own, of the next power of two.
+ */
 const SLAB_BYTES = 1024 * 1024;
 /**
- * Free slabs that are kept for reuse. The rest goes back to the system, but only when both threads have collected their
- * garbage: with 8, slabs that were gone took more memory than those in use while aggregation kept requests.
+ * Free slabs that are kept for reuse; the rest goes back to the system. A new one for every large body is dear: V8 collects
+ * the whole heap for so much memory outside of it, which took half of the main thread's time with bodies of 700 KB.
  */
-const SPARE_SLABS_MAX = 32;
+const SPARE_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface Slice {
   readonly slab: number;
@@ -37,6 +41,7 @@ export interface SlabListener {
 export class Arena {
   readonly #slabs = new Map<number, Slab>();
   readonly #spare: Slab[] = [];
+  #spareBytes = 0;
   readonly #listener: SlabListener;
   #open: Slab | undefined;
   #nextIndex = 0;
@@ -67,7 +72,7 @@ export class Arena {
     const length = bytes.byteLength;
     const slab = this.#slabWith(length);
     const offset = slab.used;
-    slab.bytes.set(bytes, offset);
+    copyBytes(slab.bytes, offset, bytes);
     // 8-byte alignment: the next body starts on a word, which the copies into linear memory like.
     slab.used += (length + 7) & ~7;
     slab.alive++;
@@ -90,21 +95,39 @@ export class Arena {
     if (slab.alive > 0) return;
     slab.used = 0;
     if (slab === this.#open) return;
-    if (slab.memory.byteLength === SLAB_BYTES && this.#spare.length < SPARE_SLABS_MAX) this.#spare.push(slab);
-    else this.#remove(slab);
+    this.#keep(slab);
+  }
+
+  #keep(slab: Slab): void {
+    const { byteLength } = slab.memory;
+    if (this.#spareBytes + byteLength > SPARE_BYTES_MAX) {
+      this.#remove(slab);
+      return;
+    }
+    this.#spare.push(slab);
+    this.#spareBytes += byteLength;
   }
 
   #slabWith(byteLength: number): Slab {
-    if (byteLength > SLAB_BYTES / 2) return this.#add(byteLength);
+    if (byteLength > SLAB_BYTES / 2) return this.#take(2 ** Math.ceil(Math.log2(byteLength)));
     if (this.#open !== undefined && this.#open.used + byteLength <= SLAB_BYTES) return this.#open;
     const full = this.#open;
-    this.#open = this.#spare.pop() ?? this.#add(SLAB_BYTES);
-    if (full !== undefined && full.alive === 0) this.#spare.push(full);
+    this.#open = this.#take(SLAB_BYTES);
+    if (full !== undefined && full.alive === 0) this.#keep(full);
     return this.#open;
   }
 
+  /** An empty slab of this size: pages of it that are never written take no memory. */
+  #take(byteLength: number): Slab {
+    const index = this.#spare.findLastIndex(({ memory }) => memory.byteLength === byteLength);
+    if (index < 0) return this.#add(byteLength);
+    const [slab] = this.#spare.splice(index, 1);
+    this.#spareBytes -= byteLength;
+    return slab!;
+  }
+
   #add(byteLength: number): Slab {
-    const memory = new SharedArrayBuffer((byteLength + 7) & ~7);
+    const memory = new SharedArrayBuffer(byteLength);
     const bytes = new Uint8Array(memory);
     const slab: Slab = { index: this.#nextIndex++, memory, bytes, used: 0, alive: 0 };
     this.#slabs.set(slab.index, slab);

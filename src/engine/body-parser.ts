@@ -1,8 +1,11 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
-import type { ParseNotes } from '../model/body.ts';
+import type { WriteRequestFound } from '../kernel/kernel.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
+import type { Parameters, ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
+import { freeOwned } from '../util/free-buffer.ts';
 import { decodeContent } from './content.ts';
 import type { BodyFormat } from './messages.ts';
 
@@ -22,16 +25,23 @@ export interface BodyParserConfig {
 }
 
 export type ParsedBody =
-  | { readonly message: Uint8Array; readonly notes: ParseNotes | undefined }
+  | {
+      readonly message: Uint8Array;
+      readonly found: WriteRequestFound;
+      readonly notes: ParseNotes | undefined;
+    }
   | { readonly status: 400; readonly reason: 'malformed'; readonly error: string }
   | { readonly status: 413; readonly reason: 'too_large'; readonly error: string };
 
 export class BodyParser {
   readonly #config: BodyParserConfig;
+  readonly #scanner: TextScanner | undefined;
   readonly #sink = new SeriesSink(MESSAGE_BYTES_MIN);
 
-  constructor(config: BodyParserConfig) {
+  /** @param scanner absent: the parsers read every line themselves. */
+  constructor(config: BodyParserConfig, scanner?: TextScanner) {
     this.#config = config;
+    this.#scanner = scanner;
   }
 
   /** Undefined when the body is remote write, which needs no parser. The message is valid until the next call. */
@@ -48,7 +58,9 @@ export class BodyParser {
       );
     }
     if ('error' in content) return { status: 400, reason: 'malformed', error: content.error };
-    return this.#parse(protocol, format, content.bytes);
+    const parsed = this.#parse(protocol, format, content.bytes);
+    freeOwned(content.bytes, content.owned);
+    return parsed;
   }
 
   #parse(protocol: Protocol, { arrival }: BodyFormat, bytes: Uint8Array): ParsedBody {
@@ -59,6 +71,7 @@ export class BodyParser {
       parameters: arrival?.parameters ?? {},
       receivedMs: arrival?.receivedMs ?? 0,
       options: this.#config.protocolOptions,
+      scanner: this.#scanner,
     };
     try {
       const error = protocol.parse!(bytes, request, sink);
@@ -70,7 +83,7 @@ export class BodyParser {
         'send smaller requests',
       );
     }
-    return { message: sink.bytes, notes: notesOf(sink) };
+    return { message: sink.bytes, found: sink.found, notes: notesOf(sink, request.parameters) };
   }
 
   #bytesMaxOf({ sizeOption }: Protocol): number {
@@ -79,12 +92,13 @@ export class BodyParser {
   }
 }
 
-function notesOf(sink: SeriesSink): ParseNotes | undefined {
+function notesOf(sink: SeriesSink, { firstItem }: Parameters): ParseNotes | undefined {
   const rowsRead = sink.rowsRead ?? sink.samples;
-  const { rowsInvalid, rowsIgnored, samples } = sink;
-  if (rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === samples) return undefined;
+  const { rowsInvalid, rowsIgnored, samples, items } = sink;
+  const isAsExpected = rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === samples;
+  if (isAsExpected && firstItem === undefined) return undefined;
   const ignored = rowsIgnored === 0 ? {} : { rowsIgnored };
-  return { rowsRead, rowsInvalid, ...ignored, examples: [...sink.examples] };
+  return { rowsRead, rowsInvalid, ...ignored, items, examples: [...sink.examples] };
 }
 
 function tooLarge(why: string, remedy: string): ParsedBody {

@@ -1,30 +1,35 @@
 /** Undoes the `Content-Encoding` of a body that has a parser, up to a limit. */
 import { constants, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { uncompress } from 'snappyjs';
-import type { BodyEncoding } from '../model/body.ts';
+import { type BodyEncoding, ZSTD_WINDOW_LOG_MAX } from '../model/body.ts';
 import { messageOf } from '../util/error.ts';
 
-/** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
-export const ZSTD_WINDOW_LOG_MAX = 25;
 /** Text shrinks to a tenth or less: most bodies come out in one piece. */
 const RATIO_COMMON = 16;
 const CHUNK_BYTES_MIN = 16 * 1024;
 
-export type Content = { readonly bytes: Uint8Array } | { readonly error: string } | 'too_large';
+export type Content =
+  /** `owned`: for `freeOwned`, when the bytes are not needed any more. */
+  { readonly bytes: Uint8Array; readonly owned: number } | { readonly error: string } | 'too_large';
 
-/** `wire` may lie in shared memory; the result never does. */
+/** What is not compressed is given as it is: both may lie in shared memory. */
 export function decodeContent(wire: Uint8Array, encoding: BodyEncoding, bytesMax: number): Content {
+  const chunkSize = Math.max(CHUNK_BYTES_MIN, Math.min(wire.byteLength * RATIO_COMMON, bytesMax));
   try {
-    const bytes = decode(wire, encoding, bytesMax);
-    return bytes === undefined ? 'too_large' : { bytes };
+    const bytes = decode(wire, encoding, bytesMax, chunkSize);
+    return bytes === undefined ? 'too_large' : { bytes, owned: encoding === 'plain' ? 0 : chunkSize };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return 'too_large';
     return { error: `cannot decode ${encoding} body: ${messageOf(error)}` };
   }
 }
 
-function decode(wire: Uint8Array, encoding: BodyEncoding, bytesMax: number): Uint8Array | undefined {
-  const chunkSize = Math.max(CHUNK_BYTES_MIN, Math.min(wire.byteLength * RATIO_COMMON, bytesMax));
+function decode(
+  wire: Uint8Array,
+  encoding: BodyEncoding,
+  bytesMax: number,
+  chunkSize: number,
+): Uint8Array | undefined {
   const limits = { chunkSize, maxOutputLength: bytesMax };
   switch (encoding) {
     case 'gzip':
@@ -39,7 +44,7 @@ function decode(wire: Uint8Array, encoding: BodyEncoding, bytesMax: number): Uin
     case 'snappy':
       return declaredLength(wire) > bytesMax ? undefined : uncompress(new Uint8Array(wire), bytesMax);
     default:
-      return wire.byteLength > bytesMax ? undefined : new Uint8Array(wire);
+      return wire.byteLength > bytesMax ? undefined : wire;
   }
 }
 

@@ -4,10 +4,10 @@
  */
 import { constants, zstdDecompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { BodyEncoding } from '../model/body.ts';
+import { type BodyEncoding, ZSTD_WINDOW_LOG_MAX } from '../model/body.ts';
+import { copyBytes } from '../util/copy-bytes.ts';
 import { messageOf } from '../util/error.ts';
 import { freeOwned } from '../util/free-buffer.ts';
-import { ZSTD_WINDOW_LOG_MAX } from './content.ts';
 
 /** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
 const ZSTD_RATIO_COMMON = 32;
@@ -59,7 +59,7 @@ export class BodyDecoder {
 
   #decodeSnappy(wire: Uint8Array): Decoded | Flaw {
     const src = this.#room(wire.byteLength);
-    this.#kernel.memory.bytes().set(wire, src);
+    copyBytes(this.#kernel.memory.bytes(), src, wire);
     const rawLength = this.#kernel.snappyDecodedLength(src, wire.byteLength);
     if (rawLength < 0) return malformed('cannot decode snappy body: it does not begin with a length');
     if (rawLength > this.#bytesMax) return this.#tooLarge('the decoded body', rawLength);

@@ -23,6 +23,9 @@ export interface GroupConfig {
   readonly level: number;
   /** Whether the group takes metadata. */
   readonly metadata: boolean;
+  /** Whether it takes no native histograms, no exemplars. */
+  readonly withoutHistograms?: boolean;
+  readonly withoutExemplars?: boolean;
   /** Number of blocks with disjoint series that are filled side by side; 1 keeps all series in one block. */
   readonly parallel: number;
   /** Index into `ShapeConfig.forms`: 0 if absent. */

@@ -4,6 +4,7 @@
  */
 import { EXPANDED_BYTES_MAX, type Expanded, Expander } from '../kernel/expander.ts';
 import type { Kernel, WriteRequestFound } from '../kernel/kernel.ts';
+import { TextScanner } from '../kernel/text-scanner.ts';
 import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
 import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
 import { BodyParser, type BodyParserConfig } from './body-parser.ts';
@@ -26,6 +27,8 @@ export interface Unpacked extends Decoded {
 
 interface Message {
   readonly decoded: Decoded;
+  /** What is in it, where that is known. */
+  readonly found?: WriteRequestFound;
   readonly notes: ParseNotes | undefined;
 }
 
@@ -33,6 +36,7 @@ export class Unpacker {
   readonly #kernel: Kernel;
   readonly #expandedBytesMax: number;
   readonly #convertsHistograms: boolean;
+  readonly #scanner: TextScanner;
   readonly #parser: BodyParser;
   readonly #decoder: BodyDecoder;
   /** For blocks of destinations that are gone. */
@@ -55,7 +59,8 @@ export class Unpacker {
       Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * config.bodyBytesMax),
     );
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
-    this.#parser = new BodyParser(config);
+    this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
+    this.#parser = new BodyParser(config, this.#scanner);
     this.#room = before === undefined ? { ptr: 0, bytes: 0 } : before.#room;
     this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
     const input = before === undefined ? undefined : before.#decoder;
@@ -71,7 +76,7 @@ export class Unpacker {
     const message = body.protocol === REMOTE_WRITE_2 ? this.#expand(body, wire) : this.#read(body, wire);
     if ('error' in message) return message;
     const { rawPtr, rawLength } = message.decoded;
-    const found = this.#kernel.validateWriteRequest(rawPtr, rawLength);
+    const found = this.#kernel.validateWriteRequest(rawPtr, rawLength, message.found);
     if ('error' in found) return malformed(rawLength, found);
     const excess = excessOf(found.counts);
     if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
@@ -111,7 +116,7 @@ export class Unpacker {
     if (parsed !== undefined) {
       return 'error' in parsed
         ? parsed
-        : { decoded: this.#decoder.place(parsed.message), notes: parsed.notes };
+        : { decoded: this.#decoder.place(parsed.message), found: parsed.found, notes: parsed.notes };
     }
     const decoder = body.protocol === REROUTED ? this.#rerouted : this.#decoder;
     const decoded = decoder.decode(wire, body.encoding);

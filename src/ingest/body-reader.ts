@@ -4,12 +4,16 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { BufferPool } from '../util/buffer-pool.ts';
+import { freeChunk } from '../util/free-buffer.ts';
 import type { BodyWatch, Watched } from './body-watch.ts';
 
 /** A body this small is read without a token: it holds less memory than its socket. See `BodySink.large`. */
 const SMALL_BYTES_MAX = 16 * 1024;
 /** What a Content-Length alone is worth; more is allocated when this much has really come. */
 const START_BYTES_MAX = 256 * 1024;
+
+/** And how much more than what has come. */
+const GROWTH = 4;
 
 export type BodyFailure = 'too_large' | 'too_slow' | 'gone';
 
@@ -25,6 +29,11 @@ export interface BodyLimits {
   readonly bytesMax: number;
   /** From Content-Length; undefined for a chunked body. */
   readonly expected: number | undefined;
+  /**
+   * Called instead of `failed('too_large')`: somebody else reads on. The request is paused, and `bytes` are valid until
+   * `release()`.
+   */
+  readonly goesOn?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 export class BodyReader implements Watched {
@@ -100,6 +109,11 @@ export class BodyReader implements Watched {
     if (this.#buffer !== undefined) this.#pool.give(this.#buffer);
     this.#buffer = undefined;
     this.#target = undefined;
+    this.#freeFirst();
+  }
+
+  #freeFirst(): void {
+    if (this.#first !== undefined) freeChunk(this.#first);
     this.#first = undefined;
   }
 
@@ -111,13 +125,20 @@ export class BodyReader implements Watched {
   #onData(chunk: Uint8Array): void {
     if (this.#isOver) return;
     const length = this.#length + chunk.byteLength;
-    if (length > this.#limits.bytesMax) {
+    const isTooLarge = length > this.#limits.bytesMax;
+    if (isTooLarge && this.#limits.goesOn === undefined) {
       this.fail('too_large');
       return;
     }
     if (this.#length === 0) this.#first = chunk;
     else this.#append(chunk, length);
     this.#length = length;
+    if (isTooLarge) {
+      this.#finish();
+      this.#request.pause();
+      this.#limits.goesOn!(this.#bytes);
+      return;
+    }
     if (this.#isLarge || length <= SMALL_BYTES_MAX || length === this.#limits.expected) return;
     this.#isLarge = true;
     this.#sink.large();
@@ -126,24 +147,29 @@ export class BodyReader implements Watched {
   #onEnd(): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#sink.complete(this.#target?.subarray(0, this.#length) ?? this.#first ?? new Uint8Array());
+    this.#sink.complete(this.#bytes);
+  }
+
+  get #bytes(): Uint8Array {
+    return this.#target?.subarray(0, this.#length) ?? this.#first ?? new Uint8Array();
   }
 
   #append(chunk: Uint8Array, length: number): void {
     const target = this.#roomFor(length);
     target.set(chunk, this.#length);
+    freeChunk(chunk);
   }
 
   /** The target, grown to `length` bytes; what has come so far is in it. */
   #roomFor(length: number): Uint8Array {
     const old = this.#target;
     if (old !== undefined && length <= old.byteLength) return old;
-    const hoped = Math.min(this.#limits.expected ?? 0, START_BYTES_MAX);
+    const hoped = Math.min(this.#limits.expected ?? 0, Math.max(START_BYTES_MAX, GROWTH * this.#length));
     const buffer = this.#pool.take(Math.max(length, hoped));
     const target = new Uint8Array(buffer);
     target.set(old?.subarray(0, this.#length) ?? this.#first ?? []);
     if (this.#buffer !== undefined) this.#pool.give(this.#buffer);
-    this.#first = undefined;
+    this.#freeFirst();
     this.#buffer = buffer;
     this.#target = target;
     return target;

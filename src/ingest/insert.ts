@@ -3,12 +3,13 @@
  *
  *     head ─▶ auth ─▶ protocol, extra labels, declared length ─▶ body ─▶ token ─▶ declared decoded size ─▶ engine ─▶ answer
  *
+ * Bodies that can be cut into pieces are taken in pieces (`body-stream.ts`) when they are larger than `wholeBytesMax`.
+ *
  * The token is taken when the body is complete, or earlier when more than a small body has come, and given back with
  * the verdict: a client that trickles a few bytes holds none.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
-  ACCOUNT_LABEL,
   type Arrival,
   type Body,
   type BodyEncoding,
@@ -17,11 +18,10 @@ import {
   type Label,
   noCounts,
   type ParseNotes,
-  PROJECT_LABEL,
   type Tenant,
   type Verdict,
 } from '../model/body.ts';
-import type { Answer, OptionValues, Protocol, Reception, RequestHead, Route } from '../protocol/protocol.ts';
+import type { Answer, OptionValues, Pieces, Protocol, Reception, Route } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf } from '../util/error.ts';
@@ -29,12 +29,17 @@ import type { Logger } from '../util/logger.ts';
 import type { Gate } from './access.ts';
 import type { Admission, Waiter } from './admission.ts';
 import { type BodyFailure, BodyReader, type BodySink } from './body-reader.ts';
+import { BodySource } from './body-source.ts';
+import { BodyStream, type StreamEnd, type StreamSettings } from './body-stream.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { connectionOf } from './connections.ts';
 import { declaredSize } from './decoding.ts';
 import type { InsertMetrics, PathMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
 import { type Headers, hasBody, type Replies } from './reply.ts';
+import { Head, type InsertPlace } from './request-head.ts';
+import type { Streams } from './streams.ts';
+import { withTenant } from './tenant-labels.ts';
 
 /** Long enough for a burst to pass, short enough to be forgotten by clients that retry anyway. */
 const RETRY_AFTER_S = 5;
@@ -54,16 +59,8 @@ export interface InsertPorts {
   readonly replies: Replies;
   readonly pool: BufferPool;
   readonly watch: BodyWatch;
+  readonly streams: Streams;
   readonly log: Logger;
-}
-
-/** Where a request was found, if that is not the path that it names. */
-export interface InsertPlace {
-  /** As if it were the path of the request. */
-  readonly path: string;
-  readonly tenant: Tenant | undefined;
-  /** Why the path makes no sense. */
-  readonly error?: string;
 }
 
 interface Plan {
@@ -74,38 +71,13 @@ interface Plan {
   readonly accepted: Answer;
   readonly message: string;
   readonly receipt: ((taken: Readonly<Counts>) => Headers) | undefined;
+  /** Absent: the body is taken whole or not at all. */
+  readonly pieces: Pieces | undefined;
 }
 
-class Head implements RequestHead {
-  readonly route: Route;
-  readonly query: URLSearchParams;
-  readonly #request: IncomingMessage;
-  readonly #prefix: string;
-  readonly #place: InsertPlace | undefined;
-
-  constructor(
-    route: Route,
-    request: IncomingMessage,
-    query: URLSearchParams,
-    prefix: string,
-    place?: InsertPlace,
-  ) {
-    this.route = route;
-    this.query = query;
-    this.#request = request;
-    this.#prefix = prefix;
-    this.#place = place;
-  }
-
-  get path(): string {
-    if (this.#place !== undefined) return this.#place.path;
-    const [path = ''] = (this.#request.url ?? '').split('?', 1);
-    return path.replace(/\/{2,}/g, '/').slice(this.#prefix.length);
-  }
-
-  header(name: string): string {
-    return String(this.#request.headers[name] ?? '');
-  }
+/** Larger ones are taken in pieces, where that goes: compressed ones are some ten times as large. */
+function wholeBytesMax(encoding: BodyEncoding): number {
+  return encoding === 'plain' ? 1024 * 1024 : 256 * 1024;
 }
 
 /** One path of a protocol. */
@@ -158,7 +130,7 @@ export class InsertRoute {
       const plan = this.#planOf(reception, query.extraLabels, place?.tenant);
       const expected = contentLength(request);
       if (!hasBody(request)) replies.send(request, response, answerOf(plan, noCounts));
-      else if (expected !== undefined && expected > bytesMax) {
+      else if (expected !== undefined && expected > bytesMax && plan.pieces === undefined) {
         this.metrics.readCalls.inc();
         this.metrics.readErrors.inc();
         this.refuse(
@@ -180,10 +152,19 @@ export class InsertRoute {
     queryLabels: readonly Label[],
     tenant: Tenant | undefined,
   ): Plan {
-    const { encoding, parameters, labels = [], accepted = this.protocol.accepted, receipt } = reception;
+    const {
+      encoding,
+      parameters,
+      labels = [],
+      accepted = this.protocol.accepted,
+      receipt,
+      pieces,
+    } = reception;
     return {
       message: reception.message ?? this.protocol.name,
       receipt,
+      // A block of snappy is whole or nothing.
+      pieces: encoding === 'snappy' ? undefined : pieces,
       encoding,
       tenant,
       extraLabels: withTenant(labels.length === 0 ? queryLabels : [...labels, ...queryLabels], tenant),
@@ -222,6 +203,8 @@ class Insert implements BodySink {
   readonly #plan: Plan;
   #reader!: BodyReader;
   #hasToken = false;
+  /** Among the bodies that may become streams, which gather without a token. */
+  #hasSeat = false;
   #waiter: Waiter | undefined;
 
   constructor(route: InsertRoute, request: IncomingMessage, response: ServerResponse, plan: Plan) {
@@ -234,12 +217,20 @@ class Insert implements BodySink {
   start(expected: number | undefined): void {
     const { ports, metrics } = this.#route;
     metrics.readCalls.inc();
-    const { bytesMax } = this.#route;
-    this.#reader = new BodyReader(this.#request, { bytesMax, expected }, ports, this);
+    const { pieces, encoding } = this.#plan;
+    let { bytesMax } = this.#route;
+    const goesOn = pieces && ((bytes: Uint8Array) => this.#goOn(bytes, false));
+    if (pieces !== undefined) {
+      bytesMax = Math.min(bytesMax, wholeBytesMax(encoding));
+      // It need not gather first.
+      if (expected !== undefined && expected > bytesMax) bytesMax = 0;
+    }
+    this.#reader = new BodyReader(this.#request, { bytesMax, expected, goesOn }, ports, this);
     this.#reader.start();
   }
 
   large(): void {
+    if (this.#plan.pieces !== undefined && this.#takeSeat()) return;
     if (this.#takeToken()) return;
     this.#reader.pause();
     this.#waitForToken(() => this.#reader.resume());
@@ -248,6 +239,7 @@ class Insert implements BodySink {
   complete(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) {
       this.#reader.release();
+      this.#giveSeat();
       this.#giveToken();
       this.#route.ports.replies.send(this.#request, this.#response, answerOf(this.#plan, noCounts));
     } else if (this.#takeToken()) {
@@ -262,16 +254,21 @@ class Insert implements BodySink {
     const { metrics, bytesMax } = this.#route;
     this.#waiter?.leave();
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#giveToken();
     metrics.readErrors.inc();
+    if (failure === 'too_large') this.#refuse(413, this.#route.tooLarge('it has more than', bytesMax));
+    else this.#sourceFailed(failure, '');
+  }
+
+  /** @param progress what to tell of the part that was taken. */
+  #sourceFailed(failure: 'gone' | 'too_slow', progress: string): void {
     if (failure === 'gone') {
       this.#route.path.errors.inc();
-    } else if (failure === 'too_large') {
-      this.#refuse(413, this.#route.tooLarge('it has more than', bytesMax));
     } else {
       connectionOf(this.#request)?.tooSlow();
       // Not 408: senders take a 4xx for final and drop the data.
-      const error = 'cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)';
+      const error = `${progress}cannot read the body: it came in too slowly; send it again (-insert.bodyIdleTimeout)`;
       this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S, isPatient: false });
     }
   }
@@ -280,7 +277,13 @@ class Insert implements BodySink {
     const { ports, metrics } = this.#route;
     const { encoding, extraLabels, tenant, arrival, message: protocol } = this.#plan;
     const declared = declaredSize(bytes, encoding);
-    if (declared !== undefined && declared > this.#route.bytesMax) {
+    const isTooLarge = declared !== undefined && declared > this.#route.bytesMax;
+    if (isTooLarge && this.#plan.pieces !== undefined) {
+      this.#goOn(bytes, true);
+      return;
+    }
+    this.#giveSeat();
+    if (isTooLarge) {
       this.#reader.release();
       this.#giveToken();
       metrics.readErrors.inc();
@@ -295,13 +298,74 @@ class Insert implements BodySink {
     } catch (error) {
       verdict = Promise.reject(error);
     }
+    // What it becomes decompressed shows only now.
+    const isCompressed = this.#plan.pieces !== undefined && encoding !== 'plain';
+    const again = isCompressed ? new Uint8Array(bytes) : undefined;
     this.#reader.release();
     // The bytes are in the engine's memory now; only where those pile up does the limiter count them as well.
     if (ports.intake.hasRoom) this.#giveToken();
     verdict.then(
-      (result) => this.#answer(result),
+      (result) => {
+        if (!result.ok && result.reason === 'too_large' && again !== undefined) this.#goOn(again, true);
+        else this.#answer(result);
+      },
       (error) => this.#broken(error),
     );
+  }
+
+  /** The body is larger than what is taken whole. */
+  #goOn(bytes: Uint8Array, isEnded: boolean): void {
+    if (this.#takeSeat() || this.#takeToken()) {
+      void this.#stream(bytes, isEnded);
+    } else {
+      this.#response.on('close', () => this.#leaveQueue());
+      this.#waitForToken(() => void this.#stream(bytes, isEnded));
+    }
+  }
+
+  /** With a seat or a token. */
+  async #stream(bytes: Uint8Array, isEnded: boolean): Promise<void> {
+    const { ports, metrics, bytesMax, sizeOption } = this.#route;
+    const { pieces, encoding, arrival, extraLabels, tenant, message: protocol } = this.#plan;
+    // A copy: the slice of a Buffer would be none.
+    const first = new Uint8Array(bytes);
+    this.#reader.release();
+    if (this.#takeSeat()) this.#giveToken();
+    const source = new BodySource(this.#request, ports, { length: first.byteLength, isEnded });
+    const { itemOption } = pieces!;
+    const client = connectionOf(this.#request)?.client ?? 'unknown';
+    const settings: StreamSettings = {
+      pieces: pieces!,
+      itemBytesMax: itemOption === undefined ? bytesMax : (ports.protocolOptions[itemOption] as number),
+      itemOption: itemOption ?? sizeOption,
+      encoding,
+      arrival: arrival!,
+      body: { protocol, extraLabels, tenant, client },
+      keepsToken: this.#hasToken,
+      maxQueueMs: ports.maxQueueMs,
+    };
+    const onTaken = (counts: Counts, notes: ParseNotes | undefined) => {
+      metrics.accepted(counts, notes, tenant);
+      if (notes !== undefined) this.#tell(notes);
+    };
+    ports.streams.add(source);
+    const end = await new BodyStream(source, settings, { ...ports, onTaken }).run(first);
+    ports.streams.delete(source);
+    this.#giveSeat();
+    this.#giveToken();
+    this.#streamed(end);
+  }
+
+  #streamed(end: StreamEnd): void {
+    const { ports, metrics } = this.#route;
+    if (end.kind === 'taken') {
+      ports.replies.send(this.#request, this.#response, this.#plan.accepted);
+      return;
+    }
+    if (end.kind === 'refused' && end.reason === 'malformed') metrics.unmarshalErrors.inc();
+    else metrics.readErrors.inc();
+    if (end.kind !== 'refused') this.#sourceFailed(end.kind, end.text);
+    else this.#refuse(end.status, end.text, { retryAfterS: end.retryAfterS ?? retryAfterOf(end.status) });
   }
 
   #answer(verdict: Verdict): void {
@@ -319,7 +383,7 @@ class Insert implements BodySink {
     }
     if (verdict.reason === 'malformed') metrics.unmarshalErrors.inc();
     else if (verdict.reason === 'too_large') metrics.readErrors.inc();
-    const retryAfterS = verdict.retryAfterS ?? (verdict.status === 503 ? RETRY_AFTER_S : undefined);
+    const retryAfterS = verdict.retryAfterS ?? retryAfterOf(verdict.status);
     this.#refuse(verdict.status, verdict.error, { retryAfterS });
   }
 
@@ -341,6 +405,17 @@ class Insert implements BodySink {
     this.#refuse(503, 'cannot process the request: internal error; send it again', {
       retryAfterS: RETRY_AFTER_S,
     });
+  }
+
+  #takeSeat(): boolean {
+    this.#hasSeat ||= this.#route.ports.streams.enter();
+    return this.#hasSeat;
+  }
+
+  #giveSeat(): void {
+    if (!this.#hasSeat) return;
+    this.#hasSeat = false;
+    this.#route.ports.streams.leave();
   }
 
   #takeToken(): boolean {
@@ -369,6 +444,7 @@ class Insert implements BodySink {
     // Already left, or the refusal crossed with the client's going.
     if (this.#waiter === undefined) return;
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#reader.abandon();
     const { maxQueueMs } = this.#route.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
@@ -379,6 +455,7 @@ class Insert implements BodySink {
     if (this.#waiter === undefined) return;
     this.#waiter.leave();
     this.#waiter = undefined;
+    this.#giveSeat();
     this.#reader.abandon();
     this.#route.path.errors.inc();
   }
@@ -396,23 +473,7 @@ class Insert implements BodySink {
   }
 }
 
-/** The labels of a tenant, one array each, so that its requests share their format. */
-const tenantLabels = new WeakMap<Tenant, readonly Label[]>();
-
-/** Those of the tenant come last, and are the only ones of their names. */
-function withTenant(labels: readonly Label[], tenant: Tenant | undefined): readonly Label[] {
-  if (tenant === undefined) return labels;
-  let own = tenantLabels.get(tenant);
-  if (own === undefined) {
-    own = [
-      { name: ACCOUNT_LABEL, value: String(tenant.accountId) },
-      { name: PROJECT_LABEL, value: String(tenant.projectId) },
-    ];
-    tenantLabels.set(tenant, own);
-  }
-  if (labels.length === 0) return own;
-  return [...labels.filter(({ name }) => name !== ACCOUNT_LABEL && name !== PROJECT_LABEL), ...own];
-}
+const retryAfterOf = (status: number): number | undefined => (status === 503 ? RETRY_AFTER_S : undefined);
 
 interface RefusalMore {
   readonly retryAfterS?: number | undefined;

@@ -20,7 +20,8 @@ export const ingestOptions = options({
     default: 32 * 1024 * 1024,
     min: 1,
     max: 1024 * 1024 * 1024,
-    summary: 'The largest body of a write request, before and after decompression. Larger ones get 413.',
+    summary:
+      'The largest body of a write request, before and after decompression. Larger ones get 413, but for imports, which are taken in pieces.',
   },
   maxConcurrentInserts: {
     kind: 'int',

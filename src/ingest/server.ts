@@ -28,6 +28,7 @@ import type { IngestValues } from './options.ts';
 import { queryOf } from './query.ts';
 import { Replies } from './reply.ts';
 import { RouteServer } from './route-server.ts';
+import { Streams } from './streams.ts';
 import { TenantRoutes } from './tenant-routes.ts';
 
 const SHOWN_PATH_LENGTH_MAX = 200;
@@ -57,6 +58,7 @@ export class HttpServer {
   readonly #unsupported: Counter;
   readonly #pool = new BufferPool();
   readonly #watch: BodyWatch;
+  readonly #streams = new Streams();
   readonly #stopping = new AbortController();
   #isDraining = false;
   #closed: Promise<void> | undefined;
@@ -136,6 +138,8 @@ export class HttpServer {
   async #closeListeners(withinMs: number): Promise<void> {
     const closed = Promise.all(this.#everyListener.map((one) => one.close()));
     const done = new AbortController();
+    // What could go on for hours gets an answer while there is time for one.
+    void sleep(this.#ports.clock, withinMs / 2, done.signal).then(() => this.#streams.stop());
     await Promise.race([closed, sleep(this.#ports.clock, withinMs, done.signal)]);
     done.abort();
     const http = [...this.#listeners.map(({ connections }) => connections), ...this.#routeServers.values()];
@@ -191,6 +195,7 @@ export class HttpServer {
       replies: this.#replies,
       pool: this.#pool,
       watch: this.#watch,
+      streams: this.#streams,
       log,
     };
   }

@@ -2,11 +2,13 @@
  * Remote write 1.0 to 2.0, with the memory that it takes: `assembly/condense.ts` has the rules. One instance belongs to one
  * thread, as its kernel does.
  */
+import { randomBytes } from 'node:crypto';
 import { assert } from '../util/assert.ts';
 import type { Columns } from './columns.ts';
 import { KernelError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 
+const KEY_BYTES = 16;
 const SYMBOL_BYTES = 40;
 const SYMBOLS_FIRST = 16 * 1024;
 const TEXT_BYTES_FIRST = 64 * 1024;
@@ -33,6 +35,7 @@ interface Region {
 
 export class Condenser {
   readonly #kernel: Kernel;
+  readonly #key: number;
   readonly #symbols: Region = { ptr: 0, bytes: 0 };
   readonly #slots: Region = { ptr: 0, bytes: 0 };
   readonly #refs: Region = { ptr: 0, bytes: 0 };
@@ -42,6 +45,8 @@ export class Condenser {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#key = kernel.memory.alloc(KEY_BYTES);
+    kernel.memory.bytes().set(randomBytes(KEY_BYTES), this.#key);
   }
 
   /**
@@ -80,7 +85,9 @@ export class Condenser {
     const symbols = this.#room(this.#symbols, symbolsMax * SYMBOL_BYTES);
     const slotCount = 2 * symbolsMax;
     const slots = this.#room(this.#slots, 4 * slotCount);
-    if (exports.internLabels(rowsPtr, seriesCount, symbols, symbolsMax, slots, slotCount, refs) === 0)
+    if (
+      exports.internLabels(rowsPtr, seriesCount, symbols, symbolsMax, slots, slotCount, this.#key, refs) === 0
+    )
       return false;
     if (!this.#describe(symbols, this.#kernel.result(3), describe)) return false;
     const { timestampsPtr, valuesPtr } = columns;

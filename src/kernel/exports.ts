@@ -14,6 +14,7 @@ export interface KernelExports {
     symbolsMax: number,
     slots: number,
     slotCount: number,
+    key: number,
     refs: number,
   ): number;
   describeMetric(
@@ -73,6 +74,7 @@ export interface KernelExports {
     ownerBit: number,
     formAt: number,
     spans: number,
+    omitted: number,
     suffixPtr: number,
     suffixLength: number,
     suffixLabels: number,
@@ -140,6 +142,10 @@ export interface KernelExports {
     mayGrow: number,
     nextOut: number,
   ): number;
+  powersPtr(): number;
+  scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
+  scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
+  scanPrometheusText(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   moveTable(from: number, fromSlots: number, to: number, toSlots: number): void;
   sweepTable(table: number, minEpoch: number): number;
 }

@@ -71,6 +71,9 @@ export interface EncodeOptions {
   readonly round?: Round | undefined;
   /** Series whose labels do not change go on byte for byte, instead of in their canonical form. */
   readonly spans?: boolean | undefined;
+  /** Kinds that are left out. */
+  readonly withoutHistograms?: boolean | undefined;
+  readonly withoutExemplars?: boolean | undefined;
   /** Encoded label fields that follow the labels of every series. */
   readonly suffixPtr: number;
   readonly suffixLength: number;
@@ -161,9 +164,15 @@ export class Kernel {
    * Checks a remote-write 1.0 WriteRequest at every level and counts. Like protobufjs' decode of `proto/remote.proto`,
    * but a known field with another wire type, a group, an unknown varint of more than ten bytes and a series with both
    * samples and histograms are errors, and strings need not be UTF-8.
+   * @param known what is in a message that was made here, which is not looked at.
    */
-  validateWriteRequest(ptr: number, length: number): WriteRequestFound | Malformed {
-    this.#validated = undefined;
+  validateWriteRequest(
+    ptr: number,
+    length: number,
+    known?: WriteRequestFound,
+  ): WriteRequestFound | Malformed {
+    this.#validated = known && { ptr, length, found: known };
+    if (known !== undefined) return known;
     if (this.exports.validateWriteRequest(ptr, length) === 0) {
       return { error: this.#errorText, code: this.errorCode, at: this.errorAt };
     }
@@ -220,6 +229,7 @@ export class Kernel {
       ownerBit,
       formAt,
       options.spans === true ? 1 : 0,
+      (options.withoutHistograms === true ? 1 : 0) + (options.withoutExemplars === true ? 2 : 0),
       options.suffixPtr,
       options.suffixLength,
       options.suffixLabels,

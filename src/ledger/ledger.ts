@@ -17,6 +17,9 @@ import { type DropReason, dropReasons, noDrops } from '../model/drops.ts';
 export const kinds = ['samples', 'histograms', 'exemplars', 'metadata'] as const;
 export type Kind = (typeof kinds)[number];
 
+/** What a destination can go without. */
+export type WithheldKind = Exclude<Kind, 'samples'>;
+
 /** How a block can end at a destination. */
 export const ends = [
   'delivered',
@@ -48,7 +51,7 @@ export class DestinationLedger {
   /** What aggregation told, and what deduplication let go of; what went in there are columns of `dropped`. */
   readonly aggregatedOut: Counts = { ...noCounts };
   readonly deduplicatedOut: Counts = { ...noCounts };
-  /** Metadata for a destination that takes none. */
+  /** Metadata, native histograms and exemplars for a destination that takes none. */
   readonly withheld: Counts = { ...noCounts };
   /** Acknowledged, and later what the engine died of or refused when it was replayed; kept in the quarantine directory. */
   readonly quarantined: Counts = { ...noCounts };
@@ -72,15 +75,25 @@ export class DestinationLedger {
 
   readonly #byOrigin = { client: this.received, journal: this.replayed, queue: this.takenOver };
 
+  /** What this destination takes none of, whatever comes: it is withheld as soon as it is received. */
+  withholds: readonly WithheldKind[] = [];
+
   /** A body was accepted by the engine. */
-  accept(counts: Readonly<Counts>, takesMetadata: boolean, origin: BodyOrigin = 'client'): void {
+  accept(counts: Readonly<Counts>, origin: BodyOrigin = 'client'): void {
     addCounts(this.#byOrigin[origin], counts);
-    if (!takesMetadata) this.withheld.metadata += counts.metadata;
+    for (const kind of this.withholds) this.withheld[kind] += counts[kind];
   }
 
   /** The configuration keeps something that was accepted from this destination. */
   drop(reason: DropReason, counts: Readonly<Counts>): void {
-    addCounts(this.dropped[reason], counts);
+    addCounts(this.dropped[reason], this.#taken(counts));
+  }
+
+  /** Without what is withheld. */
+  #taken(counts: Readonly<Counts>): Counts {
+    const taken = { ...counts };
+    for (const kind of this.withholds) taken[kind] = 0;
+    return taken;
   }
 
   /** Aggregation or deduplication offers samples to this destination. */
@@ -115,9 +128,9 @@ export class DestinationLedger {
   }
 
   /** Requests of the journal that the engine refuses now. */
-  refuse(counts: Readonly<Counts>, takesMetadata: boolean): void {
-    this.accept(counts, takesMetadata, 'journal');
-    this.quarantine(takesMetadata ? counts : { ...counts, metadata: 0 });
+  refuse(counts: Readonly<Counts>): void {
+    this.accept(counts, 'journal');
+    this.quarantine(this.#taken(counts));
   }
 
   /** What was lost with a request that was acknowledged before the engine died of it. */

@@ -23,6 +23,9 @@ export type BodyEncoding =
   | 'zstd'
   | 'snappy';
 
+/** Frames of real senders ask for 8 MiB at most; zstd would allocate whatever a hostile frame asks for. */
+export const ZSTD_WINDOW_LOG_MAX = 25;
+
 /** What `Body.protocol` says of a remote write 2.0 Request: another message at the paths of `promremotewrite`. */
 export const REMOTE_WRITE_2 = 'io.prometheus.write.v2.Request';
 
@@ -89,11 +92,16 @@ export function subtractCounts(from: Counts, less: Readonly<Counts>): void {
   from.metadata -= less.metadata;
 }
 
-/** What a parser has to say of a body that was accepted; absent when every row was good and is one sample. */
+/**
+ * What a parser has to say of a body that was accepted; absent when every row was good and is one sample, but never for a
+ * piece of a larger body.
+ */
 export interface ParseNotes {
   /** Absent: as many as were taken. */
   readonly rowsRead?: number | undefined;
   readonly rowsInvalid: number;
+  /** What bodies are cut at into pieces: lines, or blocks of the native format. Absent or 0: not counted. */
+  readonly items?: number;
   /** Rows that are right and no samples; absent: none. */
   readonly rowsIgnored?: number;
   /** What is wrong with the first few invalid rows. */

@@ -7,7 +7,7 @@
 import { options, type Values } from '../config/option.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
 import { type Column, parseCsvFormat } from './csv-format.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces, type TakeLine } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { Scratch } from './scratch.ts';
@@ -40,6 +40,7 @@ class CsvParser {
   readonly #columns: readonly Column[];
   readonly #trimMs: number;
   readonly #nowMs: number;
+  readonly #firstLine: number;
   readonly #numbers = new NumberReader();
   /** Text of cells in which quotes are doubled. */
   readonly #scratch = new Scratch();
@@ -59,16 +60,18 @@ class CsvParser {
     this.#columns = columns;
     this.#trimMs = request.options.csvTrimTimestamp;
     this.#nowMs = request.receivedMs;
+    this.#firstLine = firstLineOf(request.parameters);
   }
 
   run(): ParseFailure {
     const bytes = this.#bytes;
-    return eachLine(bytes, (start, end, line) => {
+    const take: TakeLine = (start, end, line) => {
       if (!this.#readCells(start, end)) this.#sink.skip(line, this.#why, bytes, start, end);
       else if (this.#readRow()) this.#write();
       else if (line > 1) this.#sink.skip(line, this.#why, bytes, start, end);
       return undefined;
-    });
+    };
+    return eachLine(bytes, take, { first: this.#firstLine, sink: this.#sink });
   }
 
   /** Notes the cells of all columns; the others are stepped over. */
@@ -187,16 +190,19 @@ class CsvParser {
     const timestampMs = this.#timestampMs - (this.#timestampMs % this.#trimMs);
     let from = -1;
     let to = 0;
+    let labels = 0;
     for (let index = 0; index < this.#columns.length; index++) {
       const column = this.#columns[index]!;
       const value = this.#values[index];
       if (column.type !== 'metric' || value === undefined) continue;
       sink.begin();
       sink.name(column.name, 0, column.name.byteLength);
-      const labels = sink.position;
+      const start = sink.position;
+      const before = sink.labels;
       if (from < 0) this.#writeLabels();
-      else sink.repeat(from, to);
-      from = labels;
+      else sink.repeat(from, to, labels);
+      labels = sink.labels - before;
+      from = start;
       to = sink.position;
       sink.sample(value, timestampMs);
       sink.end();
@@ -218,10 +224,12 @@ class CsvParser {
   }
 }
 
+const pieces = linePieces();
+
 function receive(head: RequestHead): Reception {
   const format = head.query.get('format') ?? '';
   const found = parseCsvFormat(format);
-  return 'error' in found ? badRequest(found.error) : receiveBody(head, { parameters: { format } });
+  return 'error' in found ? badRequest(found.error) : receiveBody(head, { parameters: { format }, pieces });
 }
 
 function parse(bytes: Uint8Array, request: ParseRequest<CsvOptions>, sink: SeriesSink): ParseFailure {

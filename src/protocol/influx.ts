@@ -8,8 +8,9 @@
  * https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
  */
 import { options, type Values } from '../config/option.ts';
+import type { TakeLines, TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { Scratch } from './scratch.ts';
@@ -43,7 +44,8 @@ const influxOptions = options({
     kind: 'bytes',
     default: 256 * 1024,
     min: 1,
-    summary: 'The longest line that is taken where bad lines are left out. A longer one refuses the request.',
+    summary:
+      'The longest line that is taken where bad lines are left out. A longer one refuses the request, or what follows it.',
   },
   'influx.maxRequestSize': {
     kind: 'bytes',
@@ -51,7 +53,7 @@ const influxOptions = options({
     min: 1,
     max: 1024 * 1024 * 1024,
     summary:
-      'The largest body in InfluxDB line protocol, before and after decompression. Larger ones get 413.',
+      'The largest body in InfluxDB line protocol, before and after decompression. Larger ones get 413, or are taken in pieces where bad lines are left out.',
   },
   influxListenAddr: {
     kind: 'string',
@@ -134,6 +136,8 @@ class LineParser {
   readonly #separator: Uint8Array;
   readonly #dbLabel: Uint8Array;
   readonly #db: Uint8Array;
+  readonly #scanner: TextScanner | undefined;
+  readonly #firstLine: number;
   readonly #numbers = new NumberReader();
   readonly #fields: number[] = [];
   /** Measurement and separator, and behind them the field at hand. */
@@ -142,8 +146,10 @@ class LineParser {
   #why = '';
 
   constructor(bytes: Uint8Array, request: ParseRequest<InfluxOptions>, sink: SeriesSink) {
-    const { parameters, receivedMs, options } = request;
+    const { parameters, receivedMs, options, scanner } = request;
     this.#bytes = bytes;
+    this.#scanner = scanner;
+    this.#firstLine = firstLineOf(parameters);
     this.#sink = sink;
     this.#options = options;
     this.#precision = Object.hasOwn(precisions, parameters.precision ?? '')
@@ -161,6 +167,14 @@ class LineParser {
     const bytes = this.#bytes;
     const bytesMax = isStream ? this.#options['influx.maxLineSize'] : Number.POSITIVE_INFINITY;
     let rows = 0;
+    const scan = this.#scan(bytesMax);
+    const scanOn =
+      scan &&
+      ((start: number) => {
+        const taken = scan(start);
+        rows += taken.rows;
+        return taken;
+      });
     const failure = eachLine(
       bytes,
       (start, end, line) => {
@@ -170,10 +184,33 @@ class LineParser {
         else return `cannot read line ${line}, ${excerpt(bytes, start, end)}: ${this.#why}`;
         return undefined;
       },
-      { bytesMax, option: 'influx.maxLineSize' },
+      {
+        first: this.#firstLine,
+        sink: this.#sink,
+        limit: { bytesMax, option: 'influx.maxLineSize' },
+        scan: scanOn,
+      },
     );
     this.#sink.rowsRead = rows;
     return failure;
+  }
+
+  #scan(lineBytesMax: number): TakeLines | undefined {
+    const options = this.#options;
+    const unit = this.#precision;
+    // A duration may have a fraction.
+    if (!Number.isSafeInteger(options.influxTrimTimestamp)) return undefined;
+    return this.#scanner?.influx(this.#bytes, this.#sink, {
+      nowMs: this.#trimmed(this.#nowMs),
+      trimMs: options.influxTrimTimestamp,
+      unit: unit && { divisor: 10 ** unit.dropped, factor: unit.factor },
+      skipMeasurement: options.influxSkipMeasurement,
+      skipSingleField: options.influxSkipSingleField,
+      lineBytesMax,
+      separator: this.#separator,
+      dbKey: this.#dbLabel,
+      db: this.#db,
+    });
   }
 
   #line(start: number, end: number): boolean {
@@ -301,6 +338,7 @@ class LineParser {
     const isNamedByField = prefix === 0 || fields.length > FIELD || !this.#options.influxSkipSingleField;
     let from = 0;
     let to = 0;
+    let labels = 0;
     for (let index = 0; index < fields.length; index += FIELD) {
       sink.begin();
       const nameEnd = isNamedByField
@@ -308,8 +346,10 @@ class LineParser {
         : prefix - this.#separator.byteLength;
       sink.name(this.#name.bytes, 0, nameEnd);
       const tags = sink.position;
-      if (index > 0) sink.repeat(from, to);
+      const before = sink.labels;
+      if (index > 0) sink.repeat(from, to, labels);
       else this.#writeTags(measurementEnd, keyEnd);
+      labels = sink.labels - before;
       from = tags;
       to = sink.position;
       sink.sample(fields[index + 2]!, timestampMs);
@@ -371,6 +411,8 @@ function isEscapable(byte: number): boolean {
 const JSON_TYPE = 'application/json';
 const HEALTH = '{"name":"influxdb", "message":"ready for queries and writes", "status":"pass", "checks":[]}';
 
+const pieces = linePieces('influx.maxLineSize');
+
 function receive(head: RequestHead, options: InfluxOptions): Reception {
   const { counterPath } = head.route;
   if (counterPath === '/influx/query') {
@@ -386,6 +428,7 @@ function receive(head: RequestHead, options: InfluxOptions): Reception {
   }
   const isStream = options['influx.forceStreamMode'] || head.header('stream-mode') === '1';
   return receiveBody(head, {
+    ...(isStream ? { pieces } : {}),
     parameters: {
       ...(isStream ? { mode: 'stream' } : {}),
       db: head.query.get('db') ?? '',

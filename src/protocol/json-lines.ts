@@ -7,9 +7,10 @@
  * https://docs.victoriametrics.com/#json-line-format
  */
 import { options, type Values } from '../config/option.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
 import { JsonScanner, unescapeJson } from './json-scanner.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol } from './protocol.ts';
 import { Scratch } from './scratch.ts';
@@ -47,7 +48,8 @@ const jsonOptions = options({
     kind: 'bytes',
     default: 10 * 1024 * 1024,
     min: 1,
-    summary: 'The longest line that /api/v1/import takes. A longer one refuses the request.',
+    summary:
+      'The longest line that /api/v1/import takes. A longer one refuses the request, or what follows it.',
   },
 });
 
@@ -71,7 +73,7 @@ class JsonLineParser {
     this.#json = new JsonScanner(bytes);
   }
 
-  run(bytesMax: number): ParseFailure {
+  run(bytesMax: number, first: number, scanner: TextScanner | undefined): ParseFailure {
     const bytes = this.#bytes;
     return eachLine(
       bytes,
@@ -80,7 +82,12 @@ class JsonLineParser {
         else this.#sink.skip(line, this.#why, bytes, start, end);
         return undefined;
       },
-      { bytesMax, option: 'import.maxLineLen' },
+      {
+        first,
+        sink: this.#sink,
+        limit: { bytesMax, option: 'import.maxLineLen' },
+        scan: scanner?.jsonLines(bytes, this.#sink, bytesMax),
+      },
     );
   }
 
@@ -241,8 +248,11 @@ function parse(
   request: ParseRequest<Values<typeof jsonOptions>>,
   sink: SeriesSink,
 ): ParseFailure {
-  return new JsonLineParser(bytes, sink).run(request.options['import.maxLineLen']);
+  const { parameters, options, scanner } = request;
+  return new JsonLineParser(bytes, sink).run(options['import.maxLineLen'], firstLineOf(parameters), scanner);
 }
+
+const pieces = linePieces('import.maxLineLen');
 
 export const jsonLines: Protocol = {
   name: 'vmimport',
@@ -250,6 +260,6 @@ export const jsonLines: Protocol = {
   routes: [PATH, `/prometheus${PATH}`].map((path) => ({ path, counterPath: PATH })),
   options: jsonOptions,
   accepted: { status: 204 },
-  receive: (head) => receiveBody(head),
+  receive: (head) => receiveBody(head, { pieces }),
   parse,
 };

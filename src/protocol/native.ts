@@ -13,7 +13,7 @@
 import { options } from '../config/option.ts';
 import { receiveBody } from './content-encoding.ts';
 import { BlockError, numberFrom, readBlock } from './native-block.ts';
-import type { ParseFailure, Protocol } from './protocol.ts';
+import type { ParseFailure, Pieces, Protocol } from './protocol.ts';
 import { Scratch } from './scratch.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -51,6 +51,7 @@ class NativeReader {
     while (this.#at < byteLength) {
       this.#readName(this.#part());
       this.#writeBlock(this.#part(), first, last);
+      this.#sink.items++;
     }
   }
 
@@ -104,7 +105,7 @@ class NativeReader {
       else sink.sample(value, Number(timestampMs));
     }
     if (sink.samples > before) sink.end();
-    else sink.cancel(0);
+    else sink.cancel();
   }
 
   #writeLabels(): void {
@@ -127,6 +128,35 @@ function parse(bytes: Uint8Array, _request: unknown, sink: SeriesSink): ParseFai
   return undefined;
 }
 
+/** Where the item at `at` ends, a name and its block: beyond the bytes if it is not whole, -1 if a part is too long. */
+function itemEnd(bytes: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let end = at;
+  for (let part = 0; part < 2; part++) {
+    const start = end + LENGTH_BYTES;
+    if (start > bytes.byteLength) return start;
+    const length = view.getUint32(end);
+    if (length > PART_BYTES_MAX) return -1;
+    end = start + length;
+  }
+  return end;
+}
+
+/** The timestamps of the head hold for all pieces. */
+const pieces: Pieces = {
+  item: 'block',
+  headBytes: HEAD_BYTES,
+  lastEnd(bytes, start) {
+    for (let end = start; ; ) {
+      const next = itemEnd(bytes, end);
+      // The parser tells what is wrong with it.
+      if (next < 0) return bytes.byteLength;
+      if (next > bytes.byteLength) return end;
+      end = next;
+    }
+  },
+};
+
 export const native: Protocol = {
   name: 'native',
   family: 'nativeimport',
@@ -134,6 +164,6 @@ export const native: Protocol = {
   routes: [PATH, `/prometheus${PATH}`].map((path) => ({ path, counterPath: PATH })),
   options: options({}),
   accepted: { status: 204 },
-  receive: (head) => receiveBody(head),
+  receive: (head) => receiveBody(head, { pieces }),
   parse,
 };

@@ -56,14 +56,17 @@ function writeEvent({ members }: JsonObject, receivedMs: number, sink: SeriesSin
   const timestampMs = timestampOf(members, receivedMs);
   let from = -1;
   let to = 0;
+  let labels = 0;
   for (const [name, value] of members) {
     if (typeof value !== 'number' || name === '' || name === TIMESTAMP) continue;
     sink.begin();
     sink.text('__name__', name);
-    const labels = sink.position;
+    const start = sink.position;
+    const before = sink.labels;
     if (from < 0) for (const [key, text] of members) writeLabel(key, text, sink);
-    else sink.repeat(from, to);
-    from = labels;
+    else sink.repeat(from, to, labels);
+    labels = sink.labels - before;
+    from = start;
     to = sink.position;
     sink.sample(value, timestampMs);
     sink.end();

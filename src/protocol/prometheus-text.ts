@@ -11,8 +11,9 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 import { options } from '../config/option.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import { badRequest, receiveBody } from './content-encoding.ts';
-import { eachLine } from './lines.ts';
+import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { isTimestamp, NumberReader } from './number.ts';
 import { MetadataReader } from './prometheus-metadata.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
@@ -64,8 +65,15 @@ class TextParser {
     this.#metadata = new MetadataReader(sink);
   }
 
-  run(): ParseFailure {
-    const failure = eachLine(this.#bytes, (start, end, line) => this.#line(start, end, line));
+  run(first: number, scanner: TextScanner | undefined): ParseFailure {
+    const failure = eachLine(this.#bytes, (start, end, line) => this.#line(start, end, line), {
+      first,
+      sink: this.#sink,
+      // Any number of digits can be given in the query.
+      scan: Number.isSafeInteger(this.#defaultMs)
+        ? scanner?.prometheusText(this.#bytes, this.#sink, this.#defaultMs)
+        : undefined,
+    });
     this.#metadata.flush();
     return failure;
   }
@@ -278,6 +286,9 @@ function millisecondsOf(timestamp: number): number {
   return Math.trunc(isSeconds ? timestamp * 1000 : timestamp);
 }
 
+/** HELP and TYPE of a name stay together, and with what follows. */
+const pieces = linePieces(undefined, (first) => first === HASH);
+
 function receive(head: RequestHead): Reception {
   const timestamp = head.query.get('timestamp') ?? '';
   if (!/^[+-]?\d*$/.test(timestamp)) {
@@ -290,14 +301,20 @@ function receive(head: RequestHead): Reception {
   return receiveBody(head, {
     parameters: Number(timestamp) > 0 ? { timestamp } : {},
     labels: found.labels,
+    pieces,
     // What a Pushgateway answers.
     accepted: { status: head.path.includes('/metrics/job/') ? 200 : 204 },
   });
 }
 
-function parse(bytes: Uint8Array, { parameters, receivedMs }: ParseRequest, sink: SeriesSink): ParseFailure {
+function parse(
+  bytes: Uint8Array,
+  { parameters, receivedMs, scanner }: ParseRequest,
+  sink: SeriesSink,
+): ParseFailure {
   const { timestamp } = parameters;
-  return new TextParser(bytes, sink, timestamp === undefined ? receivedMs : Number(timestamp)).run();
+  const defaultMs = timestamp === undefined ? receivedMs : Number(timestamp);
+  return new TextParser(bytes, sink, defaultMs).run(firstLineOf(parameters), scanner);
 }
 
 export const prometheusText: Protocol = {

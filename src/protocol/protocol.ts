@@ -5,6 +5,7 @@
  * A new protocol is one file beside this one and one line in `index.ts`.
  */
 import type { OptionTable } from '../config/option.ts';
+import type { TextScanner } from '../kernel/text-scanner.ts';
 import type { BodyEncoding, Counts, Label, Parameters } from '../model/body.ts';
 import type { SeriesSink } from './series-sink.ts';
 
@@ -35,6 +36,21 @@ export interface RequestHead {
   header(name: string): string;
 }
 
+/** How a body that is larger than fits into memory is cut into pieces, each of which is a body of the protocol. */
+export interface Pieces {
+  /** What an item is called in messages. */
+  readonly item: 'line' | 'block';
+  /** Bytes at the beginning of the body that belong to every piece. */
+  readonly headBytes: number;
+  /** The option with the longest item, in bytes. Absent: -maxInsertRequestSize. */
+  readonly itemOption?: string;
+  /**
+   * Where the last whole item ends in the bytes from `start`, where one begins; `start` if there is none. What lies before
+   * `from` was looked at before, and no item ended there. What can never become an item is one.
+   */
+  lastEnd(bytes: Uint8Array, start: number, from: number): number;
+}
+
 /** What becomes of a request, decided before its body is read. */
 export type Reception =
   | {
@@ -46,6 +62,8 @@ export type Reception =
       readonly labels?: readonly Label[];
       /** Absent: `Protocol.accepted`. */
       readonly accepted?: Answer;
+      /** Absent: the body is taken whole or not at all, whatever its size. */
+      readonly pieces?: Pieces;
       /** What `Body.protocol` says. Absent: the name of the protocol. */
       readonly message?: string;
       /**
@@ -63,10 +81,13 @@ export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** What a parser knows besides the bytes. */
 export interface ParseRequest<Options extends OptionValues = OptionValues> {
+  /** With `firstItem`, the number of the first line or block, for a piece of a larger body. */
   readonly parameters: Parameters;
   /** When the request came, in Unix milliseconds: the timestamp of rows without one. */
   readonly receivedMs: number;
   readonly options: Options;
+  /** Takes lines ahead of the parser, which has to give the same series. Absent: the parser reads them all. */
+  readonly scanner?: TextScanner | undefined;
 }
 
 /** Why a whole request is refused with 400; undefined when everything that can be read is in the sink. */

@@ -7,6 +7,8 @@
  * in this order, so every series is canonical: all labels, then all samples. Rows that cannot be read are counted by
  * `skip()`, with a few examples.
  */
+import type { WriteRequestFound } from '../kernel/kernel.ts';
+
 const SERIES_TAG = 0x0a;
 const METADATA_TAG = 0x1a;
 const LABEL_TAG = 0x0a;
@@ -51,12 +53,19 @@ export class SeriesSink {
   /** Where the series at hand begins, and where the last one's labels and samples lie. */
   #start = 0;
   #lastBody = 0;
+  /** When the series at hand was begun. */
+  #labelsBefore = 0;
+  #samplesBefore = 0;
   series = 0;
+  seriesWithSamples = 0;
+  labels = 0;
   samples = 0;
   metadataEntries = 0;
   /** Rows that were read, where they are not the same as samples. */
   rowsRead: number | undefined;
   rowsInvalid = 0;
+  /** Lines or blocks of the body, where the parser counts them. */
+  items = 0;
   /** Rows that are right and no samples. */
   rowsIgnored = 0;
   readonly #examples: string[] = [];
@@ -72,12 +81,22 @@ export class SeriesSink {
     this.#bytesMax = bytesMax;
     this.#length = 0;
     this.series = 0;
+    this.seriesWithSamples = 0;
+    this.labels = 0;
     this.samples = 0;
     this.metadataEntries = 0;
     this.rowsRead = undefined;
     this.rowsInvalid = 0;
+    this.items = 0;
     this.rowsIgnored = 0;
     this.#examples.length = 0;
+  }
+
+  /** What the message holds, as the engine's own check would find it. */
+  get found(): WriteRequestFound {
+    const { series, samples, labels, seriesWithSamples, metadataEntries: metadata } = this;
+    const counts = { series, samples, histograms: 0, exemplars: 0, metadata };
+    return { counts, labels, seriesWithSamples, everySeriesHasData: seriesWithSamples === series };
   }
 
   /** The message so far; valid until the next call. */
@@ -99,6 +118,8 @@ export class SeriesSink {
     this.#reserve(SERIES_HEAD);
     this.#start = this.#length;
     this.#length += SERIES_HEAD;
+    this.#labelsBefore = this.labels;
+    this.#samplesBefore = this.samples;
   }
 
   /** How many bytes of the series at hand are written: for `repeat`. */
@@ -118,6 +139,7 @@ export class SeriesSink {
     const valueLength = valueEnd - valueStart;
     const inner = fieldLength(nameLength) + fieldLength(valueLength);
     this.#reserve(inner + 1 + VARINT_MAX);
+    this.labels++;
     this.#buffer[this.#length++] = LABEL_TAG;
     this.#varint(inner);
     this.#bytes(NAME_TAG, name, nameStart, nameEnd);
@@ -136,9 +158,10 @@ export class SeriesSink {
     this.label(nameBytes, 0, nameBytes.byteLength, valueBytes, 0, valueBytes.byteLength);
   }
 
-  /** The labels that the last finished series had between these positions, again. */
-  repeat(from: number, to: number): void {
+  /** The labels, so many, that the last finished series had between these positions, again. */
+  repeat(from: number, to: number, labels: number): void {
     this.#reserve(to - from);
+    this.labels += labels;
     this.#buffer.copyWithin(this.#length, this.#lastBody + from, this.#lastBody + to);
     this.#length += to - from;
   }
@@ -190,12 +213,25 @@ export class SeriesSink {
     this.#lastBody = this.#length;
     this.#length += length;
     this.series++;
+    if (this.samples > this.#samplesBefore) this.seriesWithSamples++;
+  }
+
+  /** Whole series, each with samples, encoded as this class does it. */
+  append(bytes: Uint8Array, series: number, samples: number, labels: number): void {
+    this.#reserve(bytes.byteLength);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.byteLength;
+    this.series += series;
+    this.seriesWithSamples += series;
+    this.samples += samples;
+    this.labels += labels;
   }
 
   /** Takes back what was written since `begin`. */
-  cancel(samples: number): void {
+  cancel(): void {
     this.#length = this.#start;
-    this.samples -= samples;
+    this.labels = this.#labelsBefore;
+    this.samples = this.#samplesBefore;
   }
 
   /** @param type `MetricType` of proto/remote.proto. */

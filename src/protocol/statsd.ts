@@ -263,6 +263,7 @@ class StatsdParser {
     const sink = this.#sink;
     const values = this.#values;
     let labelsEnd = 0;
+    let labels = 0;
     let room = 0;
     for (let index = 0; index < values.length; index++) {
       const isDelta = this.#isDelta[index]!;
@@ -271,8 +272,10 @@ class StatsdParser {
         if ((isOther && copy === 0) || room === 0) {
           if (index + copy > 0) sink.end();
           sink.begin();
+          const before = sink.labels;
           if (isOther && copy === 0) labelsEnd = this.#writeLabels(start, nameEnd, isDelta);
-          else sink.repeat(0, labelsEnd);
+          else sink.repeat(0, labelsEnd, labels);
+          labels = sink.labels - before;
           room = SERIES_SAMPLES_MAX;
         }
         sink.sample(values[index]!, this.#sections.timestampMs);

@@ -5,6 +5,8 @@ export interface BlockNeeds {
   readonly codec: Codec;
   readonly level: number;
   readonly metadata: boolean;
+  readonly withoutHistograms?: boolean;
+  readonly withoutExemplars?: boolean;
   /** How many blocks with disjoint series the destination wants side by side. */
   readonly parallel: number;
   /** Destinations with equal numbers see series in the same form. */
@@ -22,7 +24,7 @@ export interface Group extends BlockNeeds {
 export function groupDestinations(needs: readonly BlockNeeds[]): Group[] {
   const groups = new Map<string, BlockNeeds & { members: number[] }>();
   for (const [index, need] of needs.entries()) {
-    const key = `${need.codec}/${need.codec === 'zstd' ? need.level : 0}/${need.metadata}/${need.parallel}/${need.form ?? 0}/${need.shard}`;
+    const key = `${need.codec}/${need.codec === 'zstd' ? need.level : 0}/${need.metadata}/${need.withoutHistograms}/${need.withoutExemplars}/${need.parallel}/${need.form ?? 0}/${need.shard}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { ...need, members: [index] });
     else group.members.push(index);

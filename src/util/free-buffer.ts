@@ -13,3 +13,25 @@ export function freeBuffer(buffer: ArrayBuffer): void {
 export function freeOwned({ buffer }: Uint8Array, owned: number): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === owned) freeBuffer(buffer);
 }
+
+/** Below it a chunk is not worth the work. */
+const CHUNK_BYTES_MIN = 4096;
+
+let chunks: Uint8Array[] = [];
+
+/**
+ * For chunks of a request whose bytes are copied elsewhere; nobody may look at them any more. They are freed when whoever gave
+ * them is done. Chunks are memory outside of the heap, and V8 collects all of the heap for each 30 MB of it: of text, with
+ * its many bytes for a sample, that took two thirds of the CPU time.
+ */
+export function freeChunk(chunk: Uint8Array): void {
+  if (chunk.byteLength < CHUNK_BYTES_MIN) return;
+  if (chunks.length === 0) setImmediate(freeChunks);
+  chunks.push(chunk);
+}
+
+function freeChunks(): void {
+  const done = chunks;
+  chunks = [];
+  for (const chunk of done) freeOwned(chunk, chunk.byteLength);
+}

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { uncompress } from 'snappyjs';
 import { atEnd } from '../support/cleanup.ts';
-import { assertLedgerBalances } from '../support/metrics.ts';
+import { assertLedgerBalances, metricSum } from '../support/metrics.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { bitsOf, decodeWriteRequest, push, type Series } from '../support/remote-write.ts';
 import { CONTENT_TYPE_2, push2, Request2 } from '../support/remote-write-2.ts';
@@ -235,6 +235,31 @@ test('5xx is tried again with the same bytes, whatever it says was written', asy
   assert.equal(new Set(received.map(({ body }) => body.toString('hex'))).size, 1);
 });
 
+test('blocks are split and bisected as 2.0, in order; what is refused alone is a dead letter', async (t) => {
+  const { url, received } = await startReceiver(t, (one) => {
+    const { symbols, timeseries } = one.request!;
+    if (timeseries.length > 3) return { status: 413 };
+    const none = { [header('Samples')]: '0' };
+    return symbols.includes('bad') ? { status: 400, headers: none } : takesAll(one);
+  });
+  const policy = '-remoteWrite.responsePolicy=prometheus';
+  const sluice = await relay(t, url, temporaryDirectory(t), SECOND, policy);
+  const all = Array.from({ length: 20 }, (_, nth) => series(nth === 7 ? 'bad' : `good_${nth}`));
+  await push(`${sluice.url}/api/v1/write`, all);
+  const { delivered, dead_lettered } = await settled(sluice, 20);
+  assert.deepEqual([delivered, dead_lettered], [19, 1]);
+  const taken = received.filter(({ request }) => request!.timeseries.length <= 3);
+  const names = taken.flatMap(({ request }) =>
+    request!.symbols.includes('bad')
+      ? []
+      : request!.timeseries.map(({ labelsRefs }) => request!.symbols[labelsRefs[1]!]),
+  );
+  assert.deepEqual(
+    names,
+    all.map(({ labels }) => labels.__name__).filter((name) => name !== 'bad'),
+  );
+});
+
 test('after a kill, a 2.0 request of a tenant comes out of the journal as it went in', async (t) => {
   const directory = temporaryDirectory(t);
   const sink = await startSink(t);
@@ -283,4 +308,44 @@ test('what waits in files as 1.0 or zstd is sent in the version that the destina
     ['__name__', 'waits'],
     ['job', 'test'],
   ]);
+});
+
+test('a destination gets no native histograms and no exemplars if it takes none, and the ledger says how many', async (t) => {
+  const { url, received } = await startReceiver(t);
+  const everything = await startReceiver(t);
+  const sluice = await startSluice(t, temporaryDirectory(t), [
+    `-remoteWrite.url=${url}`,
+    `-remoteWrite.url=${everything.url}`,
+    SECOND,
+    '-remoteWrite.flushInterval=50ms',
+    '-remoteWrite.disableNativeHistograms=true,false',
+    '-remoteWrite.disableExemplars=true,false',
+  ]);
+  const histograms = [
+    { countInt: 1, positiveSpans: [{ length: 1 }], positiveDeltas: [1], timestamp: NOW_MS },
+  ];
+  const exemplars = [{ labels: { trace_id: 'abc' }, value: 1, timestamp: NOW_MS }];
+  const samples = [{ value: 1, timestamp: NOW_MS }];
+  const both = [
+    { labels: [['__name__', 'native']] as const, histograms, exemplars },
+    { labels: [['__name__', 'plain']] as const, samples, exemplars },
+  ];
+  assert.equal((await push2(`${sluice.url}/api/v1/write`, both)).status, 204);
+  const page = await until('both have theirs', WITHIN_MS, async () => {
+    const found = await sluice.metrics();
+    assertLedgerBalances(found);
+    const of = (kind: string, column: string) =>
+      metricSum(found, `sluice_ledger_destination_${kind}`, { column }) ?? 0;
+    const isDone = (kind: string) => of(kind, 'delivered') + of(kind, 'withheld') === of(kind, 'received');
+    return ['samples', 'histograms', 'exemplars'].every(isDone) && of('samples', 'delivered') === 2 && found;
+  });
+  const withheld = (kind: string) =>
+    metricSum(page, `sluice_ledger_destination_${kind}`, { column: 'withheld' });
+  assert.deepEqual([withheld('histograms'), withheld('exemplars'), withheld('samples')], [1, 2, 0]);
+  const counted = ({ received: all }: { received: readonly Received[] }) => {
+    const series = all.flatMap(({ request }) => request!.timeseries);
+    return [sum(series, 'samples'), sum(series, 'histograms'), sum(series, 'exemplars')];
+  };
+  assert.deepEqual(counted({ received }), [1, 0, 0]);
+  assert.deepEqual(counted(everything), [1, 1, 2]);
 });

@@ -30,6 +30,10 @@ test('each mistake is told, with a hint, without its value', () => {
     ],
     [{ 'remoteWrite.basicAuth.password': canary }, /^a password without a user name/],
     [{ 'remoteWrite.forceVMProto': true, 'remoteWrite.forcePromProto': true }, /^both .*forceVMProto/],
+    [
+      { 'remoteWrite.forceVMProto': true, 'remoteWrite.protobufMessage': 'io.prometheus.write.v2.Request' },
+      /^-remoteWrite.forceVMProto is set, and -remoteWrite.protobufMessage is/,
+    ],
     [{ 'remoteWrite.proxyURL': new Secret('canary:3128') }, /^-remoteWrite.proxyURL has no :\/\/$/],
     [{ 'remoteWrite.proxyURL': new Secret('http://') }, /cannot be parsed/],
     [{ 'remoteWrite.proxyURL': new Secret('ftp://canary') }, /scheme that is not supported/],

@@ -42,6 +42,10 @@ test('the first codec follows the kind and the force flags', () => {
   const http = 'http://x';
   assert.equal(firstCodec(http, valuesWith()), 'zstd');
   assert.equal(firstCodec(http, valuesWith({ 'remoteWrite.forcePromProto': true })), 'snappy');
+  assert.equal(
+    firstCodec(http, valuesWith({ 'remoteWrite.protobufMessage': 'io.prometheus.write.v2.Request' })),
+    'snappy',
+  );
   assert.equal(firstCodec('file:x', valuesWith()), 'snappy');
   assert.equal(firstCodec('file:x', valuesWith({ 'remoteWrite.forceVMProto': true })), 'zstd');
 });

@@ -287,7 +287,8 @@ test('what a destination says that it did not take is rejected, the rest deliver
   );
   queue.push(...[1, 2, 3].map((seq) => makeBlock(seq, { counts })));
   await settle(() => queue.ended.length === 3);
-  assert.equal(value('bytes_sent_total'), 77);
+  assert.equal(value('bytes_sent_total'), 77 + 'block 2'.length);
+  assert.equal(value('packets_dropped_total'), 1, 'exemplars alone are none');
   assert.equal(sent.length, 3);
   assert.deepEqual(queue.outcomes, [
     { kind: 'delivered' },

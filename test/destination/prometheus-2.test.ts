@@ -106,6 +106,7 @@ test('who does not know 2.0 gets 1.0, with the same data at once, and from then 
   const answers: readonly (readonly [string, Partial<HttpResponse>])[] = [
     ['415', { status: 415, text: 'what is this' }],
     ['a success that names nothing written', { status: 200 }],
+    ['400', { status: 400, text: 'what is this' }],
   ];
   for (const [what, answer] of answers) {
     const { posts, transport, log, isSecond } = setUp([answer, { status: 204 }]);
@@ -149,6 +150,17 @@ test('other refusals are no reason to fall back, and say what was written', asyn
   assert.equal((await transport.send(block, never)).retryAfter, '3');
   assert.equal((await transport.send(block, never)).written!.samples, 0);
   assert.equal(isSecond(), 1);
+});
+
+test('a 400 that has other reasons is none, and is not asked again of who knows 2.0', async () => {
+  const unknown = setUp([{ status: 400, text: 'bad' }]);
+  const block = snappyBlock(message(['a', 'b']));
+  assert.equal((await unknown.transport.send(block, never)).status, 400);
+  assert.deepEqual([unknown.posts.length, unknown.isSecond()], [2, 1]);
+  const known = setUp([{ headers: WRITTEN }, { status: 400, text: 'bad' }]);
+  await known.transport.send(block, never);
+  assert.equal((await known.transport.send(block, never)).status, 400);
+  assert.deepEqual([known.posts.length, known.isSecond()], [2, 1]);
 });
 
 test('blocks of both codecs become the same; damaged ones are told as such', async () => {

@@ -151,3 +151,42 @@ test('a VictoriaMetrics, which takes 2.0 for an empty 1.0, gets 1.0 and loses no
   });
   assert.equal(metricSum(page, 'sluice_remote_write_2'), 0);
 });
+
+test('of a 2.0 request that it answers with 400, Prometheus keeps what is good, and only the rest is rejected', {
+  skip,
+}, async (t) => {
+  const prometheus = await Prometheus.start(t, { directory: temporaryDirectory(t), receives: true });
+  const sluice = await startSluice(t, temporaryDirectory(t), [
+    `-remoteWrite.url=${prometheus.writeUrl}`,
+    `-remoteWrite.protobufMessage=${MESSAGE}`,
+    '-remoteWrite.responsePolicy=prometheus',
+    '-remoteWrite.flushInterval=50ms',
+  ]);
+  const nowMs = Date.now();
+  const at = (name: string, timestampMs: number) => ({
+    labels: { __name__: name },
+    points: [{ timestampMs, bits: bitsOf(1) }],
+  });
+  const delivered = (count: number) =>
+    until(`${count} samples are dealt with`, WITHIN_MS, async () => {
+      const [columns] = Object.values(assertLedgerBalances(await sluice.metrics()).destinations);
+      return columns!.received === count && columns!.pending === 0 && columns!.in_engine === 0 && columns!;
+    });
+  const first = [at('known', nowMs)];
+  assert.equal((await push(`${sluice.url}/api/v1/write`, first)).status, 204);
+  await delivered(1);
+  const good = [at('a', nowMs), at('b', nowMs)];
+  assert.equal(
+    (await push(`${sluice.url}/api/v1/write`, [good[0]!, at('known', nowMs - 5_000), good[1]!])).status,
+    204,
+  );
+  const columns = await delivered(4);
+  assert.deepEqual([columns.delivered, columns.rejected, columns.dead_lettered], [3, 1, 0]);
+  const expected = new SampleStore();
+  expected.addAll([...first, ...good]);
+  assert.deepEqual(missingFrom(await prometheus.samples(), expected), []);
+  assert.equal(
+    metricSum(await sluice.metrics(), 'vmagent_remotewrite_requests_total', { status_code: '400' }),
+    1,
+  );
+});

@@ -33,11 +33,14 @@ test('the cheapest exact lane is taken', () => {
 
 test('whatever changes or splits a body takes the column lane', () => {
   const metadata = parcel({ counts: { ...noCounts, series: 1, samples: 1, metadata: 1 } });
+  const others = parcel({ counts: { ...noCounts, series: 2, histograms: 1, exemplars: 1 } });
   const cases: [string, Partial<LaneConfig>, Parcel][] = [
     ['extra labels', {}, parcel({ suffixLength: 10, suffixLabels: 1 })],
     ['series without data', {}, parcel({ everySeriesHasData: false })],
     ['several lanes', { parallel: 4 }, parcel()],
     ['metadata that is not wanted', { metadata: false }, metadata],
+    ['histograms that are not wanted', { withoutHistograms: true }, others],
+    ['exemplars that are not wanted', { withoutExemplars: true }, others],
     ['too many rows', {}, parcel({ counts: { ...noCounts, samples: 900, histograms: 200 } })],
     ['too many labels', {}, parcel({ labels: 10_001 })],
     ['too many bytes', {}, parcel({ rawLength: 1_000_001 })],
@@ -47,4 +50,8 @@ test('whatever changes or splits a body takes the column lane', () => {
     assert.equal(pickLane({ ...snappy, ...config }, limits, one), 'column', what);
   }
   assert.equal(pickLane(snappy, limits, metadata), 'verbatim', 'wanted metadata travels along');
+  assert.equal(
+    pickLane({ ...snappy, withoutHistograms: true, withoutExemplars: true }, limits, parcel()),
+    'verbatim',
+  );
 });

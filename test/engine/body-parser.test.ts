@@ -36,8 +36,21 @@ test('rows that were left out are noted', () => {
   assert.deepEqual(parsed.notes, {
     rowsRead: 1,
     rowsInvalid: 1,
+    items: 2,
     examples: ['line 2: there is no value: "b"'],
   });
+});
+
+test('a piece of a larger body always has notes, and its lines their numbers in the body', () => {
+  const arrival = { parameters: { firstItem: '1001' }, receivedMs: 5 };
+  const notesOf = (text: string) => {
+    const parsed = parser.parse(format({ arrival }), Buffer.from(text));
+    assert.ok(parsed !== undefined && 'message' in parsed);
+    return parsed.notes;
+  };
+  assert.deepEqual(notesOf('a 1\n\na 2'), { rowsRead: 2, rowsInvalid: 0, items: 3, examples: [] });
+  const examples = ['line 1002: there is no value: "b"'];
+  assert.deepEqual(notesOf('a 1\nb\n'), { rowsRead: 1, rowsInvalid: 1, items: 2, examples });
 });
 
 test('rows that are no samples are noted', () => {
@@ -48,7 +61,7 @@ test('rows that are no samples are noted', () => {
     Buffer.from('_sc|db|0\na:1|c\n'),
   );
   assert.ok(parsed !== undefined && 'message' in parsed);
-  assert.deepEqual(parsed.notes, { rowsRead: 1, rowsInvalid: 0, rowsIgnored: 1, examples: [] });
+  assert.deepEqual(parsed.notes, { rowsRead: 1, rowsInvalid: 0, rowsIgnored: 1, items: 0, examples: [] });
 });
 
 test('remote write and what is unknown have no parser', () => {

@@ -23,7 +23,11 @@ function convert(timeseries: readonly object[], bytesMax = 1e9) {
   const converted = convertHistograms(encode(timeseries), bytesMax);
   assert.notEqual(converted, 'too_large');
   const { message, nameless } = converted as Exclude<typeof converted, 'too_large'>;
-  const decoded = WriteRequest.toObject(WriteRequest.decode(message), { arrays: true, longs: Number });
+  const decoded = WriteRequest.toObject(WriteRequest.decode(message), {
+    arrays: true,
+    longs: Number,
+    defaults: true,
+  });
   return { message, nameless, series: decoded.timeseries as Series[] };
 }
 

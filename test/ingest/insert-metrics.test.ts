@@ -47,7 +47,7 @@ test('what a parser notes is counted', () => {
   const meter = new RecordingMeter();
   const metrics = new InsertMetrics(meter, protocols.influx);
   const counts = { series: 4, samples: 4, histograms: 0, exemplars: 0, metadata: 0 };
-  metrics.accepted(counts, { rowsRead: 2, rowsInvalid: 1, examples: [] });
+  metrics.accepted(counts, { rowsRead: 2, rowsInvalid: 1, items: 2, examples: [] });
   metrics.accepted(counts);
   const type = { type: 'influx' };
   assert.equal(meter.value('vm_protoparser_rows_read_total', type), 6);

@@ -6,6 +6,7 @@ import { Expander } from '../../src/kernel/expander.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { randomWriteRequest } from './support/bodies.ts';
 import { assertSame } from './support/compare.ts';
+import { Guarded } from './support/guarded.ts';
 import { Random } from './support/random.ts';
 import { decodeExact, type ExactRequest, ExactWriteRequest } from './support/reference.ts';
 import { decodeRequest2, ExactRequest2, type Request2 } from './support/reference-2.ts';
@@ -16,15 +17,48 @@ const expander = new Expander(kernel);
 const columns = kernel.createColumns();
 const INPUT_BYTES_MAX = 1 << 20;
 const input = kernel.memory.alloc(INPUT_BYTES_MAX);
+const SMALL_BYTES = 8192;
+const [symbolsRoom, slotsRoom, refsRoom, seriesRoom] = [4096, 4096, 65_536, 65_536].map(
+  (bytes) => new Guarded(kernel.memory, bytes),
+) as [Guarded, Guarded, Guarded, Guarded];
+const key = kernel.memory.alloc(16);
 const RUNS = 20_000;
 
 const nothing = () => undefined;
 
+/** The kernels themselves, with regions that have just the room, or less: they stay inside. */
+function condenseWithin(series: number, labels: number, length: number): void {
+  const { exports } = kernel;
+  const symbolsMax = 64;
+  const refs = refsRoom.room(4 * series + 8 * labels, 0xc3);
+  const { rowsPtr, seriesCount, timestampsPtr, valuesPtr } = columns;
+  const table = symbolsRoom.room(symbolsMax * 40, 0xc1);
+  const slots = slotsRoom.room(4 * 2 * symbolsMax, 0xc2);
+  if (exports.internLabels(rowsPtr, seriesCount, table, symbolsMax, slots, 2 * symbolsMax, key, refs) !== 0) {
+    for (const part of [1.2, 0.8, 0.3]) {
+      const capacity = Math.floor(length * part);
+      exports.condenseSeries(
+        rowsPtr,
+        seriesCount,
+        timestampsPtr,
+        valuesPtr,
+        refs,
+        seriesRoom.room(capacity, 0xc4),
+        capacity,
+      );
+      seriesRoom.assertIntact('condense');
+    }
+  }
+  for (const region of [symbolsRoom, slotsRoom, refsRoom]) region.assertIntact('intern');
+}
+
 /** Undefined when the message is none. */
 function condense(bytes: Uint8Array, describe: (name: string) => MetricMetadata | undefined = nothing) {
   kernel.memory.bytes().set(bytes, input);
-  if ('error' in kernel.validateWriteRequest(input, bytes.length)) return undefined;
+  const found = kernel.validateWriteRequest(input, bytes.length);
+  if ('error' in found) return undefined;
   columns.scan(input, bytes.length);
+  if (bytes.length < SMALL_BYTES) condenseWithin(found.counts.series, found.labels, bytes.length);
   const { ptr, length } = condenser.condense(columns, input, bytes.length, describe);
   return Buffer.from(kernel.memory.bytes().subarray(ptr, ptr + length));
 }

@@ -8,8 +8,11 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { inputWatch, shown, watch } from '../support/watchdog.ts';
 import { mutate, randomWriteRequest } from './support/bodies.ts';
 import { Differential } from './support/differential.ts';
+import { compare, randomRequest } from './support/expansion.ts';
 import { Random } from './support/random.ts';
 
+/** How many inputs there are for one of remote write 2.0. */
+const SECOND_EVERY = 4;
 const INPUT_MS_MAX = 30_000;
 const GROWTH_BYTES_MAX = 512 * 1024 * 1024;
 const MINUTE_MS = 60_000;
@@ -29,12 +32,20 @@ export function fuzzOnce(differential: Differential, seed: number): void {
   }
 }
 
+/** One request of remote write 2.0; most are damaged. */
+export function fuzzOnce2(seed: number): void {
+  const random = new Random(seed);
+  const request = randomRequest(random);
+  compare(random.chance(0.3) ? request : mutate(random, request));
+}
+
 /** Runs `runs` inputs, until `watch` says no; throws at the first disagreement, with its seed. */
 export function fuzz(runs: number, seed: number, watch: (run: number) => boolean = () => true): Differential {
   const differential = new Differential();
   for (let run = 0; run < runs && watch(run); run++) {
     try {
       fuzzOnce(differential, seed + run);
+      if (run % SECOND_EVERY === 0) fuzzOnce2(seed + run);
     } catch (cause) {
       throw new Error(`fuzz failed; repeat it with: node test/kernel/fuzz.ts --runs 1 --seed ${seed + run}`, {
         cause,

@@ -18,7 +18,8 @@ function sumOf(
 
 test('what came in is in exactly one column', () => {
   const ledger = new DestinationLedger();
-  ledger.accept(of(100, 7), false);
+  ledger.withholds = ['metadata'];
+  ledger.accept(of(100, 7));
   ledger.recover(of(5));
   ledger.route(of(60));
   ledger.end('delivered', of(30));
@@ -38,14 +39,14 @@ test('what came in is in exactly one column', () => {
 
 test('a sample that vanished unbalances it', () => {
   const ledger = new DestinationLedger();
-  ledger.accept(of(100), true);
+  ledger.accept(of(100));
   ledger.route(of(99));
   assert.equal(sumOf(ledger.columns(noCounts, of(99)), 'samples', ['received', 'recovered']), 1);
 });
 
 test('what a quarantined request had lost is found and booked', () => {
   const ledger = new DestinationLedger();
-  ledger.accept(of(100, 3), true);
+  ledger.accept(of(100, 3));
   ledger.route(of(70, 3));
   assert.deepEqual(ledger.unaccounted(of(20)), of(10));
   ledger.quarantine(ledger.unaccounted(of(20)));
@@ -71,7 +72,7 @@ test('a block that ends in parts is in the column of each part, and the rest is 
 
 test('what was placed anew is in the columns of both, and where a body comes from in its own', () => {
   const old = new DestinationLedger();
-  old.accept(of(10), true);
+  old.accept(of(10));
   old.route(of(10));
   old.end('rerouted', of(4));
   old.finish(of(1), { kind: 'damaged' });
@@ -81,8 +82,9 @@ test('what was placed anew is in the columns of both, and where a body comes fro
   assert.equal(sumOf(old.columns(noCounts, noCounts), 'samples', left), 0);
   assert.deepEqual([old.ended.delivered.samples, old.ended.rejected.samples], [3, 2]);
   const next = new DestinationLedger();
-  next.accept(of(4, 1), false, 'queue');
-  next.accept(of(3), false, 'journal');
+  next.withholds = ['metadata'];
+  next.accept(of(4, 1), 'queue');
+  next.accept(of(3), 'journal');
   next.drop('other_shard', of(2));
   next.route(of(5));
   assert.deepEqual([next.received.samples, next.replayed.samples, next.takenOver.samples], [0, 3, 4]);
@@ -91,4 +93,22 @@ test('what was placed anew is in the columns of both, and where a body comes fro
     assert.equal(sumOf(next.wayToQueue(noCounts), kind, left), 0);
   }
   assert.deepEqual(next.unaccounted(noCounts), noCounts);
+});
+
+test('what a destination takes none of is withheld once, whatever else becomes of it', () => {
+  const counts = { series: 5, samples: 4, histograms: 3, exemplars: 2, metadata: 1 };
+  const ledger = new DestinationLedger();
+  ledger.withholds = ['histograms', 'exemplars'];
+  ledger.accept(counts);
+  ledger.drop('relabel', { series: 2, samples: 1, histograms: 1, exemplars: 1, metadata: 0 });
+  ledger.refuse(counts);
+  ledger.route({ ...counts, samples: 3, histograms: 0, exemplars: 0 });
+  assert.deepEqual(
+    [ledger.withheld.histograms, ledger.withheld.exemplars, ledger.withheld.metadata],
+    [6, 4, 0],
+  );
+  assert.deepEqual([ledger.dropped.relabel.samples, ledger.dropped.relabel.histograms], [1, 0]);
+  assert.deepEqual([ledger.quarantined.samples, ledger.quarantined.exemplars], [4, 0]);
+  const { samples, histograms, exemplars, metadata } = ledger.unaccounted(noCounts);
+  assert.deepEqual([samples, histograms, exemplars, metadata], [0, 0, 0, 0]);
 });

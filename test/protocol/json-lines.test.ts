@@ -155,3 +155,33 @@ test('whatever JSON.stringify writes is read as JSON.parse reads it', () => {
     }),
   );
 });
+
+test('labels that lines have in common with those before', () => {
+  const label = fc.constantFrom(
+    ...[
+      '"a":"1"',
+      '"a":"12"',
+      '"b":"1"',
+      '"b":""',
+      `"long":"${'x'.repeat(40)}"`,
+      '"q":"\\""',
+      '"n":1',
+      '"n":"1"',
+    ],
+    ...[`"huge":"${'y'.repeat(600)}"`, '"a" : "1"'],
+  );
+  const line = fc
+    .tuple(
+      fc.array(label, { minLength: 1, maxLength: 6 }),
+      fc.array(fc.nat(99), { minLength: 1, maxLength: 9 }),
+    )
+    .map(
+      ([labels, numbers]) =>
+        `{"metric":{${labels.join(',')}},"values":[${numbers}],"timestamps":[${numbers}]}`,
+    );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
+      assert.equal(parse(jsonLines, lines.join('\n')).rows.length, lines.length);
+    }),
+  );
+});

@@ -205,3 +205,26 @@ test('whatever is written in the format is read back', () => {
     }),
   );
 });
+
+test('labels that lines have in common with those before', () => {
+  const label = fc.constantFrom(
+    ...[
+      'a="1"',
+      'a="12"',
+      'b="1"',
+      'b=""',
+      `long="${'x'.repeat(40)}"`,
+      `long="${'x'.repeat(41)}"`,
+      'q="\\""',
+    ],
+    ...[`huge="${'y'.repeat(600)}"`, 'a = "1"'],
+  );
+  const line = fc
+    .tuple(fc.constantFrom('m', 'metric'), fc.array(label, { maxLength: 6 }), fc.nat(9))
+    .map(([name, labels, value]) => `${name}{${labels.join(',')}} ${value}`);
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
+      assert.equal(parse(prometheusText, lines.join('\n')).rows.length, lines.length);
+    }),
+  );
+});

@@ -87,7 +87,7 @@ test('labels of the last series are repeated, whatever the length of its head', 
       sink.begin();
       sink.name(encoder.encode(name), 0, name.length);
       const again = sink.position;
-      sink.repeat(name === 'second' ? from : from + 1, name === 'second' ? to : to + 1);
+      sink.repeat(name === 'second' ? from : from + 1, name === 'second' ? to : to + 1, 1);
       assert.equal(sink.position - again, to - from);
       sink.sample(2, 2);
       sink.end();

@@ -21,10 +21,16 @@ test('the zstd level does not split destinations that take snappy', () => {
   assert.equal(groupDestinations([snappy, { ...snappy, level: 7 }]).length, 1);
 });
 
-test('metadata and lanes split groups', () => {
-  const groups = groupDestinations([snappy, { ...snappy, metadata: false }, { ...snappy, parallel: 4 }]);
+test('metadata, what is left out, and lanes split groups', () => {
+  const groups = groupDestinations([
+    snappy,
+    { ...snappy, metadata: false },
+    { ...snappy, parallel: 4 },
+    { ...snappy, withoutHistograms: true },
+    { ...snappy, withoutExemplars: true },
+  ]);
   assert.deepEqual(
     groups.map((group) => group.members),
-    [[0], [1], [2]],
+    [[0], [1], [2], [3], [4]],
   );
 });

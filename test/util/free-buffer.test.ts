@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freeOwned } from '../../src/util/free-buffer.ts';
+import { freeChunk, freeOwned } from '../../src/util/free-buffer.ts';
 
 test('memory of its own is given back', () => {
   const bytes = Buffer.allocUnsafeSlow(100_000);
@@ -15,4 +15,14 @@ test('memory that others share stays', () => {
   const shared = new Uint8Array(new SharedArrayBuffer(16));
   freeOwned(shared, 16);
   assert.equal(shared.byteLength, 16);
+});
+
+test('chunks are given back when whoever gave them is done', async () => {
+  const chunk = Buffer.allocUnsafeSlow(100_000);
+  const part = Buffer.allocUnsafeSlow(100_000).subarray(1);
+  const small = Buffer.allocUnsafeSlow(100);
+  for (const bytes of [chunk, part, small]) freeChunk(bytes);
+  assert.equal(chunk.byteLength, 100_000);
+  await new Promise(setImmediate);
+  assert.deepEqual([chunk.byteLength, part.byteLength, small.byteLength], [0, 99_999, 100]);
 });

@@ -7,6 +7,7 @@
  * Labels go out in order and without those that have no value, as 2.0 has it. Fields of a series that 1.0 does not know are left out.
  */
 import { copy, putVarint, varintLength } from './bytes';
+import { Fast } from './fast';
 import {
   clearError,
   errorCode,
@@ -28,6 +29,7 @@ import {
   ROW_SAMPLE_COUNT,
   ROW_SAMPLE_START,
 } from './row';
+import { fingerprint } from './siphash';
 import {
   equalBytes,
   pairOrder,
@@ -38,7 +40,6 @@ import {
   symbolPtr,
 } from './symbols';
 import * as wire from './wire';
-import { xxh64 } from './xxh64';
 
 // What a symbol holds behind what `symbols.ts` keeps. Of metric names: a chain of them, from the last one, and their metadata.
 const HASH: usize = 16;
@@ -50,6 +51,7 @@ const IS_NAME: usize = 36;
 
 const NAME = memory.data<u8>([0x5f, 0x5f, 0x6e, 0x61, 0x6d, 0x65, 0x5f, 0x5f]); // __name__
 const NAME_BYTES: usize = 8;
+const FINGERPRINT = memory.data(16, 8);
 /** References of a label, name and value. */
 const PAIR_BYTES: usize = 8;
 const REF_BYTES_MAX: usize = 5;
@@ -58,6 +60,8 @@ const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10;
 /** Tag and length of a series, of its references, and all of its metadata. */
 const HEADS_BYTES_MAX: usize = 6 + 6 + 32;
 
+/** What strings are hashed with: nobody else knows it, so nobody can make them meet. */
+let key: usize = 0;
 let symbols: usize = 0;
 let symbolCount: u32 = 0;
 let symbolsMax: u32 = 0;
@@ -82,7 +86,8 @@ function isSymbol(ref: u32, ptr: usize, length: usize): bool {
 /** The reference of a string. When the table is full, `errorCode` says so. */
 function intern(ptr: usize, length: usize): u32 {
   if (length === 0) return 0;
-  const hash = xxh64(ptr, length) as u32;
+  fingerprint(key, ptr, length, FINGERPRINT);
+  const hash = load<u32>(FINGERPRINT);
   for (let at = hash & slotMask; ; at = (at + 1) & slotMask) {
     const slot = slots + ((at as usize) << 2);
     const ref = load<u32>(slot);
@@ -127,21 +132,39 @@ function internRow(row: usize, to: usize, before: usize, countBefore: u32): u32 
   let count: u32 = 0;
   // Labels are canonical: `0a len [0a len name] [12 len value]`.
   while (p < end) {
-    const labelEnd = wire.readLength(p + 1, end);
-    p = wire.payload;
-    let namePtr = p;
-    let nameLength: usize = 0;
-    if (p < labelEnd && (load<u8>(p) as u32) === 0x0a) {
-      p = wire.readLength(p + 1, labelEnd);
-      namePtr = wire.payload;
-      nameLength = p - namePtr;
+    let labelEnd: usize;
+    let namePtr: usize;
+    let nameLength: usize;
+    let value: usize;
+    let valueLength: usize;
+    // It may look a little behind the labels, where there is memory in any case.
+    if (Fast.isLabel(p) && Fast.end(p) <= end) {
+      labelEnd = Fast.end(p);
+      nameLength = load<u8>(p, 3) as usize;
+      namePtr = p + 4;
+      value = namePtr + nameLength + 2;
+      valueLength = labelEnd - value;
+    } else {
+      labelEnd = wire.readLength(p + 1, end);
+      p = wire.payload;
+      namePtr = p;
+      nameLength = 0;
+      valueLength = 0;
+      if (p < labelEnd && (load<u8>(p) as u32) === 0x0a) {
+        p = wire.readLength(p + 1, labelEnd);
+        namePtr = wire.payload;
+        nameLength = p - namePtr;
+      }
+      value = p;
+      if (p < labelEnd) {
+        valueLength = wire.readLength(p + 1, labelEnd) - wire.payload;
+        value = wire.payload;
+      }
     }
-    if (p < labelEnd) {
-      p = wire.readLength(p + 1, labelEnd);
-      const value = wire.payload;
+    if (valueLength !== 0) {
       const known = count < countBefore ? before + (count as usize) * PAIR_BYTES : 0;
       const name = internAs(known === 0 ? 0 : load<u32>(known), namePtr, nameLength);
-      const ref = internAs(known === 0 ? 0 : load<u32>(known, 4), value, p - value);
+      const ref = internAs(known === 0 ? 0 : load<u32>(known, 4), value, valueLength);
       const pair = to + (count as usize) * PAIR_BYTES;
       store<u32>(pair, name);
       store<u32>(pair, ref, 4);
@@ -165,9 +188,11 @@ export function internLabels(
   symbolTableMax: u32,
   slotTable: usize,
   slotCount: u32,
+  keyPtr: usize,
   refs: usize,
 ): bool {
   clearError();
+  key = keyPtr;
   symbols = symbolTable;
   symbolsMax = symbolTableMax;
   slots = slotTable;
@@ -212,21 +237,22 @@ export function describeMetric(
   return true;
 }
 
-function refBytes(pairs: usize, count: u32): usize {
-  let sum: usize = 0;
-  const end = pairs + (count as usize) * PAIR_BYTES;
-  for (let at = pairs; at < end; at += 4) sum += varintLength(load<u32>(at) as u64);
-  return sum;
-}
-
 /** A packed field of references; nothing when there are none. */
 function putRefs(pairs: usize, count: u32): void {
   if (count === 0) return;
-  store<u8>(out, 0x0a);
-  let d = putVarint(out + 1, refBytes(pairs, count) as u64);
+  const begin = out;
+  let d = out + 2;
   const end = pairs + (count as usize) * PAIR_BYTES;
-  for (let at = pairs; at < end; at += 4) d = putVarint(d, load<u32>(at) as u64);
+  for (let at = pairs; at < end; at += 4) {
+    const ref = load<u32>(at);
+    if (ref < 128) store<u8>(d++, ref as u8);
+    else if (ref < 16384) {
+      store<u16>(d, ((ref & 127) | 128 | ((ref >> 7) << 8)) as u16);
+      d += 2;
+    } else d = putVarint(d, ref as u64);
+  }
   out = d;
+  closeField(0x0a, begin, 2);
 }
 
 function putSample(timestamp: u64, value: u64): void {

@@ -16,8 +16,11 @@ import {
   ROW_SPAN_LENGTH,
   ROW_SPAN_PTR,
 } from './row';
+import { checkField, SERIES, tag } from './wire';
 
 const ALL_SLOTS: u32 = 0xffffffff;
+const OMIT_HISTOGRAMS: u32 = 1;
+const OMIT_EXEMPLARS: u32 = 2;
 /** Tag and length of a series. */
 const HEAD_BYTES_MAX: u64 = 1 + 5;
 /** The longest sample field: `12 L 09 value 10 timestamp`. */
@@ -39,6 +42,25 @@ function sampleBytes(timestamps: usize, count: usize): u64 {
   let sum: u64 = (count as u64) * 12;
   for (let i: usize = 0; i < count; i++) sum += varintLength(load<u64>(timestamps + (i << 3))) as u64;
   return sum;
+}
+
+/** What a series has beside labels and samples, without what is omitted: returns the bytes, and writes them unless `dst` is 0. */
+function putRest(dst: usize, row: usize, omitted: u32): usize {
+  let p = load<u32>(row, ROW_REST_PTR) as usize;
+  const end = p + (load<u32>(row, ROW_REST_LENGTH) as usize);
+  let bytes: usize = 0;
+  while (p < end) {
+    const next = checkField(SERIES, p, end);
+    const field = tag >> 3;
+    const goes =
+      (field === 4 && (omitted & OMIT_HISTOGRAMS) !== 0) || (field === 3 && (omitted & OMIT_EXEMPLARS) !== 0);
+    if (!goes) {
+      if (dst !== 0) copy(dst + bytes, p, next - p);
+      bytes += next - p;
+    }
+    p = next;
+  }
+  return bytes;
 }
 
 /** As many samples as surely fit. */
@@ -63,6 +85,7 @@ export function encodeSeries(
   ownerBit: u32,
   formAt: usize,
   spans: bool,
+  omitted: u32,
   suffixPtr: usize,
   suffixLength: usize,
   suffixLabels: u32,
@@ -84,10 +107,15 @@ export function encodeSeries(
   let i = first;
   while (i < count && samples + histograms < rowsMax && labels < labelsMax) {
     const row = rows + i * ROW_BYTES;
-    const rest = load<u32>(row, ROW_REST_LENGTH) as usize;
     const own = load<u32>(row, ROW_SAMPLE_COUNT) as usize;
-    const ownHistograms = load<u32>(row, ROW_HISTOGRAMS);
-    const ownExemplars = load<u32>(row, ROW_EXEMPLARS);
+    let ownHistograms = load<u32>(row, ROW_HISTOGRAMS);
+    let ownExemplars = load<u32>(row, ROW_EXEMPLARS);
+    const isOmitted =
+      ((omitted & OMIT_HISTOGRAMS) !== 0 && ownHistograms !== 0) ||
+      ((omitted & OMIT_EXEMPLARS) !== 0 && ownExemplars !== 0);
+    if (omitted & OMIT_HISTOGRAMS) ownHistograms = 0;
+    if (omitted & OMIT_EXEMPLARS) ownExemplars = 0;
+    const rest = isOmitted ? putRest(0, row, omitted) : (load<u32>(row, ROW_REST_LENGTH) as usize);
     const plan: usize = plans === 0 ? 0 : load<u32>(plans + (i << 2));
     const wanted =
       (slotMask === ALL_SLOTS || ((slotMask >> load<u8>(slots + i)) & 1) !== 0) &&
@@ -103,6 +131,7 @@ export function encodeSeries(
     const span = load<u32>(row, ROW_SPAN_PTR) as usize;
     if (
       spans &&
+      !isOmitted &&
       patch === 0 &&
       suffixLength === 0 &&
       skip === 0 &&
@@ -161,10 +190,9 @@ export function encodeSeries(
       skip += here;
       break;
     }
-    if (rest !== 0) {
-      copy(d, load<u32>(row, ROW_REST_PTR), rest);
-      d += rest;
-    }
+    if (isOmitted) putRest(d, row, omitted);
+    else if (rest !== 0) copy(d, load<u32>(row, ROW_REST_PTR), rest);
+    d += rest;
     histograms += ownHistograms;
     exemplars += ownExemplars;
     i++;

@@ -6,12 +6,17 @@
  * `length` reads nothing outside, and one that is given `dst` and `capacity` writes nothing outside. The memory ends
  * with a page that is never handed out, so that `pointer + small constant` cannot wrap around.
  */
+
 export { condenseSeries, condenseSymbols, describeMetric, internLabels, symbolsLength } from './condense';
+export { powersPtr } from './decimal';
 export { encodeSeries } from './encode-series';
 export { expandRequest } from './expand';
 export { futureSamples } from './future';
+export { scanInflux } from './influx';
+export { scanJsonLines } from './json-lines';
 export { planByOutline, rememberOutline } from './outline';
 export { describeLabels, gatherPlans, judgePlans } from './plan';
+export { scanPrometheusText } from './prometheus-text';
 export { resultPtr } from './result';
 export { scanWriteRequest } from './scan';
 export { fingerprintSeries } from './siphash';
