@@ -51,6 +51,8 @@ export interface Work {
   readonly outage?: readonly number[];
   /** `all` if absent. */
   readonly arrives?: Arrival;
+  /** How long the sinks must hear nothing until everything is taken to be out; longer than windows of aggregation. */
+  readonly quietMs?: number;
 }
 
 export interface Outcome {
@@ -127,8 +129,9 @@ export class Bench {
         connections: work.connections,
         ...(rate === undefined ? {} : { requestsPerSecond: rate / perRequest }),
       });
+    const quietMs = work.quietMs ?? QUIET_MS;
     const warmUp = await send(work.warmUpSamples);
-    await sink.call('quiet', { quietMs: QUIET_MS });
+    await sink.call('quiet', { quietMs });
     const cpuBefore = cpuSeconds(running.pid);
     const startMs = performance.now();
     if (work.outage !== undefined) await sink.call('setDown', work.outage);
@@ -143,7 +146,7 @@ export class Bench {
     if (work.outage !== undefined) await delay(OUTAGE_AFTER_LOAD_MS - FLUSH_MS);
     const diskBytes = bytesBelow(running.dataDirectory);
     if (work.outage !== undefined) await sink.call('setDown', []);
-    const { sinceLastMs } = await sink.call('quiet', { quietMs: QUIET_MS });
+    const { sinceLastMs } = await sink.call('quiet', { quietMs });
     const wallSeconds = (performance.now() - startMs - sinceLastMs) / 1000;
     const cpu = cpuSeconds(running.pid) - cpuBefore;
     const peak = peakRssBytes(running.pid);

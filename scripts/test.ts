@@ -35,10 +35,9 @@ const plans: Record<string, () => Plan> = {
     concurrency: availableParallelism() + 1,
   }),
   long: () => ({
-    files: [...find('test/long/**/*.test.ts'), join('test', 'e2e', 'aggregation.test.ts')],
+    files: find('test/long/**/*.test.ts'),
     timeoutMs: 120 * MINUTE_MS,
     concurrency: 1,
-    env: { BESIDE_VMAGENT: '1' },
   }),
   faults: () => ({
     files: [...find('test/faults/*.test.ts'), ...find('test/queue/**/*-model.test.ts')],

@@ -4,6 +4,7 @@ import type { ShapeConfig } from './engine/shape.ts';
 import type { StageObservation } from './engine/stages.ts';
 import type { RuleStats } from './transform/aggregate/aggregators.ts';
 import type { AggregationRuleSpec } from './transform/aggregate/rule.ts';
+import type { DeduplicatorStats } from './transform/dedup/deduplicator.ts';
 import type { Histogram, Meter, MetricLabels } from './util/meter.ts';
 
 export interface AggregationMetricsPorts {
@@ -16,6 +17,35 @@ export interface AggregationMetricsPorts {
 }
 
 const NO_LABELS: MetricLabels = {};
+
+const LEDGER_HELP =
+  'Where the samples of a rule or of deduplication are; came and resumed are together the sum of the others.';
+
+const ruleColumns: Readonly<Record<string, (stats: RuleStats) => number>> = {
+  came: ({ came }) => came,
+  resumed: ({ resumed }) => resumed,
+  nan: ({ ignoredNan }) => ignoredNan,
+  too_old: ({ ignoredTooOld }) => ignoredTooOld,
+  relabel: ({ relabelDropped }) => relabelDropped,
+  refused: ({ refused }) => refused,
+  deduplicated: ({ dedupDropped }) => dedupDropped,
+  held: ({ held }) => held,
+  aggregated: ({ aggregated }) => aggregated,
+};
+
+type DedupAccount = Pick<
+  DeduplicatorStats,
+  'received' | 'resumed' | 'deduplicated' | 'tooOld' | 'items' | 'emitted'
+>;
+
+const dedupColumns: Readonly<Record<string, (stats: DedupAccount) => number>> = {
+  came: ({ received }) => received,
+  resumed: ({ resumed }) => resumed,
+  too_old: ({ tooOld }) => tooOld,
+  deduplicated: ({ deduplicated }) => deduplicated,
+  held: ({ items }) => items,
+  went_on: ({ emitted }) => emitted,
+};
 
 export class AggregationMetrics {
   readonly #ports: AggregationMetricsPorts;
@@ -155,6 +185,9 @@ export class AggregationMetrics {
       'Samples of series that rules match and had no room for.',
       ({ refused }) => refused,
     );
+    for (const [column, read] of Object.entries(ruleColumns)) {
+      count('sluice_ledger_aggregation_samples', LEDGER_HELP, read, { column });
+    }
     for (const { name } of rule.outputs.filter(({ name: output }) =>
       /^(total|increase|rate)(_|$)/.test(output),
     )) {
@@ -167,7 +200,8 @@ export class AggregationMetrics {
       return {
         bytes: stats?.dedupBytes ?? 0,
         items: stats?.dedupItems ?? 0,
-        dropped: stats?.dedupDropped ?? 0,
+        deduplicated: stats?.dedupDropped ?? 0,
+        tooOld: 0,
         flushTimeouts: stats?.dedupFlushTimeouts ?? 0,
       };
     });
@@ -178,10 +212,17 @@ export class AggregationMetrics {
     const help = 'How long it took to let samples go.';
     this.#histograms.set(`flush ${DEDUP} ${scope}`, this.#ports.meter.histogram(duration, help, labels));
     if (!this.#isNew(labels)) return;
-    const nothing = { bytes: 0, items: 0, dropped: 0, flushTimeouts: 0, received: 0, emitted: 0 };
+    const nothing = {
+      ...{ bytes: 0, items: 0, deduplicated: 0, tooOld: 0, flushTimeouts: 0, received: 0, emitted: 0 },
+      resumed: 0,
+    };
     const read = () => this.#stage(scope)?.dedup ?? nothing;
     this.#registerDedupOf(labels, read);
     const { meter } = this.#ports;
+    for (const [column, of] of Object.entries(dedupColumns)) {
+      const at = { ...labels, column };
+      meter.counterOf('sluice_ledger_aggregation_samples', LEDGER_HELP, at, () => of(read()));
+    }
     const prefix = 'sluice_streamaggr_dedup';
     meter.counterOf(
       `${prefix}_received_samples_total`,
@@ -194,7 +235,7 @@ export class AggregationMetrics {
 
   #registerDedupOf(
     labels: MetricLabels,
-    read: () => { bytes: number; items: number; dropped: number; flushTimeouts: number },
+    read: () => Pick<DeduplicatorStats, 'bytes' | 'items' | 'deduplicated' | 'tooOld' | 'flushTimeouts'>,
   ): void {
     const { meter } = this.#ports;
     const prefix = 'vm_streamaggr_dedup';
@@ -205,7 +246,7 @@ export class AggregationMetrics {
       'Samples that a better one took the place of.',
       labels,
       () => {
-        return read().dropped;
+        return read().deduplicated + read().tooOld;
       },
     );
     meter.counterOf(

@@ -18,6 +18,8 @@ import type { Logger } from './util/logger.ts';
 const MAGIC = 0x4a41_4c53;
 const HEADER_BYTES = 16;
 const LOG_EVERY_MS = 60_000;
+/** How often the file is written, at most: under load there are states ten times a second, of up to some hundred MB. */
+const WRITE_EVERY_MS = 10_000;
 
 export interface AggregationStateConfig {
   readonly dataDirectory: string;
@@ -46,6 +48,7 @@ export class AggregationState {
   /** The file has the state up to here. */
   #safeTo = -1;
   #takenSeq = 0;
+  #writtenMs = Number.NEGATIVE_INFINITY;
 
   constructor({ dataDirectory, isKept }: AggregationStateConfig, ports: AggregationStatePorts) {
     this.#file = path.join(dataDirectory, 'aggregation.state');
@@ -110,11 +113,14 @@ export class AggregationState {
     return this.#isKept && this.#ports.isActive() ? Math.floor(this.#safeTo) + 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** The engine gave its state. */
-  offer(state: EngineState): void {
+  /** The engine gave its state. Returns the one before if nobody needs it any more: left to the collector, they pile up. */
+  offer(state: EngineState): EngineState | undefined {
+    const before = this.#latest;
     this.#latest = state;
+    const isFree = this.#writing === undefined;
     // A crash in the first moments would begin other windows.
     if (this.#safeTo < 0) void this.maintain();
+    return isFree ? before : undefined;
   }
 
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */
@@ -123,7 +129,8 @@ export class AggregationState {
     if (state !== undefined && !this.#ports.isActive()) await this.#remove();
     else if (this.#writing !== undefined) await this.#writing;
     else if (this.#isKept && state !== undefined && state.at > this.#safeTo) {
-      if (this.#ports.isSafeTo(state.at)) await this.#writeAlone(state);
+      const isDue = this.#ports.clock.monotonicMs() - this.#writtenMs >= WRITE_EVERY_MS;
+      if (isDue && this.#ports.isSafeTo(state.at)) await this.#writeAlone(state);
     }
   }
 
@@ -160,6 +167,7 @@ export class AggregationState {
     try {
       await replaceWhole(fs, this.#file, [header, state.bytes]);
       this.#safeTo = Math.max(this.#safeTo, state.at);
+      this.#writtenMs = this.#ports.clock.monotonicMs();
       return true;
     } catch (error) {
       log

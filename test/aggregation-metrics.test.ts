@@ -36,8 +36,13 @@ const rule = {
   groups: 13,
   series: 14,
   bytes: 15,
+  came: 16,
+  resumed: 17,
+  held: 18,
+  aggregated: 19,
 };
-const dedup = { received: 20, dropped: 21, emitted: 22, items: 23, series: 24, bytes: 25, flushTimeouts: 26 };
+const account = { received: 20, resumed: 27, deduplicated: 1, tooOld: 20, emitted: 22, items: 23 };
+const dedup = { ...account, series: 24, bytes: 25, flushTimeouts: 26 };
 
 test('every rule and deduplicator has its metrics, under the labels of vmagent', () => {
   const removed: unknown[] = [];
@@ -85,6 +90,13 @@ test('every rule and deduplicator has its metrics, under the labels of vmagent',
   assert.equal(value('dedup_dropped_samples_total', { name: 'dedup', url: 'dedup-2' }), 21);
   assert.equal(meter.value('sluice_streamaggr_refused_samples_total', first), 5);
   assert.equal(value('labels_compressor_items_count', {}), 54);
+  const account = (labels: Record<string, string>, ...columns: string[]) =>
+    columns.map((column) => meter.value('sluice_ledger_aggregation_samples', { ...labels, column }));
+  assert.deepEqual(account(first, 'came', 'resumed', 'held', 'aggregated'), [16, 17, 18, 19]);
+  assert.deepEqual(account(first, 'nan', 'too_old', 'relabel', 'refused', 'deduplicated'), [2, 3, 4, 5, 10]);
+  const dedupAt = { name: 'dedup', url: 'dedup-2' };
+  const columns = ['came', 'resumed', 'too_old', 'deduplicated', 'held', 'went_on'];
+  assert.deepEqual(account(dedupAt, ...columns), [20, 27, 20, 1, 23, 22]);
   metrics.observe([
     { scope: 'global', rule: 1, kind: 'lag', seconds: 2 },
     { scope: 'global', rule: 1, kind: 'flush', seconds: 0.5 },

@@ -26,7 +26,7 @@ async function setUp(fs = new MemoryFs(), isKept = true) {
       seqUpTo: (id) => world.seq(id),
     },
   );
-  return { fs, log, world, state };
+  return { fs, log, world, state, clock };
 }
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -68,6 +68,25 @@ test('a write that fails leaves the old file; a later one takes its place', asyn
   assert.deepEqual(await (await setUp(fs)).state.open(), bytes(1));
   assert.equal(await state.close(), true);
   assert.deepEqual(await (await setUp(fs)).state.open(), bytes(2));
+});
+
+test('the file is written every ten seconds at most, and a state that another one took the place of is given back', async () => {
+  const { state, clock } = await setUp();
+  state.offer({ bytes: bytes(1), at: 1 });
+  await state.maintain();
+  const second = { bytes: bytes(2), at: 2 };
+  state.offer(second);
+  await state.maintain();
+  assert.equal(state.neededFrom, 2);
+  clock.advance(9_999);
+  assert.equal(state.offer({ bytes: bytes(3), at: 3 }), second);
+  await state.maintain();
+  assert.equal(state.neededFrom, 2);
+  clock.advance(1);
+  const writing = state.maintain();
+  assert.equal(state.offer({ bytes: bytes(4), at: 4 }), undefined, 'it is being written');
+  await writing;
+  assert.equal(state.neededFrom, 4);
 });
 
 test('a damaged file is told, and nothing is believed of it', async () => {

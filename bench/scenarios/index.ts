@@ -2,7 +2,10 @@
 import type { Scenario } from '../scenario.ts';
 import { acknowledgement } from './acknowledgement.ts';
 import { aggregate } from './aggregate.ts';
+import { aggregateMillion } from './aggregate-million.ts';
+import { aggregateTotal } from './aggregate-total.ts';
 import { churn } from './churn.ts';
+import { deduplicate } from './deduplicate.ts';
 import { idle } from './idle.ts';
 import { importTwoGigabytes } from './import-two-gigabytes.ts';
 import { influx } from './influx.ts';
@@ -30,6 +33,9 @@ export const scenarios = {
   relabel,
   'url-rules': urlRules,
   aggregate,
+  'aggregate-total': aggregateTotal,
+  'aggregate-million': aggregateMillion,
+  deduplicate,
   'shard-four': shardFour,
   churn,
   'million-series': millionSeries,

@@ -35,7 +35,7 @@ export interface LaneProgress {
   readonly sample: number;
 }
 
-/** From a body to what may come right behind it; small enough for a window with a billion outputs. */
+/** From a body to what may come right behind it; small enough for a window with half a billion outputs. */
 export const BODY_STEP = 2 ** -18;
 
 function startOf(body: number): LaneProgress {

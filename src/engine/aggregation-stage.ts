@@ -12,6 +12,7 @@ import { Deduplicator, type DeduplicatorStats } from '../transform/dedup/dedupli
 import { RelabelChain } from '../transform/relabel/chain.ts';
 import { compileCondition } from '../transform/relabel/condition.ts';
 import { parseRules } from '../transform/relabel/rule.ts';
+import type { OutputWriter } from '../transform/state/output-writer.ts';
 import type { SampleBatch, SampleColumns } from '../transform/state/samples.ts';
 import type { Clock } from '../util/clock.ts';
 
@@ -29,11 +30,8 @@ export interface StageConfig {
   readonly shard?: number | undefined;
 }
 
-/** Where outputs go; `labels` are used again after the call, the value is the f64 with these words. */
-export interface StageSink {
-  aggregated(labels: Labels, timestampMs: number, low: number, high: number): void;
-  deduplicated(labels: Labels, timestampMs: number, low: number, high: number): void;
-}
+/** What outputs are, in the ledger. */
+export type OutputKind = 'aggregated_out' | 'deduplicated_out';
 
 /** The deduplicator, where rules are told by their numbers. */
 export const DEDUP = -1;
@@ -63,9 +61,6 @@ const numberOf: Readonly<Record<Fate, number>> = {
   dropped_input: 2,
   deduplicated_in: 3,
 };
-
-const word = new Float64Array(1);
-const words = new Uint32Array(word.buffer);
 
 export class AggregationStage {
   readonly config: StageConfig;
@@ -142,23 +137,55 @@ export class AggregationStage {
     );
   }
 
-  flushDue(sink: StageSink): void {
+  /** Ends what is over; what that tells waits for `tell`. Of what is overdue nothing may wait there before. */
+  flushDue(): void {
     this.#lastFlushMs = this.#clock.nowMs();
-    this.#aggregators?.flushDue(toBits(sink));
-    if (this.#dedup === undefined) return;
-    const isDue = this.#dedup.nextFlushMs <= this.#lastFlushMs;
-    const startMs = this.#clock.monotonicMs();
-    this.#dedup.flushDue((...output) => sink.deduplicated(...output));
-    const seconds = (this.#clock.monotonicMs() - startMs) / 1000;
-    if (isDue) this.#observe({ rule: DEDUP, kind: 'flush', seconds });
+    this.#aggregators?.flushDue();
+    const dedup = this.#dedup;
+    if (dedup === undefined) return;
+    const isDue = dedup.nextFlushMs <= this.#lastFlushMs;
+    dedup.flushDue();
+    if (isDue && dedup.untold === 0) this.#observeDedup(dedup);
   }
 
-  /** The end of all but those in `except`, whose state goes on elsewhere. */
-  finish(sink: StageSink, except: ReadonlySet<string>): void {
-    this.#aggregators?.finish(toBits(sink), except);
-    if (this.#dedup !== undefined && !except.has(this.#dedup.identity)) {
-      this.#dedup.finish((...output) => sink.deduplicated(...output));
+  /** Outputs that wait. */
+  get untold(): number {
+    return (this.#aggregators?.untold ?? 0) + (this.#dedup?.untold ?? 0);
+  }
+
+  /** Of these, those of which the next window is over, too. */
+  get overdue(): number {
+    return (this.#aggregators?.overdue ?? 0) + (this.#dedup?.overdue ?? 0);
+  }
+
+  /**
+   * Writes up to `outputsMax` outputs of one kind that wait, and no more once the writer has `bytesMax` bytes. `isOverdue`: only
+   * those of which the next window is over, too.
+   */
+  tell(writer: OutputWriter, outputsMax: number, bytesMax: number, isOverdue = false): OutputKind {
+    const aggregators = this.#aggregators;
+    const dedup = this.#dedup;
+    const waits = (owner: Aggregators | Deduplicator) => (isOverdue ? owner.overdue : owner.untold) > 0;
+    if (aggregators !== undefined && waits(aggregators)) {
+      aggregators.tell(writer, outputsMax, bytesMax, isOverdue);
+      return 'aggregated_out';
     }
+    if (dedup !== undefined && waits(dedup)) {
+      dedup.tell(writer, outputsMax, bytesMax);
+      if (dedup.untold === 0) this.#observeDedup(dedup);
+    }
+    return 'deduplicated_out';
+  }
+
+  #observeDedup({ flushTookMs }: Deduplicator): void {
+    this.#observe({ rule: DEDUP, kind: 'flush', seconds: flushTookMs / 1000 });
+  }
+
+  /** The end of all but those in `except`, whose state goes on elsewhere. `drain` tells all that waits. */
+  finish(drain: () => void, except: ReadonlySet<string>): void {
+    this.#aggregators?.finish(drain, except);
+    if (this.#dedup !== undefined && !except.has(this.#dedup.identity)) this.#dedup.finish(drain);
+    else drain();
   }
 
   save(): CheckpointPart[] {
@@ -168,6 +195,12 @@ export class AggregationStage {
   /** Before the first series is planned; what could not be taken up, and why. */
   load(parts: ReadonlyMap<string, Uint8Array>): readonly string[] {
     return [this.#aggregators, this.#dedup].flatMap((owner) => owner?.load(parts).problems ?? []);
+  }
+
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    this.#aggregators?.startAnew();
+    this.#dedup?.startAnew();
   }
 
   get stats(): StageStats {
@@ -222,11 +255,4 @@ export function explainStage(config: StageConfig, labels: Labels): ExplainedStag
 /** Relabeling inside of rules: plain data as it stands in their file. Labels that begin with `__` stay. */
 function compileRelabel(rules: readonly unknown[]): RelabelChain {
   return new RelabelChain(parseRules(stringify(rules), 'rule').rules, { keepsHidden: true });
-}
-
-function toBits(sink: StageSink): (labels: Labels, timestampMs: number, value: number) => void {
-  return (labels, timestampMs, value) => {
-    word[0] = value;
-    sink.aggregated(labels, timestampMs, words[0]!, words[1]!);
-  };
 }

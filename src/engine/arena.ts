@@ -46,12 +46,18 @@ export class Arena {
   #open: Slab | undefined;
   #nextIndex = 0;
   #bytes = 0;
+  #storedBytes = 0;
 
   constructor(listener: SlabListener) {
     this.#listener = listener;
   }
 
-  /** Bytes of shared memory in all slabs. */
+  /** Bytes that were stored and not freed. */
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  /** Bytes of shared memory in all slabs, spare ones included. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -70,6 +76,7 @@ export class Arena {
     // 8-byte alignment: the next body starts on a word, which the copies into linear memory like.
     slab.used += (length + 7) & ~7;
     slab.alive++;
+    this.#storedBytes += length;
     return { slab: slab.index, offset, length };
   }
 
@@ -84,6 +91,7 @@ export class Arena {
     const slab = this.#slabs.get(slice.slab);
     assert(slab !== undefined && slab.alive > 0, `slice of slab ${slice.slab} freed twice`);
     slab.alive--;
+    this.#storedBytes -= slice.length;
     if (slab.alive > 0) return;
     slab.used = 0;
     if (slab === this.#open) return;

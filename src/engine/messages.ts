@@ -75,7 +75,7 @@ export interface BodyRef extends BodyFormat {
 
 /** What aggregation and deduplication hold. */
 export interface EngineState {
-  /** A checkpoint (`transform/aggregate/checkpoint.ts`). */
+  /** A checkpoint (`transform/aggregate/checkpoint.ts`), at the front of its memory. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** It holds all bodies up to this number, and all outputs up to it are out in blocks. */
   readonly at: number;
@@ -86,6 +86,8 @@ export interface EngineResume {
   readonly state: EngineState | undefined;
   /** What has a number up to this one was counted by the engine before. */
   readonly countedTo: number;
+  /** It is the first engine of the process: what the state counted, another process did. */
+  readonly isFirst?: boolean;
 }
 
 /** How far a lane of a group has come. After a crash the next engine starts there: nothing is sent twice or left out. */
@@ -113,8 +115,8 @@ export type ToEngine =
   | { readonly kind: 'flush'; readonly ticket: number }
   /** Time went by: windows may be over. `isLate`: for the first time since a pause of the program. */
   | { readonly kind: 'tick'; readonly nowMs: number; readonly isLate: boolean }
-  /** As `flush`, and asks for the state of aggregation. */
-  | { readonly kind: 'save'; readonly ticket: number }
+  /** As `flush`, and asks for the state of aggregation; in `memory`, which is transferred, if it is large enough. */
+  | { readonly kind: 'save'; readonly ticket: number; readonly memory?: ArrayBuffer | undefined }
   /** The state of aggregation will not be kept: what is to be told at the end is told. */
   | { readonly kind: 'finish' }
   /** Asks for an `EngineReport`. */

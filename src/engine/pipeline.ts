@@ -12,9 +12,9 @@ import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
+import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import { encodeVarint } from '../util/varint.ts';
 import { DropTally } from './drop-tally.ts';
 import {
   type AggregationStats,
@@ -55,6 +55,8 @@ export interface PipelineStart {
   readonly nowMs?: number;
   /** Measures how long flushes take. */
   readonly clock?: Clock;
+  /** Outputs of aggregation that go on at once. */
+  readonly sliceOutputs?: number | undefined;
 }
 
 /** How long statistics of aggregation may be old. */
@@ -76,6 +78,7 @@ export class Pipeline {
   readonly #outputMark: number;
   readonly #talkers: Talkers;
   readonly #clock: Clock;
+  readonly #sliceOutputs: number | undefined;
   /** The number of the last body or output. */
   #reached = 0;
   readonly #countedTo: number;
@@ -98,7 +101,7 @@ export class Pipeline {
   constructor(
     kernel: Kernel,
     config: EngineConfig,
-    { progress, resume, nowMs = 0, clock = systemClock }: PipelineStart = {},
+    { progress, resume, nowMs = 0, clock = systemClock, sliceOutputs }: PipelineStart = {},
   ) {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
@@ -106,13 +109,15 @@ export class Pipeline {
     this.#talkers = new Talkers(kernel);
     this.#config = config;
     this.#clock = clock;
+    this.#sliceOutputs = sliceOutputs;
     this.#outputMark = kernel.memory.alloc(OUTPUT_MARK_BYTES);
     this.#takenTo = resume?.state?.at ?? 0;
     this.#reached = this.#takenTo;
     this.#countedTo = resume?.countedTo ?? 0;
     const stages = config.shape === undefined ? undefined : stagesOf(config.shape);
-    if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs);
+    if (stages !== undefined) this.#stages = new Stages(stages, clock, nowMs, sliceOutputs);
     if (resume?.state !== undefined) this.#stages?.load(resume.state.bytes);
+    if (resume?.isFirst === true) this.#stages?.startAnew();
     this.#shape(config.shape);
     this.#wantsSave = this.#stages !== undefined && resume?.state === undefined;
     this.#build(progress);
@@ -169,7 +174,7 @@ export class Pipeline {
     this.#wantsSave = stages !== undefined;
     // Destinations may come and go, and other rules change, without a word about these.
     if (isDeepStrictEqual(stages, before?.config)) return;
-    const next = stages === undefined ? undefined : new Stages(stages, this.#clock, nowMs);
+    const next = stages && new Stages(stages, this.#clock, nowMs, this.#sliceOutputs);
     before?.finish(next?.identities ?? new Set(), (outputs) => this.#emitOutputs(outputs));
     if (before !== undefined) next?.load(before.save());
     this.#stages = next;
@@ -279,8 +284,10 @@ export class Pipeline {
     const found = this.#kernel.validateWriteRequest(rawPtr, request.byteLength);
     assert(!('error' in found), 'outputs are well-formed');
     const slots = this.#groups.some((group) => group.options.parallel > 1);
-    this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
-    shaper.shapeOutputs(this.#columns, from);
+    if (shaper.changesOutputs(from)) {
+      this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
+      shaper.shapeOutputs(this.#columns, from);
+    } else this.#columns.scan(rawPtr, request.byteLength, undefined, slots);
     const parcel: Parcel = {
       body: this.#reached,
       rawPtr,
@@ -295,7 +302,7 @@ export class Pipeline {
     };
     const isCounted = this.#reached <= this.#countedTo;
     if (!isCounted && from === GLOBAL) this.#told.push({ group: undefined, kind, samples });
-    if (!isCounted) this.#countDrops(this.#columns, shaper, from, false);
+    if (!isCounted && shaper.changesOutputs(from)) this.#countDrops(this.#columns, shaper, from, false);
     for (const [index, group] of this.#groups.entries()) {
       if (from !== GLOBAL && (this.#config.groups[index]!.form ?? 0) !== from) continue;
       if (!isCounted && from !== GLOBAL) this.#told.push({ group: index, kind, samples });
@@ -348,10 +355,10 @@ export class Pipeline {
   }
 
   /** Finishes all blocks, and gives the state that goes with them; undefined when there is none. */
-  save(): EngineState | undefined {
+  save(memory?: ArrayBuffer): EngineState | undefined {
     this.flush();
     this.#wantsSave = false;
-    return this.#stages === undefined ? undefined : { bytes: this.#stages.save(), at: this.#reached };
+    return this.#stages === undefined ? undefined : { bytes: this.#stages.save(memory), at: this.#reached };
   }
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. */
@@ -391,7 +398,7 @@ export class Pipeline {
   /** Encodes extra labels as label fields of a TimeSeries. */
   #writeSuffix(labels: readonly Label[]): { ptr: number; length: number } {
     if (labels.length === 0) return { ptr: 0, length: 0 };
-    const bytes = Buffer.concat(labels.map(encodeLabel));
+    const bytes = Buffer.concat(labels.map(({ name, value }) => encodePair(name, value)));
     const ptr = this.#reserve(this.#suffix, bytes.byteLength);
     this.#kernel.memory.bytes().set(bytes, ptr);
     return { ptr, length: bytes.byteLength };
@@ -448,7 +455,7 @@ export class Pipeline {
     const nowMs = this.#clock.monotonicMs();
     const isDue = nowMs - this.#stagesToldMs >= STAGES_EVERY_MS || this.oldestBornMs === undefined;
     if (isDue) this.#stagesToldMs = nowMs;
-    return { nextFlushMs: this.#stages.nextFlushMs, stages: isDue ? this.#stages.stats : undefined };
+    return { nextFlushMs: this.#stages.nextEventMs, stages: isDue ? this.#stages.stats : undefined };
   }
 }
 
@@ -460,15 +467,4 @@ export type PipelineNews = Pick<
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
-}
-
-function encodeLabel({ name, value }: Label): Buffer {
-  const inner = Buffer.concat([encodeField(0x0a, name), encodeField(0x12, value)]);
-  return Buffer.concat([Buffer.from([0x0a]), encodeVarint(inner.byteLength), inner]);
-}
-
-function encodeField(tag: number, text: string): Buffer {
-  const bytes = Buffer.from(text);
-  if (bytes.byteLength === 0) return bytes;
-  return Buffer.concat([Buffer.from([tag]), encodeVarint(bytes.byteLength), bytes]);
 }

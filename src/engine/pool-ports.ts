@@ -54,8 +54,8 @@ export interface PoolPorts {
   /** What aggregation and deduplication let go of; called before its blocks. */
   readonly onTold?: (told: readonly Told[], generation: number) => void;
   readonly onObserved?: (observed: readonly StageObservation[]) => void;
-  /** The state of aggregation, with everything that came out of it before in blocks. */
-  readonly onState?: (state: EngineState) => void;
+  /** The state of aggregation, with everything that came out of it before in blocks. Returns an older one that is of no use any more. */
+  readonly onState?: (state: EngineState) => EngineState | undefined;
   /** Makes an accepted body as safe as promised before its verdict goes out; without it that is at once. */
   readonly commit?: ((accepted: Accepted) => Promise<void>) | undefined;
   /** A body that killed the engine twice; it may have been acknowledged before. */

@@ -26,7 +26,7 @@ import {
 } from './messages.ts';
 import { type Held, Outbox } from './outbox.ts';
 import type { PoolPorts, Replayed } from './pool-ports.ts';
-import { stagesOf } from './stages.ts';
+import { isAggregating } from './stages.ts';
 import { StateKeeper } from './state-keeper.ts';
 
 /** Compressed bytes that may wait for the engine, some 50 ms of its work, before the limiter counts them. */
@@ -85,10 +85,10 @@ export class EnginePool implements Intake {
     this.aggregation = new StateKeeper({
       ...ports,
       tick: (isLate) => this.#tick(isLate),
-      save: () => void this.#ticketed('save'),
+      save: (memory) => void this.#ticketed('save', memory),
       restored,
     });
-    this.aggregation.isActive = isAggregating(config);
+    this.aggregation.isActive = isAggregating(config.shape);
     this.#arena = new Arena({
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
       removed: (index) => this.#post({ kind: 'forget-slab', index }),
@@ -222,12 +222,12 @@ export class EnginePool implements Intake {
     this.aggregation.wake();
   }
 
-  #ticketed(kind: 'flush' | 'save'): Promise<void> {
+  #ticketed(kind: 'flush' | 'save', memory?: ArrayBuffer): Promise<void> {
     this.#outbox.send();
     const ticket = this.#nextTicket++;
     return new Promise((settle) => {
       this.#tickets.set(ticket, { kind, settle });
-      this.#post({ kind, ticket });
+      this.#post({ kind, ticket, memory }, memory === undefined ? [] : [memory]);
     });
   }
 
@@ -261,8 +261,8 @@ export class EnginePool implements Intake {
     await worker?.terminate();
   }
 
-  #post(message: ToEngine): void {
-    this.#worker?.postMessage(message);
+  #post(message: ToEngine, transferred: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transferred);
   }
 
   #startWorker(): void {
@@ -288,7 +288,8 @@ export class EnginePool implements Intake {
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
     const nowMs = this.#ports.clock.nowMs();
-    const resume = { state: this.aggregation.state, countedTo: this.#reached };
+    const isFirst = this.#stats === undefined;
+    const resume = { state: this.aggregation.state, countedTo: this.#reached, isFirst };
     const [generation, config] = active;
     this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
@@ -310,7 +311,7 @@ export class EnginePool implements Intake {
       this.#activeGeneration = message.generation;
       this.#resetProgress(message.reached + BODY_STEP);
       const config = this.#configs.get(message.generation);
-      this.aggregation.isActive = config !== undefined && isAggregating(config);
+      this.aggregation.isActive = isAggregating(config?.shape);
     }
     this.#reached = Math.max(this.#reached, message.reached);
     if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
@@ -337,7 +338,7 @@ export class EnginePool implements Intake {
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
-    this.aggregation.took(message, this.#arena.bytes);
+    this.aggregation.took(message, this.#arena.storedBytes);
     this.#outFrom = message.heldFrom;
     this.#releaseDone();
     for (const ticket of message.tickets) {
@@ -486,10 +487,6 @@ export class EnginePool implements Intake {
     this.#backlogBytes -= held.length;
     return settle;
   }
-}
-
-function isAggregating({ shape }: EngineConfig): boolean {
-  return shape !== undefined && stagesOf(shape) !== undefined;
 }
 
 function refuse(why: string): Verdict {

@@ -141,6 +141,15 @@ export class Shaper {
     if (!body.isTaken) this.#push(columns, false);
   }
 
+  /** Whether outputs from there can come out differently from how they came in; if not, nothing is kept of their series. */
+  changesOutputs(from: number): boolean {
+    const { forms, placement } = this.#config;
+    if (placement !== undefined) return true;
+    // Rounding is done where blocks are written.
+    if (from !== GLOBAL) return forms[from]!.labels.length > 0;
+    return forms.some(({ rules, labels, stage }) => rules.length + labels.length > 0 || stage !== undefined);
+  }
+
   /** The same for outputs of aggregation and deduplication, from GLOBAL or of a form. */
   shapeOutputs(columns: Columns, from: number): void {
     this.#gather(columns, OUTPUTS, (series) => {

@@ -10,9 +10,12 @@ import type { EngineState, FromEngine } from './messages.ts';
 /** How often the state is saved, at most; and never so often that saving takes more than this part of the time. */
 const SAVE_EVERY_MS = 10_000;
 const SAVE_SHARE = 0.05;
+/** The same when bodies take much memory already: one slow save must not put off the next while they pile up. */
+const SAVE_SHARE_URGENT = 0.2;
+const URGENT_BYTES = 32 * 1024 * 1024;
 /** Bodies that are kept for a new engine take memory: beyond this much, the state is saved sooner. */
-const KEPT_BYTES_MAX = 64 * 1024 * 1024;
-const SAVE_EVERY_MS_MIN = 1_000;
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+const SAVE_EVERY_MS_MIN = 100;
 /** The wall clock is looked at again after this long, for it may have been set. */
 const LOOK_EVERY_MS = 10_000;
 /** Deaths in a row that no body is the cause of, until the state is taken for it. */
@@ -23,9 +26,10 @@ export interface StateKeeperPorts {
   readonly log: Logger;
   /** Tells the engine the time. */
   readonly tick: (isLate: boolean) => void;
-  /** Asks the engine for its state. */
-  readonly save: () => void;
-  readonly onState?: (state: EngineState) => void;
+  /** Asks the engine for its state, in memory that it may use. */
+  readonly save: (memory: ArrayBuffer | undefined) => void;
+  /** Returns a state that was offered before and is of no use any more. */
+  readonly onState?: (state: EngineState) => EngineState | undefined;
   /** What an earlier run left. */
   readonly restored: Uint8Array<ArrayBuffer> | undefined;
 }
@@ -44,6 +48,8 @@ export class StateKeeper {
   #deaths = 0;
   #losses = 0;
   #cancelTick = () => {};
+  /** What an older state lay in: the next one goes there. */
+  #spare: ArrayBuffer | undefined;
 
   constructor(ports: StateKeeperPorts) {
     this.#ports = ports;
@@ -95,7 +101,7 @@ export class StateKeeper {
       this.#isSaving = false;
       this.#savedMs = clock.monotonicMs();
       this.#saveMs = saveMs;
-      onState?.(state);
+      this.#spare = onState?.(state)?.bytes.buffer ?? this.#spare;
     }
     if (!this.#isActive) return;
     if (stats.aggregation?.stages !== undefined) this.#stages = stats.aggregation.stages;
@@ -108,9 +114,16 @@ export class StateKeeper {
     if (this.#isSaving || !this.#isAwake || this.#reached <= (this.#state?.at ?? 0)) return;
     const everyMs = keptBytes > KEPT_BYTES_MAX ? SAVE_EVERY_MS_MIN : SAVE_EVERY_MS;
     const sinceMs = this.#ports.clock.monotonicMs() - this.#savedMs;
-    if (sinceMs < Math.max(everyMs, this.#saveMs / SAVE_SHARE)) return;
+    const share = keptBytes > URGENT_BYTES ? SAVE_SHARE_URGENT : SAVE_SHARE;
+    if (sinceMs < Math.max(everyMs, this.#saveMs / share)) return;
+    this.#save();
+  }
+
+  #save(): void {
     this.#isSaving = true;
-    this.#ports.save();
+    const memory = this.#spare;
+    this.#spare = undefined;
+    this.#ports.save(memory);
   }
 
   /** Windows that ended while the program was away are over now. */
@@ -119,8 +132,7 @@ export class StateKeeper {
     if (!this.#isActive) return;
     this.#ports.tick(true);
     // A new engine would not know of this pause.
-    this.#isSaving = true;
-    this.#ports.save();
+    this.#save();
   }
 
   /** A new engine has the requests that it needs; what was told between them by the time is told again by it. */

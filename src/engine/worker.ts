@@ -55,7 +55,7 @@ class EngineThread {
         this.#answer({});
         break;
       case 'save':
-        this.#save([message.ticket]);
+        this.#save([message.ticket], message.memory);
         break;
       case 'finish':
         this.#running.finish();
@@ -95,10 +95,10 @@ class EngineThread {
     else this.#answer({});
   }
 
-  #save(tickets: number[]): void {
+  #save(tickets: number[], memory?: ArrayBuffer): void {
     this.#flush(Number.POSITIVE_INFINITY);
     const startMs = systemClock.monotonicMs();
-    const state = this.#running.save();
+    const state = this.#running.save(memory);
     this.#answer({ tickets, state, saveMs: systemClock.monotonicMs() - startMs });
   }
 

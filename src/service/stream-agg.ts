@@ -60,12 +60,15 @@ function timesNote(stats: StageStats | undefined): string {
 }
 
 const columns: readonly (readonly [title: string, read: (stats: RuleStats) => number])[] = [
-  ['Taken', ({ matched }) => matched],
+  ['Came', ({ came }) => came],
+  ['From before', ({ resumed }) => resumed],
   ['NaN', ({ ignoredNan }) => ignoredNan],
   ['Late', ({ ignoredTooOld }) => ignoredTooOld],
   ['Relabeled away', ({ relabelDropped }) => relabelDropped],
   ['No room', ({ refused }) => refused],
   ['Deduplicated', ({ dedupDropped }) => dedupDropped],
+  ['Held', ({ held }) => held],
+  ['Aggregated', ({ aggregated }) => aggregated],
   ['Told', ({ output }) => output],
   ['Groups', ({ groups }) => groups],
   ['Series', ({ series }) => series],
@@ -94,11 +97,12 @@ function description({ where, name, match, intervalText, by, without, outputs }:
 
 function dedupTable(config: StageConfig, stats: StageStats | undefined): Html {
   const dedup = stats?.dedup;
-  const { received = 0, dropped = 0, emitted = 0, items = 0, series = 0, bytes = 0 } = dedup ?? {};
-  const heads = ['Came', 'Left out', 'Went on', 'Held', 'Series', 'Bytes'].map(
+  const { received = 0, resumed = 0, deduplicated = 0, tooOld = 0 } = dedup ?? {};
+  const { emitted = 0, items = 0, series = 0, bytes = 0 } = dedup ?? {};
+  const heads = ['Came', 'From before', 'Left out', 'Late', 'Went on', 'Held', 'Series', 'Bytes'].map(
     (title) => html`<th>${title}</th>`,
   );
-  const cells = [received, dropped, emitted, items, series, bytes].map(cell);
+  const cells = [received, resumed, deduplicated, tooOld, emitted, items, series, bytes].map(cell);
   return html`<div class="card"><table><thead><tr><th>Deduplication</th>${heads}</tr></thead><tbody>
 <tr><td>one sample a series every ${config.dedupIntervalMs / 1000} s</td>${cells}</tr></tbody></table></div>
 `;

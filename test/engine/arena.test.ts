@@ -61,6 +61,10 @@ test('a large body gets a slab of its own, which goes with it', () => {
   arena.free(slice);
   assert.equal(slabs.size, 0);
   assert.equal(arena.bytes, 0);
+  const small = arena.store(new Uint8Array(1000));
+  assert.equal(arena.storedBytes, 1000);
+  arena.free(small);
+  assert.deepEqual([arena.storedBytes, arena.bytes > 0], [0, true], 'the slab stays');
 });
 
 test('freeing twice is caught', () => {

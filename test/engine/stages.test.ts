@@ -108,8 +108,11 @@ class Engine {
   #progress: Progress[][];
   #reached = 0;
 
-  constructor(config: EngineConfig, nowMs = START_MS) {
+  readonly #sliceOutputs: number | undefined;
+
+  constructor(config: EngineConfig, nowMs = START_MS, sliceOutputs?: number) {
     this.config = config;
+    this.#sliceOutputs = sliceOutputs;
     this.#progress = config.groups.map(({ parallel }) =>
       Array.from({ length: parallel }, () => ({ body: 0, series: 0, sample: 0 })),
     );
@@ -118,7 +121,9 @@ class Engine {
   }
 
   #start(start: PipelineStart): Pipeline {
-    return new Pipeline(new Kernel(kernelModule), this.config, { clock: new FakeClock(), ...start });
+    const clock = new FakeClock();
+    const sliceOutputs = this.#sliceOutputs;
+    return new Pipeline(new Kernel(kernelModule), this.config, { clock, sliceOutputs, ...start });
   }
 
   push(arrivedMs: number, series: readonly TestSeries[]): void {
@@ -408,6 +413,9 @@ const ALL = `
   enable_windows: true
 `;
 
+/** Windows that are told at once, and in slices that deaths come between. */
+const slices = fc.constantFrom(undefined, 1, 2, 5);
+
 test('an engine that dies anywhere is followed by one that goes on: nothing is missing, nothing is there twice', () => {
   const own = stage('- interval: 1s\n  by: [n]\n  outputs: [count_samples]\n', {
     scope: 'destination 2',
@@ -424,8 +432,8 @@ test('an engine that dies anywhere is followed by one that goes on: nothing is m
     },
     [groupOf(0, 4), groupOf(1)],
   );
-  const runWith = (events: readonly Event[], isMortal: boolean) => {
-    const engine = new Engine(config);
+  const runWith = (events: readonly Event[], isMortal: boolean, slice: number | undefined) => {
+    const engine = new Engine(config, START_MS, slice);
     let nowMs = START_MS;
     for (const one of events) {
       nowMs += one.afterMs;
@@ -443,11 +451,99 @@ test('an engine that dies anywhere is followed by one that goes on: nothing is m
     return { counted: engine.counted, contents: [engine.content(0), engine.content(1)] };
   };
   fc.assert(
-    fc.property(fc.array(event, { minLength: 1, maxLength: 40 }), (events) => {
-      assert.deepEqual(runWith(events, true), runWith(events, false));
+    fc.property(fc.array(event, { minLength: 1, maxLength: 40 }), slices, (events, slice) => {
+      assert.deepEqual(runWith(events, true, slice), runWith(events, false, slice));
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
+});
+
+describe('windows that tell much', () => {
+  const GROUPS = 30;
+  const rules = `
+- {interval: 1s, by: [n], outputs: [sum_samples, count_samples], match: a, staleness_interval: 5s}
+- {interval: 10s, by: [n], outputs: [max], match: a}
+`;
+  const all = (at: number, value: number) =>
+    Array.from({ length: GROUPS }, (_, n) =>
+      seriesOf({ __name__: 'a', n: `${n}` }, [[START_MS + at, value]]),
+    );
+  const told = (engine: Engine) => engine.counted['undefined aggregated_out'] ?? 0;
+
+  test('are told in slices, between which requests go on; what comes later is in none of them', () => {
+    const engine = new Engine(configOf({ stage: stage(rules) }), START_MS, 7);
+    engine.push(START_MS + 10, all(10, 3));
+    const steps: number[] = [];
+    for (let at = 1_000; at < 1_040; at += 2) {
+      // Each gets through, and its samples belong to the next window.
+      engine.push(START_MS + at, all(at, 100));
+      engine.push(START_MS + at, [seriesOf({ __name__: 'b' }, [[START_MS + at, at]])]);
+      steps.push(told(engine));
+    }
+    assert.deepEqual(steps.slice(0, 6), [7, 7, 14, 14, 21, 21], 'one slice every 4 ms');
+    assert.equal(steps.at(-1), 60);
+    const content = engine.content();
+    for (let n = 0; n < GROUPS; n++) {
+      assert.deepEqual(content[`a:1s_by_n_sum_samples{n="${n}"}`], ['3@1000']);
+      assert.deepEqual(content[`a:1s_by_n_count_samples{n="${n}"}`], ['1@1000']);
+    }
+    assert.equal(content.b!.length, 20);
+    engine.tick(START_MS + 2_500);
+    assert.deepEqual(engine.content()['a:1s_by_n_sum_samples{n="0"}'], ['3@1000', '2000@2000']);
+  });
+
+  test('are told to the end before the next window of their rule ends; other rules do not wait', () => {
+    const engine = new Engine(configOf({ stage: stage(rules) }), START_MS, 1);
+    engine.push(START_MS + 10, all(10, 3));
+    engine.tick(START_MS + 1_000);
+    assert.equal(told(engine), 1);
+    // 60 slices take 240 ms; a rule that ends sooner tells all at once.
+    engine.tick(START_MS + 1_100);
+    assert.equal(told(engine), 26);
+    engine.tick(START_MS + 10_003);
+    // The groups of the first rule live for 5s.
+    assert.equal(engine.content()['a:1s_by_n_sum_samples{n="29"}']!.length, 5);
+    assert.equal(engine.content()['a:10s_by_n_max{n="29"}'], undefined);
+    engine.tick(START_MS + 10_003 + 4 * GROUPS);
+    assert.equal(engine.content()['a:10s_by_n_max{n="29"}']!.length, 1);
+  });
+
+  test('go into the windows of destinations that end at the same time', () => {
+    const own = stage('- {interval: 1s, by: [__name__], outputs: [sum_samples]}', { scope: 'destination 1' });
+    const engine = new Engine(
+      configOf({
+        stage: stage('- {interval: 1s, by: [n], outputs: [max]}'),
+        forms: [{ rules: [], labels: [], rounding: NO_ROUNDING, stage: own }],
+      }),
+      START_MS,
+      4,
+    );
+    engine.push(START_MS + 10, all(10, 2));
+    engine.tick(START_MS + 1_000);
+    assert.deepEqual(engine.content(), { 'a:1s_by_n_max:1s_sum_samples': [`${2 * GROUPS}@1000`] });
+  });
+
+  test('are told at the end of their rules, and at the end of the state, to the last', () => {
+    for (const end of ['configure', 'finish'] as const) {
+      const config = configOf({ stage: stage(rules, { dedupIntervalMs: 1_000 }) });
+      const engine = new Engine(config, START_MS, 5);
+      engine.push(START_MS + 10, all(10, 3));
+      engine.push(
+        START_MS + 20,
+        [...Array(9).keys()].map((n) => seriesOf({ c: `${n}` }, [[START_MS, n]])),
+      );
+      engine.tick(START_MS + 1_000);
+      if (end === 'finish') engine.pipeline.finish();
+      else
+        engine.pipeline.configure(
+          { ...config, shape: { ...config.shape!, stage: stage(SUM) } },
+          START_MS + 1_001,
+        );
+      const keys = Object.keys(engine.content());
+      assert.equal(keys.filter((key) => key.startsWith('a:1s')).length, 2 * GROUPS, end);
+      assert.equal(keys.filter((key) => key.startsWith('{c=')).length, 9, end);
+    }
+  });
 });
 
 test('a pause ends one window, with its own end; a clock that was set back begins windows anew', () => {

@@ -1,7 +1,7 @@
 /** When the engine is told the time and asked for its state, and from where a new one goes on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FromEngine } from '../../src/engine/messages.ts';
+import type { EngineState, FromEngine } from '../../src/engine/messages.ts';
 import { StateKeeper } from '../../src/engine/state-keeper.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
@@ -10,12 +10,18 @@ function setUp(restored?: Uint8Array<ArrayBuffer>) {
   const clock = new FakeClock();
   const log = recordingLogger();
   const calls: string[] = [];
+  let latest: EngineState | undefined;
   const keeper = new StateKeeper({
     clock,
     log,
     tick: (isLate) => calls.push(isLate ? 'late tick' : 'tick'),
-    save: () => calls.push('save'),
-    onState: ({ at }) => calls.push(`state ${at}`),
+    save: (memory) => calls.push(memory === undefined ? 'save' : `save in ${memory.byteLength}`),
+    onState: (state) => {
+      calls.push(`state ${state.at}`);
+      const before = latest;
+      latest = state;
+      return before;
+    },
     restored,
   });
   keeper.isActive = true;
@@ -64,7 +70,7 @@ test('the time is told when a window ends, and not before the program is awake',
   assert.deepEqual(taken(), []);
 });
 
-test('the state is saved now and then: not without news, sooner when bodies take memory, seldom when it takes long', () => {
+test('the state is saved now and then, where an older one lay: not without news, sooner when bodies take memory, seldom when it takes long', () => {
   const { clock, keeper, answer, state, taken } = setUp();
   keeper.wake();
   answer({ state: state(0), saveMs: 1 });
@@ -72,30 +78,42 @@ test('the state is saved now and then: not without news, sooner when bodies take
   clock.advance(9_000);
   answer({ reached: 5 });
   assert.deepEqual(taken(), []);
-  answer({ reached: 5, keptBytes: 65 * 1024 * 1024 });
+  answer({ reached: 5, keptBytes: 17 * 1024 * 1024 });
   assert.deepEqual(taken(), ['save']);
-  answer({ reached: 6, keptBytes: 65 * 1024 * 1024 });
+  answer({ reached: 6, keptBytes: 17 * 1024 * 1024 });
   assert.deepEqual(taken(), [], 'one at a time');
   answer({ reached: 6, state: state(6), saveMs: 1_000 });
   taken();
   clock.advance(10_000);
   answer({ reached: 7 });
   assert.deepEqual(
-    taken().filter((call) => call === 'save'),
+    taken().filter((call) => call.startsWith('save')),
     [],
   );
-  clock.advance(10_000);
-  answer({ reached: 7 });
+  answer({ reached: 7, keptBytes: 31 * 1024 * 1024 });
   assert.deepEqual(
-    taken().filter((call) => call === 'save'),
-    ['save'],
+    taken().filter((call) => call.startsWith('save')),
+    [],
   );
-  answer({ reached: 7, state: state(7) });
+  answer({ reached: 7, keptBytes: 33 * 1024 * 1024 });
+  assert.deepEqual(
+    taken().filter((call) => call.startsWith('save')),
+    ['save in 1'],
+  );
+  answer({ reached: 7, state: state(7), saveMs: 1_000 });
+  taken();
+  clock.advance(20_000);
+  answer({ reached: 8 });
+  assert.deepEqual(
+    taken().filter((call) => call.startsWith('save')),
+    ['save in 1'],
+  );
+  answer({ reached: 8, state: state(8) });
   clock.advance(60_000);
   taken();
-  answer({ reached: 7 });
+  answer({ reached: 8 });
   assert.deepEqual(
-    taken().filter((call) => call === 'save'),
+    taken().filter((call) => call.startsWith('save')),
     [],
   );
 });

@@ -344,7 +344,8 @@ test('/stream-agg shows places, rules and what they did', async (t) => {
     dropInputLabels: [],
     enableWindows: false,
   };
-  const dedup = { received: 5, dropped: 2, emitted: 1, items: 2, series: 3, bytes: 40, flushTimeouts: 0 };
+  const account = { received: 5, resumed: 7, deduplicated: 2, tooOld: 7, emitted: 1, items: 2 };
+  const dedup = { ...account, series: 3, bytes: 40, flushTimeouts: 0 };
   const stats = {
     scope: 'destination one',
     rules: [],

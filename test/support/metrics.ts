@@ -91,5 +91,24 @@ export function assertLedgerBalances(samples: readonly Sample[]): Ledger {
       `${name}: ${sources.join(' + ')} ≠ Σ outcomes: ${JSON.stringify(columns)}`,
     );
   }
+  assertAggregationBalances(samples);
   return ledger;
+}
+
+/** So is every sample that rules of aggregation and deduplication took, at any moment. */
+function assertAggregationBalances(samples: readonly Sample[]): void {
+  const accounts = Map.groupBy(
+    samples.filter(({ name }) => name === 'sluice_ledger_aggregation_samples'),
+    ({ labels: { column: _, ...rest } }) => JSON.stringify(rest),
+  );
+  for (const [labels, columns] of accounts) {
+    const account = columnsOf(columns);
+    const { came, resumed } = account;
+    assert.ok(came !== undefined && resumed !== undefined && account.held !== undefined);
+    assert.equal(
+      came + resumed,
+      without(account, 'came', 'resumed'),
+      `${labels}: came + resumed ≠ Σ the others: ${JSON.stringify(account)}`,
+    );
+  }
 }

@@ -8,7 +8,8 @@ import type { Clock } from '../../util/clock.ts';
 import { DedupWindow } from '../dedup/window.ts';
 import { ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import type { Colour } from '../state/columns.ts';
-import { normalise, readLabelKey } from '../state/label-key.ts';
+import { normalise } from '../state/normalise.ts';
+import type { OutputWriter } from '../state/output-writer.ts';
 import { type SampleBatch, type SampleColumns, type Samples, timestampOf } from '../state/samples.ts';
 import { NO_SLOT } from '../state/slots.ts';
 import { Targets, UNMATCHED } from '../state/targets.ts';
@@ -16,12 +17,11 @@ import { Counters } from './counters.ts';
 import { FlushSchedule } from './flush.ts';
 import { addSuffix, Grouping, suffixOf } from './grouping.ts';
 import { outputOf } from './outputs/index.ts';
-import type { ExtraLabel, Output } from './outputs/output.ts';
+import type { Output } from './outputs/output.ts';
 import type { AggregationRuleSpec } from './rule.ts';
+import { RuleCounts } from './rule-counts.ts';
 import { RuleState } from './rule-state.ts';
-
-/** `labels` is used again after the call. */
-export type Emit = (labels: Labels, timestampMs: number, value: number) => void;
+import { Tellings } from './tellings.ts';
 
 /** A relabeling: changes labels in place; false when they are dropped. */
 export interface Relabeling {
@@ -40,42 +40,13 @@ export interface RulePorts {
   readonly buffers: readonly [Samples, Samples];
 }
 
-/** Samples and series since the start, and what there is now. */
-export interface RuleCounts {
-  /** Samples that were accepted. */
-  matched: number;
-  ignoredNan: number;
-  ignoredTooOld: number;
-  /** Samples of series that match and that input relabeling dropped. */
-  relabelDropped: number;
-  /** Samples of series that match and for which there was no slot. */
-  refused: number;
-  output: number;
-  flushTimeouts: number;
-  dedupFlushTimeouts: number;
-}
-
 /** Targets below 0: the series matches, and no sample of it is used. */
 const RELABELED_AWAY = -2;
 const REFUSED = -3;
 
-interface NamedOutput {
-  readonly output: Output;
-  readonly suffix: string;
-}
-
 export class RuleAggregator {
   readonly spec: AggregationRuleSpec;
-  readonly counts: RuleCounts = {
-    matched: 0,
-    ignoredNan: 0,
-    ignoredTooOld: 0,
-    relabelDropped: 0,
-    refused: 0,
-    output: 0,
-    flushTimeouts: 0,
-    dedupFlushTimeouts: 0,
-  };
+  readonly counts = new RuleCounts();
   readonly #ports: RulePorts;
   readonly #grouping: Grouping;
   readonly #schedule: FlushSchedule;
@@ -83,11 +54,15 @@ export class RuleAggregator {
   readonly #state: RuleState;
   readonly #counters: Counters | undefined;
   readonly #dedup: DedupWindow | undefined;
-  readonly #outputs: readonly NamedOutput[];
+  readonly #outputs: readonly Output[];
+  readonly #suffixes: readonly string[];
+  readonly #tellings: Tellings;
   readonly #labels = new Labels();
   #colour: Colour = 0;
   #startMs: number;
   #silentFlushes: number;
+  /** How long the last end of a window took so far, telling included, in ms of the clock that only goes on. */
+  #flushTookMs = 0;
 
   constructor(spec: AggregationRuleSpec, ports: RulePorts) {
     this.spec = spec;
@@ -115,8 +90,8 @@ export class RuleAggregator {
       isDeduplicated || definitions.some(({ definition }) => definition.needs !== undefined);
     // With deduplication the windows are its own: what it hands over belongs to one.
     const colours = spec.enableWindows && !isDeduplicated ? 2 : 1;
-    const { isIdentity } = this.#grouping;
-    const state = new RuleState({ tellsSeries, isIdentity, colours, slotsMax: ports.slotsMax });
+    const grouping = this.#grouping;
+    const state = new RuleState({ tellsSeries, grouping, colours, slotsMax: ports.slotsMax });
     this.#state = state;
     if (isDeduplicated) this.#dedup = new DedupWindow(spec.enableWindows ? 2 : 1);
     if (definitions.some(({ definition }) => definition.needs === 'counters')) {
@@ -130,10 +105,9 @@ export class RuleAggregator {
       groupOfSeries: (series: number) => state.groupOf(series),
       seriesLimit: () => state.targets.limit,
     } as const;
-    this.#outputs = definitions.map(({ definition, args }) => ({
-      output: definition.create(rows, args),
-      suffix: suffixOf(spec, definition.name),
-    }));
+    this.#outputs = definitions.map(({ definition, args }) => definition.create(rows, args));
+    this.#suffixes = definitions.map(({ definition }) => suffixOf(spec, definition.name));
+    this.#tellings = new Tellings(this.#suffixes);
     state.limitSlots();
   }
 
@@ -185,29 +159,85 @@ export class RuleAggregator {
     return this.#schedule.dueMs;
   }
 
-  /** Flushes what is due, once; whether anything was. */
-  tick(nowMs: number, emit: Emit): boolean {
+  /** Ends what is due, once; whether anything was. What it tells waits for `tell`; nothing may wait there before. */
+  tick(nowMs: number): boolean {
     const tick = this.#schedule.take(nowMs);
     if (tick === undefined) return false;
     const { deadlineMs, flushMs } = tick;
     const colour = this.#colour;
     if (this.spec.enableWindows) this.#colour = colour === 0 ? 1 : 0;
+    const startMs = this.#ports.clock.monotonicMs();
     this.#flushDedup(colour, nowMs, deadlineMs + this.spec.stalenessMs);
     if (flushMs !== undefined) {
       const isSilent = this.#silentFlushes > 0;
       if (isSilent) this.#silentFlushes--;
-      this.#flush(flushMs, colour, isSilent ? undefined : emit);
+      this.#flush(flushMs, colour, !isSilent);
     }
+    this.#flushTookMs = this.#ports.clock.monotonicMs() - startMs;
+    if (this.untold === 0) this.#noteTimeout();
     return true;
   }
 
-  /** The last flush of a rule whose state is not saved: of a window that has ended, and if the rule asks, of the running one. */
-  finish(nowMs: number, emit: Emit): void {
+  /** Values of windows that ended which `tell` has not written yet. */
+  get untold(): number {
+    return this.#tellings.size;
+  }
+
+  /** Writes up to `valuesMax` values of a window that ended, and no more once the writer has `bytesMax` bytes. */
+  tell(writer: OutputWriter, valuesMax: number, bytesMax: number): void {
+    const tellings = this.#tellings;
+    const { outputRelabel, clock } = this.#ports;
+    const { groups, pairs } = this.#state;
+    const { flushMs } = tellings;
+    const startMs = clock.monotonicMs();
+    for (let left = valuesMax; left > 0 && tellings.size > 0; left--, tellings.next()) {
+      if (writer.byteLength >= bytesMax) break;
+      const { group, kind, low, high } = tellings;
+      const start = groups.keyStart(group);
+      const count = groups.keyLength(group);
+      if (outputRelabel === undefined) {
+        writer.addPairs(pairs, { words: groups.words, start, count }, kind, flushMs, low, high);
+      } else {
+        const labels = this.#labels;
+        labels.clear();
+        for (let at = start; at < start + count; at++) {
+          labels.push(pairs.nameOf(groups.words[at]!), pairs.valueOf(groups.words[at]!));
+        }
+        addSuffix(labels, this.#suffixes[kind.output]!);
+        if (kind.label !== undefined) labels.push(kind.label.name, kind.label.value);
+        if (!outputRelabel.apply(labels)) continue;
+        labels.filter((_, text) => text !== '');
+        if (labels.length === 0) continue;
+        writer.add(labels, flushMs, low, high);
+      }
+      this.counts.output++;
+    }
+    this.#flushTookMs += clock.monotonicMs() - startMs;
+    if (tellings.size === 0) this.#noteTimeout();
+  }
+
+  /** How long the last end of a window took, in ms. */
+  get flushTookMs(): number {
+    return this.#flushTookMs;
+  }
+
+  #noteTimeout(): void {
+    if (this.#flushTookMs > this.spec.intervalMs) this.counts.flushTimeouts++;
+  }
+
+  /**
+   * The end of a rule whose state is not saved, in two steps, each followed by `tell` until nothing waits: a window that is over
+   * and waits for late samples, and then, if the rule asks, the running one.
+   */
+  endWaiting(nowMs: number): void {
     this.#schedule.stopWaiting();
-    this.tick(nowMs, emit);
+    this.tick(nowMs);
+  }
+
+  endRunning(nowMs: number): void {
     const isTold = this.spec.flushOnShutdown && this.#silentFlushes === 0;
     this.#flushDedup(this.#colour, nowMs, nowMs + this.spec.stalenessMs);
-    this.#flush(this.#schedule.lastFlushMs(nowMs), this.#colour, isTold ? emit : undefined);
+    this.#flush(this.#schedule.lastFlushMs(nowMs), this.#colour, isTold);
   }
 
   get groupCount(): number {
@@ -227,6 +257,11 @@ export class RuleAggregator {
     return this.#dedup?.dropped ?? 0;
   }
 
+  /** Samples that wait for the end of a window. */
+  get held(): number {
+    return this.counts.open + this.dedupItems;
+  }
+
   get dedupItems(): number {
     return this.#dedup?.size ?? 0;
   }
@@ -235,10 +270,11 @@ export class RuleAggregator {
     return this.#dedup?.byteLength ?? 0;
   }
 
-  /** Bytes of columns; keys come on top. */
+  /** Bytes of columns and keys; the maps of labels come on top. */
   get byteLength(): number {
-    const own = this.#state.byteLength + this.#targets.byteLength + this.dedupBytes;
-    return this.#outputs.reduce((sum, { output }) => sum + (output.byteLength ?? 0), own);
+    const { byteLength } = this.#tellings;
+    const own = this.#state.byteLength + this.#targets.byteLength + this.dedupBytes + byteLength;
+    return this.#outputs.reduce((sum, output) => sum + (output.byteLength ?? 0), own);
   }
 
   save(to: ByteWriter): void {
@@ -248,7 +284,17 @@ export class RuleAggregator {
     this.#schedule.save(to);
     this.#state.save(to);
     this.#dedup?.save(to, this.#state.targets.limit);
-    for (const { output } of this.#outputs) output.save?.(to);
+    for (const output of this.#outputs) output.save?.(to);
+    this.#tellings.save(to);
+    this.counts.save(to);
+    to.f64(this.counterResets);
+  }
+
+  /** Its state is that of another process: counts begin at 0. */
+  startAnew(): void {
+    this.counts.startAnew(this.dedupItems);
+    if (this.#dedup !== undefined) this.#dedup.dropped = 0;
+    if (this.#counters !== undefined) this.#counters.resets = 0;
   }
 
   /** Into a rule that has not had a sample. Throws `DamagedState`, and the rule is of no use then. */
@@ -264,7 +310,12 @@ export class RuleAggregator {
     const { limit } = this.#state.targets;
     this.#dedup?.reserve(limit);
     this.#dedup?.load(from, limit);
-    for (const { output } of this.#outputs) output.load?.(from);
+    for (const output of this.#outputs) output.load?.(from);
+    const { groups } = this.#state;
+    this.#tellings.load(from, (group) => group >= 0 && group < groups.limit && groups.isUsed(group));
+    this.counts.load(from);
+    const resets = from.f64();
+    if (this.#counters !== undefined) this.#counters.resets = resets;
     if (from.left > 0) throw new DamagedState('there is something behind the end');
   }
 
@@ -277,7 +328,7 @@ export class RuleAggregator {
     if (this.#ports.inputRelabel?.apply(own) === false) return RELABELED_AWAY;
     normalise(own);
     if (own.length === 0) return RELABELED_AWAY;
-    const target = this.#state.place(this.#grouping.place(own));
+    const target = this.#state.place(own);
     if (target === NO_SLOT) return REFUSED;
     this.#dedup?.reserve(this.#state.targets.limit);
     return target;
@@ -293,13 +344,16 @@ export class RuleAggregator {
     const oldestMs = isAgeChecked ? this.#schedule.minDeadlineMs : Number.NEGATIVE_INFINITY;
     const groupOf = this.#state.groupOfTarget;
     let lagMs = 0;
+    let came = 0;
     let nan = 0;
     let tooOld = 0;
     for (let row = 0; row < seriesCount; row++) {
       const ref = refs[row]!;
       const target = ref < targets.length ? targets[ref]! : UNMATCHED;
+      if (target === UNMATCHED) continue;
+      came += counts[row]!;
       if (target < 0) {
-        if (target !== UNMATCHED) this.#leaveOut(target, counts[row]!);
+        this.#leaveOut(target, counts[row]!);
         continue;
       }
       const group = groupOf === undefined ? target : groupOf[target]!;
@@ -327,6 +381,7 @@ export class RuleAggregator {
       }
     }
     this.#acceptAll(nowMs);
+    this.counts.came += came;
     this.counts.ignoredNan += nan;
     this.counts.ignoredTooOld += tooOld;
     this.#schedule.observeLag(lagMs);
@@ -361,12 +416,13 @@ export class RuleAggregator {
   }
 
   #fold(samples: Samples, nowMs: number, deadlineMs: number): void {
+    this.counts.fold(samples.length, samples.colour);
     this.#state.touch(samples, deadlineMs);
     if (this.#counters !== undefined) {
       samples.countsFirsts = nowMs >= this.#startMs + this.spec.ignoreFirstSampleMs;
       this.#counters.step(samples, Math.floor(nowMs / 1000), deadlineMs);
     }
-    for (const { output } of this.#outputs) output.fold(samples);
+    for (const output of this.#outputs) output.fold(samples);
     samples.length = 0;
   }
 
@@ -389,53 +445,33 @@ export class RuleAggregator {
     if (clock.monotonicMs() - startMs > this.spec.dedupIntervalMs) this.counts.dedupFlushTimeouts++;
   }
 
-  /** Ends a window; without `emit` nothing is told. */
-  #flush(flushMs: number, windowColour: Colour, emit: Emit | undefined): void {
-    const startMs = this.#ports.clock.monotonicMs();
+  /** Ends a window, and takes down what it tells. */
+  #flush(flushMs: number, windowColour: Colour, isTold: boolean): void {
     // With deduplication the outputs have one colour.
     const colour = this.#dedup === undefined ? windowColour : 0;
     const groupCount = this.#state.sweep(flushMs, {
       clearGroup: (group) => {
-        for (const { output } of this.#outputs) output.clear?.(group);
+        for (const output of this.#outputs) output.clear?.(group);
       },
       forgetCounter: (series) => this.#counters?.forgetStale(series, flushMs),
       isHeld: (target) => this.#dedup?.holds(target) ?? false,
     });
-    for (const { output, suffix } of this.#outputs) {
+    const tellings = this.#tellings;
+    tellings.flushMs = flushMs;
+    if (isTold) tellings.expect(groupCount * this.#outputs.length);
+    for (const [nth, output] of this.#outputs.entries()) {
       output.flush({
         colour,
         groups: this.#state.alive,
         groupCount,
         sampleCounts: this.#state.sampleCounts[colour]!,
         emit: (group, value, label) => {
-          if (emit !== undefined) this.#tell(group, suffix, flushMs, value, label, emit);
+          if (isTold) tellings.add(group, nth, value, label);
         },
       });
       output.startWindow?.(colour);
     }
     this.#state.startWindow(colour);
-    if (this.#ports.clock.monotonicMs() - startMs > this.spec.intervalMs) this.counts.flushTimeouts++;
-  }
-
-  #tell(
-    group: number,
-    suffix: string,
-    flushMs: number,
-    value: number,
-    label: ExtraLabel | undefined,
-    emit: Emit,
-  ): void {
-    const labels = this.#labels;
-    readLabelKey(this.#state.groups.key(group)!, labels);
-    addSuffix(labels, suffix);
-    if (label !== undefined) labels.push(label.name, label.value);
-    const { outputRelabel } = this.#ports;
-    if (outputRelabel !== undefined) {
-      if (!outputRelabel.apply(labels)) return;
-      labels.filter((_, text) => text !== '');
-      if (labels.length === 0) return;
-    }
-    this.counts.output++;
-    emit(labels, flushMs, value);
+    this.counts.endWindow(colour);
   }
 }

@@ -4,18 +4,19 @@
  *
  *     const aggregators = new Aggregators(specs, ports);
  *     const { parts } = decodeCheckpoint(bytes); aggregators.load(parts);  // before the first series, or never
- *     aggregators.flushDue(emit);                          // what ended while we were away
+ *     aggregators.flushDue(); aggregators.tell(writer);    // what ended while we were away
  *     ...
  *     plan.matched = aggregators.seriesPlan(ref, labels);  // once a series: when it gets its ref, and after a reload
  *     aggregators.push(batch);                             // every request: refs, and where their samples lie
  *     aggregators.pushSeries(labels, columns, 0, 3);       // a series without a ref (the series table is full)
  *     aggregators.forget(freedRefs);                       // before the table gives them out again
- *     timer at aggregators.nextFlushMs → aggregators.flushDue(emit);
+ *     timer at aggregators.nextFlushMs → aggregators.flushDue();
+ *     while (aggregators.untold > 0) { aggregators.tell(writer, 2000, 1e6); pass on writer.take(); }  // at leisure
  *     ...
  *     encodeCheckpoint([...aggregators.save(), ...deduplicator.save()])
  *
- * `emit(labels, timestampMs, value)` gets every output; `labels` is used again after the call. Before a request whose
- * clock is past `nextFlushMs` is pushed, `flushDue` is called, or its samples would be told in the window before.
+ * Before a request whose clock is past `nextFlushMs` is pushed, `flushDue` is called, or its samples would be told in the window
+ * before; what a window tells is fixed then, and written by `tell` whenever there is time, but before the rule's next window ends.
  *
  * Whether the samples themselves go on is the engine's business (keepInput, dropInput): a series is *matched* as soon as
  * a rule's `match` says so, whatever becomes of its samples.
@@ -24,17 +25,17 @@
  * old ones for all rules but those that the new ones have, and plans every series anew. Rules that did not change keep
  * their windows.
  *
- * Every sample of a matched series is counted in exactly one of `matched`, `ignoredNan`, `ignoredTooOld`,
- * `relabelDropped` and `refused` of each rule that matches.
+ * Every sample of a matched series is in exactly one column of the account of each rule that matches: `RuleCounts`.
  */
 import type { Labels } from '../../model/labels.ts';
 import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../util/error.ts';
-import { stateBytes } from '../state/bytes.ts';
+import type { OutputWriter } from '../state/output-writer.ts';
 import { type SampleBatch, type SampleColumns, Samples } from '../state/samples.ts';
-import { type Emit, type Relabeling, RuleAggregator, type RuleCounts } from './aggregator.ts';
+import { type Relabeling, RuleAggregator } from './aggregator.ts';
 import type { CheckpointPart, Restored } from './checkpoint.ts';
 import { type AggregationRuleSpec, ruleIdentity } from './rule.ts';
+import type { RuleCounts } from './rule-counts.ts';
 
 /** 4 million groups or series a rule; about 1 GiB of columns and keys. */
 const DEFAULT_SLOTS_MAX = 2 ** 22;
@@ -56,7 +57,24 @@ export interface AggregatorsPorts {
   };
 }
 
-export interface RuleStats extends Readonly<RuleCounts> {
+export type RuleStats = Readonly<
+  Pick<
+    RuleCounts,
+    | 'came'
+    | 'matched'
+    | 'ignoredNan'
+    | 'ignoredTooOld'
+    | 'relabelDropped'
+    | 'refused'
+    | 'aggregated'
+    | 'resumed'
+    | 'output'
+    | 'flushTimeouts'
+    | 'dedupFlushTimeouts'
+  >
+> & {
+  /** Samples that wait for the end of a window. */
+  readonly held: number;
   readonly counterResets: number;
   readonly dedupDropped: number;
   readonly dedupItems: number;
@@ -65,7 +83,7 @@ export interface RuleStats extends Readonly<RuleCounts> {
   readonly series: number;
   /** Bytes of columns, with those of deduplication; keys of groups and series come on top. */
   readonly bytes: number;
-}
+};
 
 export class Aggregators {
   readonly specs: readonly AggregationRuleSpec[];
@@ -128,23 +146,59 @@ export class Aggregators {
   }
 
   /** Ends the windows that are over. Each rule tells at most one of them: windows that were missed are skipped. */
-  flushDue(emit: Emit): void {
-    const { clock, observe } = this.#ports;
-    const nowMs = clock.nowMs();
+  flushDue(): void {
+    const nowMs = this.#ports.clock.nowMs();
     for (const [index, rule] of this.#rules.entries()) {
-      const startMs = clock.monotonicMs();
-      if (rule.tick(nowMs, emit)) observe?.flushDuration(index, (clock.monotonicMs() - startMs) / 1000);
+      if (rule.tick(nowMs) && rule.untold === 0) this.#observeFlush(index);
     }
+  }
+
+  /** Values of windows that ended which `tell` has not written yet. */
+  get untold(): number {
+    return this.#rules.reduce((sum, { untold }) => sum + untold, 0);
+  }
+
+  /** Of these, those of rules whose next window is over, too. */
+  get overdue(): number {
+    const nowMs = this.#ports.clock.nowMs();
+    return this.#rules.reduce((sum, { untold, dueMs }) => (dueMs <= nowMs ? sum + untold : sum), 0);
+  }
+
+  /**
+   * Writes up to `valuesMax` values that wait, and no more once the writer has `bytesMax` bytes. `isOverdue`: only of rules whose
+   * next window is over, too.
+   */
+  tell(writer: OutputWriter, valuesMax: number, bytesMax: number, isOverdue = false): void {
+    const nowMs = this.#ports.clock.nowMs();
+    let left = valuesMax;
+    for (const [index, rule] of this.#rules.entries()) {
+      if (rule.untold === 0 || (isOverdue && rule.dueMs > nowMs)) continue;
+      const before = rule.untold;
+      rule.tell(writer, left, bytesMax);
+      if (rule.untold > 0) return;
+      left -= before;
+      this.#observeFlush(index);
+    }
+  }
+
+  #observeFlush(index: number): void {
+    this.#ports.observe?.flushDuration(index, this.#rules[index]!.flushTookMs / 1000);
   }
 
   /**
    * The end of rules whose state is not kept: those with `flush_on_shutdown` tell what they have, with the end of the
-   * window as timestamp. Rules whose identity is in `except` are left alone.
+   * window as timestamp. Rules whose identity is in `except` are left alone. `drain` is called whenever something may wait for
+   * `tell`, and tells all of it.
    */
-  finish(emit: Emit, except: ReadonlySet<string> = new Set()): void {
+  finish(drain: () => void, except: ReadonlySet<string> = new Set()): void {
+    drain();
     const nowMs = this.#ports.clock.nowMs();
     for (const [index, rule] of this.#rules.entries()) {
-      if (!except.has(this.identities[index]!)) rule.finish(nowMs, emit);
+      if (except.has(this.identities[index]!)) continue;
+      rule.endWaiting(nowMs);
+      drain();
+      rule.endRunning(nowMs);
+      drain();
     }
   }
 
@@ -152,7 +206,7 @@ export class Aggregators {
   save(): CheckpointPart[] {
     return this.#rules.map((rule, index) => ({
       id: this.identities[index]!,
-      state: stateBytes((to) => rule.save(to)),
+      write: (to) => rule.save(to),
     }));
   }
 
@@ -175,10 +229,26 @@ export class Aggregators {
     return { restored, problems };
   }
 
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    for (const rule of this.#rules) rule.startAnew();
+  }
+
   /** By index of the rule. */
   stats(): RuleStats[] {
     return this.#rules.map((rule) => ({
-      ...rule.counts,
+      came: rule.counts.came,
+      matched: rule.counts.matched,
+      ignoredNan: rule.counts.ignoredNan,
+      ignoredTooOld: rule.counts.ignoredTooOld,
+      relabelDropped: rule.counts.relabelDropped,
+      refused: rule.counts.refused,
+      aggregated: rule.counts.aggregated,
+      resumed: rule.counts.resumed,
+      output: rule.counts.output,
+      flushTimeouts: rule.counts.flushTimeouts,
+      dedupFlushTimeouts: rule.counts.dedupFlushTimeouts,
+      held: rule.held,
       counterResets: rule.counterResets,
       dedupDropped: rule.dedupDropped,
       dedupItems: rule.dedupItems,

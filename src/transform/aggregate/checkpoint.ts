@@ -13,36 +13,29 @@ import { messageOf } from '../../util/error.ts';
 import { ByteReader, ByteWriter, DamagedState, STATE_BYTES_MAX } from '../state/bytes.ts';
 
 const MAGIC = 0x4741_4c53;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 16;
 
 export interface CheckpointPart {
   readonly id: string;
-  /** Undefined when it is too much to be saved. */
-  readonly state: Uint8Array | undefined;
+  readonly write: (to: ByteWriter) => void;
 }
 
 export interface EncodedCheckpoint {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Parts that were left out because the checkpoint would be too large; their owners would begin anew. */
   readonly omitted: readonly string[];
 }
 
+/** Into `memory`, which is the checkpoint's from now on, if it is large enough. */
 export function encodeCheckpoint(
   parts: Iterable<CheckpointPart>,
-  bytesMax: number = STATE_BYTES_MAX,
+  { bytesMax, memory }: { bytesMax?: number | undefined; memory?: ArrayBuffer | undefined } = {},
 ): EncodedCheckpoint {
-  const to = new ByteWriter();
+  const to = new ByteWriter(bytesMax, memory);
   for (const word of [MAGIC, VERSION, 0, 0]) to.u32(word);
   const omitted: string[] = [];
-  for (const { id, state } of parts) {
-    if (state === undefined || to.length + 8 + Buffer.byteLength(id) + state.length > bytesMax) {
-      omitted.push(id);
-      continue;
-    }
-    to.text(id);
-    to.blob(state);
-  }
+  for (const { id, write } of parts) if (!to.entry(id, write)) omitted.push(id);
   const bytes = to.bytes();
   const content = bytes.subarray(HEADER_BYTES);
   const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);

@@ -1,18 +1,10 @@
 /**
- * From the labels of a series to the two keys that place it: the labels that its group is told with, and the rest, which
- * tells the series of a group apart. And the names of outputs.
+ * Which labels of a series its group is told with; the rest tells the series of a group apart. And the names of outputs.
  */
 import type { Labels } from '../../model/labels.ts';
-import { labelPart } from '../state/label-key.ts';
 import type { AggregationRuleSpec } from './rule.ts';
 
 const METRIC_NAME = '__name__';
-
-export interface Placement {
-  /** `readLabelKey` gives its labels. */
-  readonly group: string;
-  readonly input: string;
-}
 
 export class Grouping {
   /** Whether every series is a group of its own. */
@@ -26,17 +18,9 @@ export class Grouping {
     this.isIdentity = by.length === 0 && without.length === 0;
   }
 
-  /** For normalised labels. */
-  place(labels: Labels): Placement {
-    let group = '';
-    let input = '';
-    for (let index = 0; index < labels.length; index++) {
-      const name = labels.names[index]!;
-      const part = labelPart(name, labels.values[index]!);
-      if (this.#by.size > 0 ? this.#by.has(name) : !this.#without.has(name)) group += part;
-      else input += part;
-    }
-    return { group, input };
+  /** Whether the label is one of the group. */
+  isOfGroup(name: string): boolean {
+    return this.#by.size > 0 ? this.#by.has(name) : !this.#without.has(name);
   }
 }
 

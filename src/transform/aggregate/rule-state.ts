@@ -6,17 +6,17 @@
  * Slots outlive their samples as long as a ref points to them (`pin`); `sweep` empties what is stale, and releases what
  * nobody needs.
  */
+import type { Labels } from '../../model/labels.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import { type Colour, Rows } from '../state/columns.ts';
-import { fingerprint } from '../state/label-key.ts';
+import { LabelPairs, NO_PAIR } from '../state/label-pairs.ts';
 import type { Samples } from '../state/samples.ts';
 import { NO_SLOT, SlotTable } from '../state/slots.ts';
-import type { Placement } from './grouping.ts';
+import type { Grouping } from './grouping.ts';
 
 export interface RuleStateOptions {
   readonly tellsSeries: boolean;
-  /** Every series is a group of its own. */
-  readonly isIdentity: boolean;
+  readonly grouping: Grouping;
   readonly colours: 1 | 2;
   /** The most groups, and the most series. */
   readonly slotsMax: number;
@@ -31,7 +31,12 @@ export interface SweepPorts {
   isHeld(target: number): boolean;
 }
 
+const FIRST_LABELS = 64;
+
 export class RuleState {
+  /** What the words of keys are. */
+  readonly pairs = new LabelPairs();
+  /** By the labels that groups are told with. */
   readonly groups: SlotTable;
   /** By group and input labels; undefined when nothing needs them, or each is its group. */
   readonly series: SlotTable | undefined;
@@ -46,10 +51,15 @@ export class RuleState {
   readonly #groupDeadlines;
   readonly #seriesDeadlines;
   #groupOf = new Int32Array(0);
+  readonly #grouping: Grouping;
+  /** The keys of the series that is being placed. */
+  #groupKey = new Int32Array(FIRST_LABELS);
+  #seriesKey = new Int32Array(FIRST_LABELS);
 
-  constructor({ tellsSeries, isIdentity, colours, slotsMax }: RuleStateOptions) {
+  constructor({ tellsSeries, grouping, colours, slotsMax }: RuleStateOptions) {
+    this.#grouping = grouping;
     this.groups = new SlotTable(slotsMax);
-    this.series = tellsSeries && !isIdentity ? new SlotTable(slotsMax) : undefined;
+    this.series = tellsSeries && !grouping.isIdentity ? new SlotTable(slotsMax) : undefined;
     this.groupRows = new Rows(colours);
     this.seriesRows = new Rows(colours);
     this.counterRows = new Rows(colours);
@@ -78,16 +88,48 @@ export class RuleState {
     return this.series === undefined ? undefined : this.#groupOf;
   }
 
-  /** The target of a series; NO_SLOT when there is no room. */
-  place({ group: groupKey, input }: Placement): number {
-    const group = this.#groupSlot(groupKey);
-    if (group === NO_SLOT || this.series === undefined) return group;
-    const key = fingerprint(`${group} ${input}`);
-    const known = this.series.find(key);
-    if (known !== NO_SLOT) return known;
-    const slot = this.series.add(key);
-    if (slot === NO_SLOT) return NO_SLOT;
-    const { limit } = this.series;
+  /** The target of a series by its normalised labels; NO_SLOT when there is no room. */
+  place(labels: Labels): number {
+    if (labels.length >= this.#groupKey.length) {
+      this.#groupKey = new Int32Array(labels.length * 2);
+      this.#seriesKey = new Int32Array(labels.length * 2);
+    }
+    const known = this.#find(labels);
+    return known === NO_SLOT ? this.#add(labels) : known;
+  }
+
+  #find(labels: Labels): number {
+    const { pairs, series } = this;
+    let groupLength = 0;
+    let seriesLength = 1;
+    for (let index = 0; index < labels.length; index++) {
+      const isOfGroup = this.#grouping.isOfGroup(labels.names[index]!);
+      if (!isOfGroup && series === undefined) continue;
+      const id = pairs.find(labels.names[index]!, labels.values[index]!);
+      if (id === NO_PAIR) return NO_SLOT;
+      if (isOfGroup) this.#groupKey[groupLength++] = id;
+      else this.#seriesKey[seriesLength++] = id;
+    }
+    const group = this.groups.find(this.#groupKey, groupLength);
+    if (group === NO_SLOT || series === undefined) return group;
+    this.#seriesKey[0] = group;
+    return series.find(this.#seriesKey, seriesLength);
+  }
+
+  #add(labels: Labels): number {
+    const group = this.#addGroup(labels);
+    const { series } = this;
+    if (group === NO_SLOT || series === undefined || series.isFull) {
+      return series === undefined ? group : NO_SLOT;
+    }
+    this.#seriesKey[0] = group;
+    const length = this.#hold(labels, false, this.#seriesKey, 1);
+    const slot = length === NO_PAIR ? NO_SLOT : series.add(this.#seriesKey, length);
+    if (slot === NO_SLOT) {
+      if (length !== NO_PAIR) this.#release(this.#seriesKey, 1, length);
+      return NO_SLOT;
+    }
+    const { limit } = series;
     this.#reserveSeries(limit);
     if (limit > this.#groupOf.length) this.#groupOf = enlarged(this.#groupOf, limit);
     this.#groupOf[slot] = group;
@@ -95,13 +137,41 @@ export class RuleState {
     return slot;
   }
 
-  #groupSlot(key: string): number {
-    const known = this.groups.find(key);
-    if (known !== NO_SLOT) return known;
-    const slot = this.groups.add(key);
+  #addGroup(labels: Labels): number {
+    const length = this.#hold(labels, true, this.#groupKey, 0);
+    if (length === NO_PAIR) return NO_SLOT;
+    const known = this.groups.find(this.#groupKey, length);
+    const slot = known === NO_SLOT ? this.groups.add(this.#groupKey, length) : known;
+    if (known !== NO_SLOT || slot === NO_SLOT) this.#release(this.#groupKey, 0, length);
+    if (slot === NO_SLOT) return NO_SLOT;
     this.groupRows.reserve(this.groups.limit);
     if (this.series === undefined) this.#reserveSeries(this.groups.limit);
     return slot;
+  }
+
+  /** Holds the labels that are, or are not, those of the group; ends of their ids in `key` from `start`, NO_PAIR without room. */
+  #hold(labels: Labels, isOfGroup: boolean, key: Int32Array, start: number): number {
+    let length = start;
+    for (let index = 0; index < labels.length; index++) {
+      if (this.#grouping.isOfGroup(labels.names[index]!) !== isOfGroup) continue;
+      const id = this.pairs.hold(labels.names[index]!, labels.values[index]!);
+      if (id === NO_PAIR) {
+        this.#release(key, start, length);
+        return NO_PAIR;
+      }
+      key[length++] = id;
+    }
+    return length;
+  }
+
+  #release(key: Int32Array, start: number, end: number): void {
+    for (let index = start; index < end; index++) this.pairs.release(key[index]!);
+  }
+
+  #releaseGroup(group: number): void {
+    const start = this.groups.keyStart(group);
+    this.#release(this.groups.words, start, start + this.groups.keyLength(group));
+    this.groups.release(group);
   }
 
   #reserveSeries(limit: number): void {
@@ -139,7 +209,7 @@ export class RuleState {
     const deadlines = this.#groupDeadlines.data;
     let alive = 0;
     for (let group = 0; group < limit; group++) {
-      if (this.groups.key(group) === undefined) continue;
+      if (!this.groups.isUsed(group)) continue;
       const deadlineMs = deadlines[group]!;
       if (flushMs <= deadlineMs) {
         this.alive[alive++] = group;
@@ -147,7 +217,7 @@ export class RuleState {
       }
       if (deadlineMs !== Number.NEGATIVE_INFINITY) this.#clearGroup(group, ports);
       const isHeld = this.series === undefined && ports.isHeld(group);
-      if (!isHeld && !this.groups.isPinned(group)) this.groups.release(group);
+      if (!isHeld && !this.groups.isPinned(group)) this.#releaseGroup(group);
     }
     return alive;
   }
@@ -163,9 +233,12 @@ export class RuleState {
   #sweepSeries(table: SlotTable, flushMs: number, ports: SweepPorts): void {
     const deadlines = this.#seriesDeadlines!.data;
     for (let series = 0; series < table.limit; series++) {
-      if (table.key(series) === undefined || flushMs <= deadlines[series]!) continue;
+      if (!table.isUsed(series) || flushMs <= deadlines[series]!) continue;
       if (deadlines[series] !== Number.NEGATIVE_INFINITY) this.seriesRows.clear(series);
       if (table.isPinned(series) || ports.isHeld(series)) continue;
+      const start = table.keyStart(series);
+      // The first word is the group.
+      this.#release(table.words, start + 1, start + table.keyLength(series));
       table.release(series);
       this.groups.unpin(this.#groupOf[series]!);
     }
@@ -176,10 +249,12 @@ export class RuleState {
   }
 
   get byteLength(): number {
-    return this.#rows().reduce((sum, { byteLength }) => sum + byteLength, this.#groupOf.byteLength);
+    const rows = this.#rows().reduce((sum, { byteLength }) => sum + byteLength, this.#groupOf.byteLength);
+    return rows + this.groups.byteLength + (this.series?.byteLength ?? 0) + this.pairs.byteLength;
   }
 
   save(to: ByteWriter): void {
+    this.pairs.save(to);
     this.groups.save(to, this.series === undefined);
     this.groupRows.save(to, this.groups.limit);
     const { limit } = this.targets;
@@ -193,7 +268,11 @@ export class RuleState {
 
   /** Into a state without slots. */
   load(from: ByteReader): void {
+    this.pairs.load(from);
     this.groups.load(from);
+    for (let group = 0; group < this.groups.limit; group++) {
+      if (this.groups.isUsed(group)) this.#holdAgain(this.groups, group, 0);
+    }
     this.groupRows.load(from, this.groups.limit);
     if (this.series !== undefined) this.#loadSeries(this.series, from);
     const { limit } = this.targets;
@@ -206,10 +285,22 @@ export class RuleState {
     this.#groupOf = new Int32Array(table.limit);
     from.numbers(this.#groupOf);
     for (let slot = 0; slot < table.limit; slot++) {
-      if (table.key(slot) === undefined) continue;
+      if (!table.isUsed(slot)) continue;
       const group = this.#groupOf[slot]!;
-      if (this.groups.key(group) === undefined) throw new DamagedState('a series has no group');
+      const isGroup = group >= 0 && group < this.groups.limit && this.groups.isUsed(group);
+      if (!isGroup || table.keyLength(slot) === 0 || table.words[table.keyStart(slot)] !== group) {
+        throw new DamagedState('a series has no group');
+      }
+      this.#holdAgain(table, slot, 1);
       this.groups.pin(group);
+    }
+  }
+
+  #holdAgain(table: SlotTable, slot: number, skipped: number): void {
+    const start = table.keyStart(slot);
+    for (let at = start + skipped; at < start + table.keyLength(slot); at++) {
+      if (!this.pairs.has(table.words[at]!)) throw new DamagedState('a key has a label that is not there');
+      this.pairs.holdId(table.words[at]!);
     }
   }
 

@@ -3,20 +3,23 @@
  * then lets the best one of each series go on, with the timestamp and the value bits that it came with. Intervals count
  * from the start, not from a grid. Samples with labels that differ only in those to be dropped are one series.
  *
- * Used like `Aggregators`: `seriesPlan` once a series, `push` each request, `flushDue` when `nextFlushMs` has come, `save`
- * and `load` around a restart, or `finish` where there is none: otherwise what is held is lost.
+ * Used like `Aggregators`: `seriesPlan` once a series, `push` each request, `flushDue` when `nextFlushMs` has come, `tell` at
+ * leisure after it, `save` and `load` around a restart, or `finish` where there is none: otherwise what is held is lost.
  */
 import { Labels } from '../../model/labels.ts';
 import type { Clock } from '../../util/clock.ts';
 import { messageOf } from '../../util/error.ts';
 import type { CheckpointPart, Restored } from '../aggregate/checkpoint.ts';
 import { FlushSchedule } from '../aggregate/flush.ts';
-import { ByteReader, DamagedState, stateBytes } from '../state/bytes.ts';
+import { ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import type { Colour } from '../state/columns.ts';
-import { labelKey, normalise, readLabelKey } from '../state/label-key.ts';
+import { LabelTable } from '../state/label-table.ts';
+import { normalise } from '../state/normalise.ts';
+import type { OutputWriter } from '../state/output-writer.ts';
 import { type SampleBatch, type SampleColumns, Samples, timestampOf } from '../state/samples.ts';
-import { NO_SLOT, SlotTable } from '../state/slots.ts';
+import { NO_SLOT } from '../state/slots.ts';
 import { Targets } from '../state/targets.ts';
+import { Release } from './release.ts';
 import { DedupWindow } from './window.ts';
 
 export interface DeduplicatorOptions {
@@ -34,13 +37,15 @@ export interface DeduplicatorPorts {
   readonly slotsMax?: number;
 }
 
-/** `labels` is used again after the call; the value is the f64 with these words. */
-export type EmitBits = (labels: Labels, timestampMs: number, low: number, high: number) => void;
-
+/** `received` + `resumed` = `deduplicated` + `tooOld` + `items` + `emitted`, at any time. */
 export interface DeduplicatorStats {
   readonly received: number;
-  /** Samples that a better one kept from going on, or that were older than the window. */
-  readonly dropped: number;
+  /** Samples that an earlier process held. */
+  readonly resumed: number;
+  /** Samples that a better one kept from going on. */
+  readonly deduplicated: number;
+  /** Samples that were older than the window. */
+  readonly tooOld: number;
   readonly emitted: number;
   /** Samples that wait. */
   readonly items: number;
@@ -50,6 +55,8 @@ export interface DeduplicatorStats {
 }
 
 const DEFAULT_SLOTS_MAX = 2 ** 22;
+const NO_BYTES = new Uint8Array(0);
+const AS_THEY_ARE = { suffix: NO_BYTES, extra: NO_BYTES };
 
 export class Deduplicator {
   readonly identity: string;
@@ -59,13 +66,17 @@ export class Deduplicator {
   readonly #samples = [new Samples(), new Samples()] as const;
   readonly #labels = new Labels();
   #schedule: FlushSchedule;
-  #slots: SlotTable;
+  #slots: LabelTable;
   #window: DedupWindow;
+  /** What is let go of: its window is over. */
+  #release = new Release();
   #colour: Colour = 0;
   #received = 0;
+  #resumed = 0;
   #tooOld = 0;
   #emitted = 0;
   #flushTimeouts = 0;
+  #flushTookMs = 0;
 
   constructor(options: DeduplicatorOptions, ports: DeduplicatorPorts) {
     this.#options = options;
@@ -73,7 +84,7 @@ export class Deduplicator {
     const { intervalMs, dropInputLabels, enableWindows } = options;
     this.identity = `dedup ${ports.scope} ${JSON.stringify([intervalMs, dropInputLabels.toSorted(), enableWindows])}`;
     this.#schedule = this.#newSchedule();
-    this.#slots = new SlotTable(ports.slotsMax ?? DEFAULT_SLOTS_MAX);
+    this.#slots = new LabelTable(ports.slotsMax ?? DEFAULT_SLOTS_MAX);
     this.#window = new DedupWindow(enableWindows ? 2 : 1);
   }
 
@@ -82,7 +93,7 @@ export class Deduplicator {
     this.#forget(ref);
     const slot = this.#place(labels);
     if (slot === NO_SLOT) return false;
-    this.#slots.pin(slot);
+    this.#slots.keys.pin(slot);
     this.#targets.set(ref, slot);
     return true;
   }
@@ -116,35 +127,79 @@ export class Deduplicator {
     return this.#schedule.dueMs;
   }
 
-  /** Lets go of what is due. */
-  flushDue(emit: EmitBits): void {
+  /** Ends the window that is due; what it held waits for `tell`. Nothing may wait there before. */
+  flushDue(): void {
     const { clock } = this.#ports;
     if (this.#schedule.take(clock.nowMs()) === undefined) return;
     const startMs = clock.monotonicMs();
     const colour = this.#colour;
     if (this.#options.enableWindows) this.#colour = colour === 0 ? 1 : 0;
-    this.#letGo(colour, emit);
-    for (let slot = 0; slot < this.#slots.limit; slot++) {
-      const isNeeded = this.#slots.isPinned(slot) || this.#window.holds(slot);
-      if (!isNeeded && this.#slots.key(slot) !== undefined) this.#slots.release(slot);
-    }
-    if (clock.monotonicMs() - startMs > this.#options.intervalMs) this.#flushTimeouts++;
+    this.#letGo(colour);
+    this.#flushTookMs = clock.monotonicMs() - startMs;
+    if (this.untold === 0) this.#endFlush();
   }
 
-  /** The end when the state is not saved: lets go of everything. */
-  finish(emit: EmitBits): void {
-    this.#letGo(this.#colour, emit);
-    if (this.#options.enableWindows) this.#letGo(this.#colour === 0 ? 1 : 0, emit);
+  /** Samples whose window is over, and that `tell` has not written yet. */
+  get untold(): number {
+    return this.#release.size;
+  }
+
+  /** The same, when the next window is over, too. */
+  get overdue(): number {
+    return this.nextFlushMs <= this.#ports.clock.nowMs() ? this.untold : 0;
+  }
+
+  /** How long the last flush took, telling included, in ms. */
+  get flushTookMs(): number {
+    return this.#flushTookMs;
+  }
+
+  /** Writes up to `samplesMax` samples that wait, and no more once the writer has `bytesMax` bytes. */
+  tell(writer: OutputWriter, samplesMax: number, bytesMax: number): void {
+    const { clock } = this.#ports;
+    const startMs = clock.monotonicMs();
+    const before = this.#release.size;
+    const { keys, pairs } = this.#slots;
+    for (let left = samplesMax; left > 0 && this.#release.size > 0; left--, this.#release.next()) {
+      if (writer.byteLength >= bytesMax) break;
+      const { slot, timestampMs, low, high } = this.#release;
+      const key = { words: keys.words, start: keys.keyStart(slot), count: keys.keyLength(slot) };
+      writer.addPairs(pairs, key, AS_THEY_ARE, timestampMs, low, high);
+    }
+    this.#emitted += before - this.#release.size;
+    this.#flushTookMs += clock.monotonicMs() - startMs;
+    if (this.#release.size === 0) this.#endFlush();
+  }
+
+  /** Everything is told: slots that nobody needs are free. */
+  #endFlush(): void {
+    const { keys } = this.#slots;
+    for (let slot = 0; slot < keys.limit; slot++) {
+      const isNeeded = keys.isPinned(slot) || this.#window.holds(slot);
+      if (!isNeeded && keys.isUsed(slot)) this.#slots.release(slot);
+    }
+    if (this.#flushTookMs > this.#options.intervalMs) this.#flushTimeouts++;
+  }
+
+  /** The end when the state is not saved: lets go of everything. `drain` tells all that waits for it. */
+  finish(drain: () => void): void {
+    drain();
+    this.#letGo(this.#colour);
+    drain();
+    if (this.#options.enableWindows) this.#letGo(this.#colour === 0 ? 1 : 0);
+    drain();
   }
 
   save(): CheckpointPart[] {
-    const state = stateBytes((to) => {
+    const write = (to: ByteWriter) => {
       to.u32(this.#colour);
       this.#schedule.save(to);
       this.#slots.save(to);
-      this.#window.save(to, this.#slots.limit);
-    });
-    return [{ id: this.identity, state }];
+      this.#window.save(to, this.#slots.keys.limit);
+      this.#release.save(to);
+      for (const count of this.#counts()) to.f64(count);
+    };
+    return [{ id: this.identity, write }];
   }
 
   /** Takes up the state of a deduplicator with the same options, before the first series is planned. */
@@ -156,30 +211,51 @@ export class Deduplicator {
       return { restored: 1, problems: [] };
     } catch (error) {
       this.#schedule = this.#newSchedule();
-      this.#slots = new SlotTable(this.#slots.capacity);
+      this.#slots = new LabelTable(this.#slots.keys.capacity);
       this.#window = new DedupWindow(this.#options.enableWindows ? 2 : 1);
+      this.#release = new Release();
       this.#colour = 0;
       return { restored: 0, problems: [`${this.#ports.scope} deduplication: ${messageOf(error)}`] };
     }
   }
 
+  /** Samples that wait. */
+  get items(): number {
+    return this.#window.size + this.#release.size;
+  }
+
+  /** What was loaded is the state of another process: counts begin at 0. */
+  startAnew(): void {
+    this.#received = 0;
+    this.#tooOld = 0;
+    this.#emitted = 0;
+    this.#flushTimeouts = 0;
+    this.#window.dropped = 0;
+    this.#resumed = this.items;
+  }
+
   stats(): DeduplicatorStats {
     return {
       received: this.#received,
-      dropped: this.#window.dropped + this.#tooOld,
+      resumed: this.#resumed,
+      deduplicated: this.#window.dropped,
+      tooOld: this.#tooOld,
       emitted: this.#emitted,
-      items: this.#window.size,
-      series: this.#slots.size,
-      bytes: this.#window.byteLength + this.#targets.byteLength,
+      items: this.items,
+      series: this.#slots.keys.size,
+      bytes:
+        this.#window.byteLength +
+        this.#targets.byteLength +
+        this.#slots.byteLength +
+        this.#release.byteLength,
       flushTimeouts: this.#flushTimeouts,
     };
   }
 
-  #letGo(colour: Colour, emit: EmitBits): void {
+  #letGo(colour: Colour): void {
+    this.#release.reserve(this.#window.sizeOf(colour));
     this.#window.drain(colour, (slot, timestampMs, low, high) => {
-      readLabelKey(this.#slots.key(slot)!, this.#labels);
-      this.#emitted++;
-      emit(this.#labels, timestampMs, low, high);
+      this.#release.add(slot, timestampMs, low, high);
     });
   }
 
@@ -189,8 +265,19 @@ export class Deduplicator {
     this.#colour = colour as Colour;
     this.#schedule.load(from);
     this.#slots.load(from);
-    this.#window.load(from, this.#slots.limit);
+    const { keys } = this.#slots;
+    this.#window.load(from, keys.limit);
+    this.#release.load(from, (slot) => slot >= 0 && slot < keys.limit && keys.isUsed(slot));
+    this.#received = from.f64();
+    this.#resumed = from.f64();
+    this.#tooOld = from.f64();
+    this.#emitted = from.f64();
+    this.#flushTimeouts = from.f64();
     if (from.left > 0) throw new DamagedState('there is something behind the end');
+  }
+
+  #counts(): number[] {
+    return [this.#received, this.#resumed, this.#tooOld, this.#emitted, this.#flushTimeouts];
   }
 
   #newSchedule(): FlushSchedule {
@@ -201,7 +288,7 @@ export class Deduplicator {
 
   #forget(ref: number): void {
     const slot = this.#targets.take(ref);
-    if (slot >= 0) this.#slots.unpin(slot);
+    if (slot >= 0) this.#slots.keys.unpin(slot);
   }
 
   #place(labels: Labels): number {
@@ -211,11 +298,8 @@ export class Deduplicator {
     if (dropInputLabels.length > 0) own.filter((name) => !dropInputLabels.includes(name));
     normalise(own);
     if (own.length === 0) return NO_SLOT;
-    const key = labelKey(own);
-    const known = this.#slots.find(key);
-    if (known !== NO_SLOT) return known;
-    const slot = this.#slots.add(key);
-    this.#window.reserve(this.#slots.limit);
+    const slot = this.#slots.place(own);
+    this.#window.reserve(this.#slots.keys.limit);
     return slot;
   }
 

@@ -19,6 +19,11 @@ export interface DedupSamples {
   readonly words: Uint32Array;
 }
 
+interface HeldSlots {
+  slots: Int32Array<ArrayBuffer>;
+  length: number;
+}
+
 export class DedupWindow {
   /** Samples that were not kept, or that a better one replaced. */
   dropped = 0;
@@ -26,13 +31,13 @@ export class DedupWindow {
   readonly #times;
   readonly #values;
   /** By colour: slots that hold a sample, in the order of their first one. */
-  readonly #held: number[][];
+  readonly #held: HeldSlots[];
 
   constructor(colours: 1 | 2) {
     this.#rows = new Rows(colours);
     this.#times = this.#rows.window(Number.NEGATIVE_INFINITY);
     this.#values = this.#rows.window();
-    this.#held = Array.from({ length: colours }, () => []);
+    this.#held = Array.from({ length: colours }, () => ({ slots: new Int32Array(0), length: 0 }));
   }
 
   /** Makes room for slots below `slots`. */
@@ -45,11 +50,19 @@ export class DedupWindow {
     const keptValues = this.#values[colour]!.data;
     const keptWords = new Uint32Array(keptValues.buffer);
     const held = this.#held[colour]!;
+    if (held.length + length > held.slots.length) {
+      // No more than there are slots.
+      const larger = new Int32Array(Math.min(keptTimes.length, Math.ceil((held.length + length) * 1.5)));
+      larger.set(held.slots.subarray(0, held.length));
+      held.slots = larger;
+    }
+    const { slots } = held;
+    let heldCount = held.length;
     for (let i = 0; i < length; i++) {
       const slot = series[i]!;
       const time = times[i]!;
       const kept = keptTimes[slot]!;
-      if (kept === Number.NEGATIVE_INFINITY) held.push(slot);
+      if (kept === Number.NEGATIVE_INFINITY) slots[heldCount++] = slot;
       else {
         this.dropped++;
         if (time < kept) continue;
@@ -62,6 +75,7 @@ export class DedupWindow {
       keptWords[2 * slot] = words[2 * i]!;
       keptWords[2 * slot + 1] = words[2 * i + 1]!;
     }
+    held.length = heldCount;
   }
 
   /** Hands over every sample of a colour, its value as bits, and forgets it. */
@@ -69,7 +83,8 @@ export class DedupWindow {
     const times = this.#times[colour]!.data;
     const words = new Uint32Array(this.#values[colour]!.data.buffer);
     const held = this.#held[colour]!;
-    for (const slot of held) {
+    for (let nth = 0; nth < held.length; nth++) {
+      const slot = held.slots[nth]!;
       take(slot, times[slot]!, words[2 * slot]!, words[2 * slot + 1]!);
       times[slot] = Number.NEGATIVE_INFINITY;
     }
@@ -86,28 +101,35 @@ export class DedupWindow {
     return this.#held.reduce((sum, { length }) => sum + length, 0);
   }
 
+  sizeOf(colour: Colour): number {
+    return this.#held[colour]!.length;
+  }
+
   get byteLength(): number {
-    return this.#rows.byteLength + this.size * 8;
+    return this.#held.reduce((sum, { slots }) => sum + slots.byteLength, this.#rows.byteLength);
   }
 
   save(to: ByteWriter, slots: number): void {
+    to.f64(this.dropped);
     this.#rows.save(to, slots);
     for (const held of this.#held) {
       to.u32(held.length);
-      to.numbers(Int32Array.from(held));
+      to.numbers(held.slots, held.length);
     }
   }
 
   load(from: ByteReader, slots: number): void {
+    this.dropped = from.f64();
     this.#rows.load(from, slots);
     for (const [colour] of this.#held.entries()) {
       const held = new Int32Array(from.count(4));
       from.numbers(held);
       const times = this.#times[colour]!.data;
-      if (held.some((slot) => !(times[slot]! > Number.NEGATIVE_INFINITY))) {
+      const isHeld = (slot: number) => slot < slots && times[slot]! > Number.NEGATIVE_INFINITY;
+      if (!held.every(isHeld) || new Set(held).size < held.length) {
         throw new DamagedState('a sample that waits has no value');
       }
-      this.#held[colour] = [...held];
+      this.#held[colour] = { slots: held, length: held.length };
     }
   }
 }

@@ -13,28 +13,15 @@ const FIRST_BYTES = 4096;
 /** State is bounded by the slots of its owners; this bounds what they save. */
 export const STATE_BYTES_MAX = 1024 * 1024 * 1024;
 
-/** What was written; undefined when it is more than fits. */
-export function stateBytes(
-  write: (to: ByteWriter) => void,
-  bytesMax: number = STATE_BYTES_MAX,
-): Uint8Array | undefined {
-  const to = new ByteWriter(bytesMax);
-  try {
-    write(to);
-    return to.bytes();
-  } catch (error) {
-    if (error instanceof TooMuchState) return undefined;
-    throw error;
-  }
-}
-
 export class ByteWriter {
   readonly #bytesMax: number;
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  #bytes: Buffer<ArrayBuffer>;
   #length = 0;
 
-  constructor(bytesMax: number = STATE_BYTES_MAX) {
+  /** Into `memory`, which is the writer's from now on, as long as it is large enough. */
+  constructor(bytesMax: number = STATE_BYTES_MAX, memory: ArrayBuffer = new ArrayBuffer(FIRST_BYTES)) {
     this.#bytesMax = bytesMax;
+    this.#bytes = Buffer.from(memory);
   }
 
   get length(): number {
@@ -52,7 +39,7 @@ export class ByteWriter {
   }
 
   /** The first `count` numbers, as they lie in memory: the bits of a NaN survive. */
-  numbers(values: Float64Array | Int32Array | Uint32Array, count = values.length): void {
+  numbers(values: Float64Array | Int32Array | Uint32Array | Uint8Array, count = values.length): void {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, count * values.BYTES_PER_ELEMENT);
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);
@@ -73,18 +60,34 @@ export class ByteWriter {
     this.#length += value.length;
   }
 
+  /** A name, and what `write` writes behind its length; when it is more than fits, nothing is written, and the result is false. */
+  entry(name: string, write: (to: ByteWriter) => void): boolean {
+    const before = this.#length;
+    try {
+      this.text(name);
+      this.u32(0);
+      const start = this.#length;
+      write(this);
+      this.#bytes.writeUInt32LE(this.#length - start, start - 4);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TooMuchState)) throw error;
+      this.#length = before;
+      return false;
+    }
+  }
+
   /** What was written; shares memory with the writer. */
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+  bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#bytes.buffer, 0, this.#length);
   }
 
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
     if (needed > this.#bytesMax) throw new TooMuchState();
-    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#bytesMax, this.#bytes.length * 2)));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    const roomy = Math.max(needed, Math.min(this.#bytesMax, Math.ceil(this.#bytes.length * 1.5)));
+    this.#bytes = Buffer.from(this.#bytes.buffer.transfer(roomy));
   }
 }
 
@@ -110,7 +113,7 @@ export class ByteReader {
   }
 
   /** Fills the first `count` numbers of `to`, bit for bit. */
-  numbers(to: Float64Array | Int32Array | Uint32Array, count = to.length): void {
+  numbers(to: Float64Array | Int32Array | Uint32Array | Uint8Array, count = to.length): void {
     if (count > to.length) throw new DamagedState('more numbers than there is room for');
     const length = count * to.BYTES_PER_ELEMENT;
     const at = this.#take(length);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Aggregators } from '../../../src/transform/aggregate/aggregators.ts';
+import { ByteWriter } from '../../../src/transform/state/bytes.ts';
+import { OutputWriter } from '../../../src/transform/state/output-writer.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { batchOf, labelsOf, selectorOf } from '../support/batch.ts';
-import { Harness, START_MS, specsOf } from '../support/harness.ts';
+import { Harness, START_MS, specsOf, toldIn } from '../support/harness.ts';
 
 const MINUTE = 60_000;
 
@@ -78,7 +80,9 @@ test('delays and flushes are observed, also for requests that match nothing', ()
   aggregators.push(batchOf([{ ref: 0, samples }]));
   aggregators.push(batchOf([{ ref: 1, samples }]));
   clock.advance(MINUTE);
-  aggregators.flushDue(() => undefined);
+  aggregators.flushDue();
+  assert.deepEqual(observed.slice(2), [], 'it takes as long as the telling');
+  aggregators.tell(new OutputWriter(), 10, 1000);
   assert.deepEqual(observed, ['lag 0 1.5', 'lag 0 0', 'flush 0 0']);
 });
 
@@ -97,10 +101,12 @@ test('rules that did not change keep their windows over a reload; the others end
   const { identities } = new Harness(next).aggregators;
   const old = harness.aggregators;
   harness.restart(next);
-  old.finish(
-    (labels, timestampMs, value) => harness.told.push({ series: String(labels), timestampMs, value }),
-    new Set(identities),
-  );
+  const writer = new OutputWriter();
+  const drain = () => {
+    while (old.untold > 0) old.tell(writer, 10, 1000);
+  };
+  old.finish(drain, new Set(identities));
+  harness.told.push(...toldIn(writer));
   assert.deepEqual(harness.told.splice(0), [
     { series: 'foo:1m_last', timestampMs: START_MS + MINUTE, value: 5 },
   ]);
@@ -123,7 +129,9 @@ test('a rule whose state cannot be read begins anew, and says where it stands', 
   harness.pushNow({ foo: 5 });
   const [part] = harness.aggregators.save();
   const fresh = new Harness('- {interval: 1m, outputs: [sum_samples]}');
-  const damaged = new Map([[part!.id, part!.state!.subarray(1)]]);
+  const to = new ByteWriter();
+  part!.write(to);
+  const damaged = new Map([[part!.id, to.bytes().subarray(1)]]);
   const { restored, problems } = fresh.aggregators.load(damaged);
   assert.equal(restored, 0);
   assert.match(problems[0]!, /^rules\.yaml:1:3: /);

@@ -328,10 +328,3 @@ test('deduplication comes before aggregation', () => {
   });
   assert.deepEqual(told, ['a:1m_sum_samples 4.34', 'b:1m_sum_samples 344', 'c:1m_sum_samples 10']);
 });
-
-test('a series of two metric names gets the suffix at the first', () => {
-  const harness = start('outputs: [last]');
-  harness.push({ 'foo{__name__="bar"}': [[at(1), 1]] });
-  harness.advance(MINUTE);
-  assert.equal(harness.told[0]!.series.startsWith('foo:1m_last'), true);
-});

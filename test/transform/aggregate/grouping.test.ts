@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Labels } from '../../../src/model/labels.ts';
 import { addSuffix, Grouping, suffixOf } from '../../../src/transform/aggregate/grouping.ts';
-import { readLabelKey } from '../../../src/transform/state/label-key.ts';
 import { labelsOf } from '../support/batch.ts';
 import { specsOf } from '../support/harness.ts';
 
 test('which labels tell groups, and which tell series apart', () => {
   const place = (rule: { by?: string[]; without?: string[] }) => {
     const grouping = new Grouping({ by: [], without: [], ...rule });
-    const { group, input } = grouping.place(labelsOf('up{a="1",b="2"}'));
-    return [group, input].map((key) => {
-      const labels = new Labels();
-      readLabelKey(key, labels);
-      return labels.names.join();
-    });
+    const names = ['__name__', 'a', 'b'];
+    return [true, false].map((isOfGroup) =>
+      names.filter((name) => grouping.isOfGroup(name) === isOfGroup).join(),
+    );
   };
   assert.deepEqual(place({}), ['__name__,a,b', '']);
   assert.deepEqual(place({ by: ['a', 'x'] }), ['__name__,a', 'b']);

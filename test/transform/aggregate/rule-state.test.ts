@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Labels } from '../../../src/model/labels.ts';
+import { Grouping } from '../../../src/transform/aggregate/grouping.ts';
 import { RuleState, type SweepPorts } from '../../../src/transform/aggregate/rule-state.ts';
 import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
+import { NO_PAIR } from '../../../src/transform/state/label-pairs.ts';
 import { Samples } from '../../../src/transform/state/samples.ts';
 import { NO_SLOT } from '../../../src/transform/state/slots.ts';
 
-const options = { tellsSeries: true, isIdentity: false, colours: 1, slotsMax: 100 } as const;
+const grouping = new Grouping({ by: ['g'], without: [] });
+const options = { tellsSeries: true, grouping, colours: 1, slotsMax: 100 } as const;
+const series = (g: string, input: string) =>
+  Labels.of([
+    ['g', g],
+    ['input', input],
+  ]);
 const quiet: SweepPorts = { clearGroup() {}, forgetCounter() {}, isHeld: () => false };
 
 function touch(state: RuleState, targets: readonly number[], deadlineMs: number): void {
@@ -19,21 +28,21 @@ function touch(state: RuleState, targets: readonly number[], deadlineMs: number)
 
 test('series of one group, and groups that are their series', () => {
   const state = new RuleState(options);
-  const first = state.place({ group: 'g', input: 'a' });
-  const second = state.place({ group: 'g', input: 'b' });
+  const first = state.place(series('g', 'a'));
+  const second = state.place(series('g', 'b'));
   assert.notEqual(first, second);
-  assert.equal(state.place({ group: 'g', input: 'a' }), first);
+  assert.equal(state.place(series('g', 'a')), first);
   assert.equal(state.groupOf(first), state.groupOf(second));
-  assert.notEqual(state.place({ group: 'h', input: 'a' }), first);
-  const identity = new RuleState({ ...options, isIdentity: true });
-  const target = identity.place({ group: 'g', input: '' });
+  assert.notEqual(state.place(series('h', 'a')), first);
+  const identity = new RuleState({ ...options, grouping: new Grouping({ by: [], without: [] }) });
+  const target = identity.place(series('g', 'a'));
   assert.equal(identity.groupOf(target), target);
   assert.equal(identity.groupOfTarget, undefined);
 });
 
 test('what nobody needs is released at the sweep: first the series, then its group', () => {
   const state = new RuleState(options);
-  const target = state.place({ group: 'g', input: 'a' });
+  const target = state.place(series('g', 'a'));
   touch(state, [target], 50);
   assert.equal(state.sweep(50, quiet), 1, 'it lives to the very end');
   assert.equal(state.sampleCounts[0]!.data[state.groupOf(target)], 1);
@@ -48,33 +57,35 @@ test('what nobody needs is released at the sweep: first the series, then its gro
   assert.deepEqual([state.series!.size, state.groups.size], [0, 1]);
   state.sweep(80, quiet);
   assert.equal(state.groups.size, 0);
+  assert.equal(state.pairs.size, 0, 'nobody holds their labels');
 });
 
 test('there is an end to slots', () => {
   const state = new RuleState({ ...options, slotsMax: 2 });
-  assert.ok(state.place({ group: 'g', input: 'a' }) >= 0);
-  assert.ok(state.place({ group: 'g', input: 'b' }) >= 0);
-  assert.equal(state.place({ group: 'g', input: 'c' }), NO_SLOT);
-  assert.equal(state.place({ group: 'h', input: 'c' }), NO_SLOT);
-  assert.equal(state.place({ group: 'i', input: 'c' }), NO_SLOT);
+  assert.ok(state.place(series('g', 'a')) >= 0);
+  assert.ok(state.place(series('g', 'b')) >= 0);
+  assert.equal(state.place(series('g', 'c')), NO_SLOT);
+  assert.equal(state.place(series('h', 'c')), NO_SLOT);
+  assert.equal(state.place(series('i', 'c')), NO_SLOT);
+  assert.equal(state.pairs.find('input', 'c'), NO_PAIR, 'labels of what has no room are not kept');
 });
 
 test('saved state has the same slots; a series without its group is damage', () => {
   const state = new RuleState(options);
-  const targets = ['a', 'b', 'c'].map((input) => state.place({ group: input === 'c' ? 'h' : 'g', input }));
+  const targets = ['a', 'b', 'c'].map((input) => state.place(series(input === 'c' ? 'h' : 'g', input)));
   touch(state, targets, 50);
   const to = new ByteWriter();
   state.save(to);
   const next = new RuleState(options);
   next.load(new ByteReader(to.bytes()));
   assert.deepEqual(
-    ['a', 'b'].map((input) => next.place({ group: 'g', input })),
+    ['a', 'b'].map((input) => next.place(series('g', input))),
     targets.slice(0, 2),
   );
   assert.equal(next.sweep(50, quiet), 2);
   next.sweep(60, quiet);
   next.sweep(60, quiet);
-  assert.deepEqual([next.series!.size, next.groups.size], [0, 0]);
+  assert.deepEqual([next.series!.size, next.groups.size, next.pairs.size], [0, 0, 0]);
 
   const broken = Uint8Array.from(to.bytes());
   const groupOf = Buffer.from(Int32Array.of(0, 0, 1).buffer);

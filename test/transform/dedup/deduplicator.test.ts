@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Labels } from '../../../src/model/labels.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/transform/aggregate/checkpoint.ts';
 import { Deduplicator, type DeduplicatorOptions } from '../../../src/transform/dedup/deduplicator.ts';
+import { OutputWriter } from '../../../src/transform/state/output-writer.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { decodeWriteRequest, type Point, valueOfBits } from '../../support/remote-write.ts';
 import { batchOf, labelsOf, type Sample, STALE } from '../support/batch.ts';
 import { START_MS } from '../support/harness.ts';
 
@@ -38,13 +41,28 @@ class Setup {
 
   flush(how: 'flushDue' | 'finish' = 'flushDue'): string[] {
     const told: string[] = [];
-    this.deduplicator[how]((labels, timestampMs, low, high) => {
-      const bits = (BigInt(high) << 32n) | BigInt(low);
-      const value = bits === STALE ? 'stale' : new Float64Array(BigUint64Array.of(bits).buffer)[0];
-      told.push(`${labels} ${value} @${timestampMs - START_MS}`);
-    });
+    const writer = new OutputWriter();
+    const drain = () => {
+      while (this.deduplicator.untold > 0) {
+        this.deduplicator.tell(writer, 1, 1000);
+        for (const { labels, points } of decodeWriteRequest(writer.take()).series) {
+          const [{ timestampMs, bits }] = points as [Point];
+          const value = bits === STALE ? 'stale' : valueOfBits(bits);
+          told.push(`${Labels.of(Object.entries(labels))} ${value} @${timestampMs - START_MS}`);
+        }
+      }
+    };
+    this.deduplicator[how](drain);
+    drain();
     return told;
   }
+}
+
+/** Every sample is in one column. */
+function accountOf({ deduplicator }: Setup) {
+  const { received, resumed, tooOld, deduplicated, items, emitted } = deduplicator.stats();
+  assert.equal(received + resumed, tooOld + deduplicated + items + emitted);
+  return { came: received + resumed, tooOld, deduplicated, items, emitted };
 }
 
 test('the best sample goes on when its interval ends, with its own timestamp and sorted labels', () => {
@@ -64,12 +82,12 @@ test('the best sample goes on when its interval ends, with its own timestamp and
   assert.deepEqual(setup.flush(), []);
   setup.clock.advance(INTERVAL_MS);
   assert.deepEqual(setup.flush(), ['x{z="1"} 8943 @1000', 'y stale @2000']);
-  const { received, dropped, emitted, items, series, flushTimeouts } = setup.deduplicator.stats();
+  const { received, deduplicated, emitted, items, series, flushTimeouts } = setup.deduplicator.stats();
   assert.deepEqual(
-    { received, dropped, emitted, items, series, flushTimeouts },
+    { received, deduplicated, emitted, items, series, flushTimeouts },
     {
       received: 5,
-      dropped: 3,
+      deduplicated: 3,
       emitted: 2,
       items: 0,
       series: 2,
@@ -128,7 +146,7 @@ test('with windows, samples go on with their own window, late ones too', () => {
   assert.deepEqual(setup.flush(), [`a 2 @${OFFSET_MS + 100}`]);
   setup.clock.advance(INTERVAL_MS);
   assert.deepEqual(setup.flush(), [`a 3 @${OFFSET_MS + INTERVAL_MS + 1}`]);
-  assert.equal(setup.deduplicator.stats().dropped, 1);
+  assert.deepEqual(accountOf(setup), { came: 3, tooOld: 1, deduplicated: 0, items: 0, emitted: 2 });
 });
 
 test('what is held survives a restart; a damaged part leaves it empty', () => {
@@ -145,8 +163,15 @@ test('what is held survives a restart; a damaged part leaves it empty', () => {
   assert.equal(broken.problems.length, 1);
   assert.deepEqual(setup.deduplicator.load(new Map()), { restored: 0, problems: [] });
   assert.deepEqual(setup.deduplicator.load(parts), { restored: 1, problems: [] });
+  assert.deepEqual(accountOf(setup), { came: 2, tooOld: 0, deduplicated: 0, items: 2, emitted: 0 });
+  setup.deduplicator.startAnew();
+  assert.deepEqual(accountOf(setup), { came: 2, tooOld: 0, deduplicated: 0, items: 2, emitted: 0 });
+  assert.equal(setup.deduplicator.stats().resumed, 2);
   setup.clock.advance(INTERVAL_MS - 1000);
+  setup.deduplicator.flushDue();
+  assert.equal(accountOf(setup).items, 2, 'they wait to be told');
   assert.deepEqual(setup.flush(), ['a stale @0', 'b{c="d"} 1 @7']);
+  assert.deepEqual(accountOf(setup), { came: 2, tooOld: 0, deduplicated: 0, items: 0, emitted: 2 });
 });
 
 test('at an end without a checkpoint everything goes on', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByteReader, ByteWriter, DamagedState, stateBytes } from '../../../src/transform/state/bytes.ts';
+import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
 
 test('what was written is read, bit for bit, beyond the first buffer', () => {
   const stale = new Float64Array(BigUint64Array.of(0x7ff0_0000_0000_0002n, 1n).buffer);
@@ -49,10 +49,14 @@ test('what is not there is damage', () => {
   assert.equal(reader(2, 0, 0, 0, 1, 2, 3, 4).count(2), 2);
 });
 
-test('more state than fits is none; other errors are errors', () => {
-  const write = (count: number) => stateBytes((to) => to.numbers(new Float64Array(count)), 10_000);
-  assert.equal(write(1250)?.length, 10_000);
-  assert.equal(write(1251), undefined);
-  const fail = () => assert.fail('broken');
-  assert.throws(() => stateBytes(fail), /broken/);
+test('an entry that is too much leaves nothing behind; other errors are errors', () => {
+  const to = new ByteWriter(10_000);
+  const entry = (name: string, count: number) =>
+    to.entry(name, (inside) => inside.numbers(new Float64Array(count)));
+  assert.equal(entry('a', 600), true);
+  assert.equal(entry('b', 700), false);
+  assert.equal(entry('c', 10), true);
+  assert.throws(() => to.entry('d', () => assert.fail('broken')), /broken/);
+  const from = new ByteReader(to.bytes());
+  assert.deepEqual([from.text(), from.blob().length, from.text(), from.blob().length], ['a', 4800, 'c', 80]);
 });

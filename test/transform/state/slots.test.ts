@@ -4,37 +4,58 @@ import fc from 'fast-check';
 import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
 import { NO_SLOT, SlotTable } from '../../../src/transform/state/slots.ts';
 
+const find = (table: SlotTable, key: readonly number[]) => table.find(Int32Array.from(key), key.length);
+const add = (table: SlotTable, key: readonly number[]) => table.add(Int32Array.from(key), key.length);
+
+function keyOf(table: SlotTable, slot: number): number[] {
+  const start = table.keyStart(slot);
+  return [...table.words.subarray(start, start + table.keyLength(slot))];
+}
+
+/** As the columns that follow would be. */
+function saved(table: SlotTable): Uint8Array {
+  const to = new ByteWriter();
+  table.save(to);
+  for (let slot = 0; slot < table.limit; slot++) to.f64(0);
+  return to.bytes();
+}
+
 test('keys have slots of their own, which are used again, up to a limit, and over a restart', () => {
-  const action = fc.record({ key: fc.nat(12).map(String), isRelease: fc.boolean(), isRestart: fc.nat(15) });
+  const anyKey = fc.array(fc.constantFrom(0, 1, 7, -1), { maxLength: 3 });
+  const action = fc.record({ key: anyKey, isRelease: fc.boolean(), isRestart: fc.nat(30) });
   fc.assert(
-    fc.property(fc.array(action, { maxLength: 80 }), (actions) => {
-      let table = new SlotTable(8);
+    fc.property(fc.array(action, { maxLength: 300 }), (actions) => {
+      let table = new SlotTable(40);
       const model = new Map<string, number>();
       for (const { key, isRelease, isRestart } of actions) {
         if (isRestart === 0) {
-          const to = new ByteWriter();
-          table.save(to);
-          // As the columns that follow would be.
-          for (let slot = 0; slot < table.limit; slot++) to.f64(0);
-          table = new SlotTable(8);
-          table.load(new ByteReader(to.bytes()));
+          const bytes = saved(table);
+          table = new SlotTable(40);
+          table.load(new ByteReader(bytes));
         }
-        const slot = table.find(key);
-        assert.equal(slot, model.get(key) ?? NO_SLOT);
+        const text = JSON.stringify(key);
+        const slot = find(table, key);
+        assert.equal(slot, model.get(text) ?? NO_SLOT);
         if (slot === NO_SLOT) {
-          const added = table.add(key);
-          assert.equal(added === NO_SLOT, model.size === 8);
-          if (added !== NO_SLOT) model.set(key, added);
+          const added = add(table, key);
+          assert.equal(added === NO_SLOT, model.size === 40);
+          if (added !== NO_SLOT) model.set(text, added);
         } else if (isRelease) {
           table.release(slot);
-          model.delete(key);
+          assert.ok(!table.isUsed(slot));
+          model.delete(text);
         }
         assert.equal(table.size, model.size);
         assert.equal(new Set(model.values()).size, model.size);
-        for (const [one, at] of model) assert.equal(table.key(at), one);
-        assert.ok(table.limit <= 8);
+        assert.ok(table.limit <= 40);
+      }
+      for (const [text, slot] of model) {
+        assert.ok(table.isUsed(slot));
+        assert.deepEqual(keyOf(table, slot), JSON.parse(text));
+        assert.equal(find(table, JSON.parse(text)), slot);
       }
     }),
+    { numRuns: 300 },
   );
 });
 
@@ -43,13 +64,14 @@ test('a capacity only gets smaller', () => {
   table.limitTo(9);
   assert.equal(table.capacity, 5);
   table.limitTo(1);
-  assert.ok(table.add('a') >= 0);
-  assert.equal(table.add('b'), NO_SLOT);
+  assert.ok(add(table, [1]) >= 0);
+  assert.ok(table.isFull);
+  assert.equal(add(table, [2]), NO_SLOT);
 });
 
 test('pins count', () => {
   const table = new SlotTable(1);
-  const slot = table.add('a');
+  const slot = add(table, [1]);
   assert.ok(!table.isPinned(slot));
   table.pin(slot);
   table.pin(slot);
@@ -60,75 +82,52 @@ test('pins count', () => {
 });
 
 test('slots that cannot be are damage', () => {
-  const load = (write: (to: ByteWriter) => void) => {
+  const load = (
+    limit: number,
+    size: number,
+    { starts, words, free }: { starts: readonly number[]; words: readonly number[]; free: readonly number[] },
+  ) => {
     const to = new ByteWriter();
-    write(to);
+    to.u32(limit);
+    to.u32(size);
+    to.numbers(Int32Array.from(starts));
+    to.numbers(new Uint8Array(limit));
+    to.u32(words.length);
+    to.numbers(Int32Array.from(words));
+    to.numbers(Int32Array.from(free));
     to.numbers(new Float64Array(20));
     new SlotTable(10).load(new ByteReader(to.bytes()));
   };
-  const slots = (to: ByteWriter, limit: number, entries: [number, string][]) => {
-    to.u32(limit);
-    to.u32(entries.length);
-    for (const [slot, key] of entries) {
-      to.u32(slot);
-      to.u32(0);
-      to.text(key);
-    }
-  };
-  const free = (to: ByteWriter, ...numbers: number[]) => {
-    for (const slot of numbers) to.u32(slot);
-  };
-  load((to) => {
-    slots(to, 3, [[2, 'a']]);
-    free(to, 1, 0);
-  });
-  for (const wrong of [
-    [1, 1],
-    [2, 0],
-    [3, 0],
-  ]) {
-    const write = (to: ByteWriter) => {
-      slots(to, 3, [[2, 'a']]);
-      free(to, ...wrong);
-    };
-    assert.throws(() => load(write), DamagedState);
-  }
-  assert.throws(() => load((to) => slots(to, 11, [])), DamagedState);
-  assert.throws(() => load((to) => slots(to, 1, [[1, 'a']])), DamagedState);
-  assert.throws(
-    () =>
-      load((to) =>
-        slots(to, 3, [
-          [1, 'a'],
-          [1, 'b'],
-        ]),
-      ),
-    DamagedState,
-  );
-  assert.throws(
-    () =>
-      load((to) =>
-        slots(to, 3, [
-          [1, 'a'],
-          [2, 'a'],
-        ]),
-      ),
-    DamagedState,
-  );
+  const one = { starts: [-1, -1, 0], words: [2, 5, 6], free: [1, 0] };
+  load(3, 1, one);
+  const wrong: readonly (() => void)[] = [
+    () => load(3, 1, { ...one, free: [1, 1] }),
+    () => load(3, 1, { ...one, free: [2, 0] }),
+    () => load(3, 1, { ...one, free: [3, 0] }),
+    () => load(3, 1, { ...one, free: [-1, 0] }),
+    () => load(3, 2, { ...one, free: [0] }),
+    () => load(3, 1, { ...one, starts: [-1, -1, 3] }),
+    () => load(3, 1, { ...one, starts: [-1, -1, -2] }),
+    () => load(3, 1, { ...one, words: [3, 5, 6] }),
+    () => load(3, 1, { ...one, words: [-1, 5, 6] }),
+    () => load(3, 2, { ...one, starts: [0, -1, 0], free: [1] }),
+    () => load(11, 0, { starts: Array(11).fill(-1), words: [], free: [] }),
+    () => load(2, 3, { starts: [0, 1], words: [0, 0], free: [] }),
+    () => new SlotTable(10).load(new ByteReader(Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0))),
+  ];
+  for (const [nth, attempt] of wrong.entries()) assert.throws(attempt, DamagedState, `case ${nth}`);
 });
 
 test('loaded slots are given out and released as those that were saved, until they are saved again', () => {
   const table = new SlotTable(10);
-  for (const key of 'abcdef') table.add(key);
-  for (const key of 'bdc') table.release(table.find(key));
-  table.pin(table.find('a'));
-  const to = new ByteWriter();
-  table.save(to);
+  for (const key of [1, 2, 3, 4, 5, 6]) add(table, [key]);
+  for (const key of [2, 4, 3]) table.release(find(table, [key]));
+  table.pin(find(table, [1]));
   const next = new SlotTable(10);
-  next.load(new ByteReader(to.bytes()));
+  next.load(new ByteReader(saved(table)));
   assert.deepEqual(
-    ['x', 'y', 'z'].map((key) => next.add(key)),
-    ['x', 'y', 'z'].map((key) => table.add(key)),
+    [7, 8, 9, 10].map((key) => add(next, [key])),
+    [7, 8, 9, 10].map((key) => add(table, [key])),
   );
   assert.deepEqual([next.isPinned(0), next.isPinned(4)], [true, false]);
   next.save(new ByteWriter());

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { AggregationRuleSpec } from '../../../src/transform/aggregate/rule.ts';
-import type { Sample } from './batch.ts';
+import { type Sample, STALE, type Value } from './batch.ts';
 import { Harness, START_MS, specsOf, type Told } from './harness.ts';
 
 export interface SampleEvent {
@@ -179,20 +179,20 @@ export type Action =
   | {
       readonly kind: 'push';
       readonly series: number;
-      readonly samples: readonly (readonly [ageMs: number, value: number])[];
+      readonly samples: readonly (readonly [ageMs: number, value: Value])[];
     }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'forget'; readonly series: number }
   | { readonly kind: 'restart' }
-  | { readonly kind: 'unknown'; readonly series: number; readonly value: number };
+  | { readonly kind: 'unknown'; readonly series: number; readonly value: Value };
 
 const SERIES = 6;
 const INTERVAL_MS = 10_000;
 
-const anyValue = fc.oneof(
+const anyValue: fc.Arbitrary<Value> = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 20 }) },
   { weight: 3, arbitrary: fc.integer({ min: -400, max: 4000 }).map((value) => value / 16) },
-  { weight: 1, arbitrary: fc.constantFrom(Number.NaN, 1e15, 0.1, -0) },
+  { weight: 1, arbitrary: fc.constantFrom<Value>(Number.NaN, 1e15, 0.1, -0, STALE) },
 );
 
 /** Mostly a moment ago; also of the same time, late, much too late, and from a clock that is ahead. */
