@@ -75,6 +75,11 @@ const { status } = spawnSync(
     ...extra.filter((argument) => !argument.endsWith('.ts')),
     ...(chosen.length > 0 ? chosen : plan.files),
   ],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, ...plan.env } },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    // Most files load the same sources: kept compiled, they cost half.
+    env: { NODE_COMPILE_CACHE: join(root, '.cache', 'compile'), ...process.env, ...plan.env },
+  },
 );
 process.exitCode = status ?? 1;

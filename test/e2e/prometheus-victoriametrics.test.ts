@@ -130,7 +130,8 @@ async function untilDrained({ prometheus, sluice }: Topology): Promise<Sample[]>
   );
   return until('the daemon has nothing pending', ARRIVES_WITHIN_MS, async () => {
     const metrics = await sluice.metrics();
-    return metricSum(metrics, 'vmagent_remotewrite_pending_data_bytes') === 0 && metrics;
+    const columns = Object.values(assertLedgerBalances(metrics).destinations);
+    return columns.every(({ in_engine, pending }) => in_engine === 0 && pending === 0) && metrics;
   });
 }
 

@@ -16,7 +16,7 @@ import { startSluice } from '../support/sluice.ts';
 import { until } from '../support/wait.ts';
 
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-const ROUNDS = Math.min(50, Number(process.env.KILLS ?? 2));
+const ROUNDS = Math.min(50, Math.ceil(Number(process.env.KILLS ?? 20) / 10));
 const WITHIN_MS = 60_000;
 
 const GLOBAL = `
