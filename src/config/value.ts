@@ -11,7 +11,7 @@ export type Parsed =
   | { readonly ok: false; readonly message: string; readonly hint: string };
 
 /** Longer timers fire at once in Node (2^31 - 1 ms, almost 25 days), so no duration may be longer by default. */
-export const DURATION_MS_MAX = 2 ** 31 - 1;
+const DURATION_MS_MAX = 2 ** 31 - 1;
 
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];

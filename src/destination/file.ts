@@ -12,7 +12,7 @@ import { decodeBlock } from './recode.ts';
 
 const MAX_BYTES = 'remoteWrite.file.maxBytes';
 
-export const fileOptions = options({
+const fileOptions = options({
   [MAX_BYTES]: {
     kind: 'bytes',
     default: 64 * 1024 * 1024,

@@ -5,6 +5,7 @@
 import type { Columns } from '../kernel/columns.ts';
 import { Condenser } from '../kernel/condenser.ts';
 import { compileKernel, Kernel } from '../kernel/kernel.ts';
+import { Region } from '../kernel/memory.ts';
 import { SluiceError } from '../util/error.ts';
 import type { WireBlock } from './destination.ts';
 import type { Families } from './families.ts';
@@ -14,7 +15,8 @@ interface Tools {
   readonly kernel: Kernel;
   readonly columns: Columns;
   readonly condenser: Condenser;
-  readonly rooms: Map<string, { ptr: number; bytes: number }>;
+  readonly message: Region;
+  readonly compressed: Region;
 }
 
 /** All destinations of a thread share them: nothing is kept from one call to the next. */
@@ -23,20 +25,15 @@ let tools: Tools | undefined;
 function toolsOf(): Tools {
   if (tools === undefined) {
     const kernel = new Kernel(compileKernel());
-    const condenser = new Condenser(kernel);
-    tools = { kernel, columns: kernel.createColumns(), condenser, rooms: new Map() };
+    tools = {
+      kernel,
+      columns: kernel.createColumns(),
+      condenser: new Condenser(kernel),
+      message: new Region(kernel.memory),
+      compressed: new Region(kernel.memory),
+    };
   }
   return tools;
-}
-
-function room({ kernel, rooms }: Tools, name: 'message' | 'compressed', bytes: number): number {
-  let region = rooms.get(name);
-  if (region === undefined || region.bytes < bytes) {
-    if (region !== undefined) kernel.memory.free(region.ptr, region.bytes);
-    region = { ptr: kernel.memory.alloc(bytes), bytes };
-    rooms.set(name, region);
-  }
-  return region.ptr;
 }
 
 function undecodable(why: string): SluiceError {
@@ -46,18 +43,18 @@ function undecodable(why: string): SluiceError {
 /** Puts the message of a snappy block into linear memory. */
 function placeSnappy(own: Tools, bytes: Uint8Array): { readonly ptr: number; readonly length: number } {
   const { kernel } = own;
-  const src = room(own, 'compressed', bytes.byteLength + 64);
+  const src = own.compressed.reserve(bytes.byteLength);
   kernel.memory.bytes().set(bytes, src);
   const length = kernel.snappyDecodedLength(src, bytes.byteLength);
   if (length < 0 || length > RAW_BYTES_MAX) throw undecodable('it has no length that a block can have');
-  const ptr = room(own, 'message', length + 64);
+  const ptr = own.message.reserve(length);
   if (kernel.snappyDecode(src, bytes.byteLength, ptr, length) !== length)
     throw undecodable(kernel.snappyError());
   return { ptr, length };
 }
 
 function place(own: Tools, message: Uint8Array): { readonly ptr: number; readonly length: number } {
-  const ptr = room(own, 'message', message.byteLength + 64);
+  const ptr = own.message.reserve(message.byteLength);
   own.kernel.memory.bytes().set(message, ptr);
   return { ptr, length: message.byteLength };
 }
@@ -88,7 +85,7 @@ export async function toRequest2(block: WireBlock, families: Families): Promise<
     families.learn(Buffer.from(bytes.subarray(field.ptr, field.ptr + field.length)));
   }
   const request = condenser.condense(columns, ptr, length, (name) => families.of(name));
-  const target = room(own, 'compressed', kernel.snappyMaxLength(request.length));
+  const target = own.compressed.reserve(kernel.snappyMaxLength(request.length));
   const compressed = kernel.snappyEncode(request.ptr, request.length, target);
   const { samples, histograms, exemplars } = found.counts;
   const isEmpty = samples + histograms + exemplars === 0;

@@ -7,6 +7,7 @@
  */
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
+import { Region } from '../kernel/memory.ts';
 import type { Codec, SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
 import { freeOwned } from '../util/free-buffer.ts';
@@ -34,8 +35,7 @@ export class BlockBuilder {
   readonly #codec: Codec;
   readonly #level: number;
   readonly #limits: BlockLimits;
-  #tailPtr: number;
-  #tailCapacity: number;
+  readonly #tail: Region;
   #tailLength = 0;
   #streams = new Uint8Array(0);
   #streamsEnd = PREAMBLE_BYTES;
@@ -52,21 +52,18 @@ export class BlockBuilder {
     this.slots = slots;
     this.#limits = limits;
     // Pages that are never touched cost nothing, so every builder reserves the largest block that it aims at.
-    this.#tailCapacity = limits.rawBytesMax;
-    this.#tailPtr = kernel.memory.alloc(limits.rawBytesMax);
+    this.#tail = new Region(kernel.memory);
+    this.#tail.reserve(limits.rawBytesMax);
   }
 
   /** Gives its memory back; the builder is empty and is not used any more. */
   close(): void {
-    this.#kernel.memory.free(this.#tailPtr, this.#tailCapacity);
+    this.#tail.free();
   }
 
   /** Makes room in an empty block for a single item that is larger than blocks should be: it goes out alone. */
   makeRoom(byteLength: number): void {
-    if (byteLength <= this.#tailCapacity) return;
-    this.#kernel.memory.free(this.#tailPtr, this.#tailCapacity);
-    this.#tailCapacity = byteLength;
-    this.#tailPtr = this.#kernel.memory.alloc(byteLength);
+    this.#tail.reserve(byteLength);
   }
 
   get counts(): Readonly<Counts> {
@@ -120,7 +117,7 @@ export class BlockBuilder {
 
   /** Where the next uncompressed bytes go; `room` bytes are free there. */
   get tailEnd(): number {
-    return this.#tailPtr + this.#tailLength;
+    return this.#tail.ptr + this.#tailLength;
   }
 
   addVerbatim(parcel: Parcel, nowMs: number): void {
@@ -174,7 +171,7 @@ export class BlockBuilder {
   }
 
   #takeZstd(): BuiltBlock {
-    const message = this.#kernel.memory.bytes().subarray(this.#tailPtr, this.#tailPtr + this.#tailLength);
+    const message = this.#kernel.memory.bytes().subarray(this.#tail.ptr, this.#tail.ptr + this.#tailLength);
     const options = zstdOptions(this.#level, this.#tailLength);
     const compressed = zstdCompressSync(message, options);
     // The result may lie in a larger buffer; what is handed over for an unknown time is cut to size.
@@ -216,11 +213,11 @@ export class BlockBuilder {
     const { memory } = this.#kernel;
     const capacity = this.#kernel.snappyMaxLength(byteLength);
     const target = memory.alloc(capacity);
-    const length = this.#kernel.snappyEncode(this.#tailPtr, byteLength, target);
+    const length = this.#kernel.snappyEncode(this.#tail.ptr, byteLength, target);
     const skip = encodeVarint(byteLength).length;
     this.#appendStream(target + skip, length - skip);
     memory.free(target, capacity);
-    memory.bytes().copyWithin(this.#tailPtr, this.#tailPtr + byteLength, this.tailEnd);
+    memory.bytes().copyWithin(this.#tail.ptr, this.#tail.ptr + byteLength, this.tailEnd);
     this.#rawLength += byteLength;
     this.#tailLength -= byteLength;
   }

@@ -4,6 +4,7 @@
  */
 import { constants, zstdDecompressSync } from 'node:zlib';
 import type { Kernel } from '../kernel/kernel.ts';
+import { Region } from '../kernel/memory.ts';
 import { type BodyEncoding, ZSTD_WINDOW_LOG_MAX } from '../model/body.ts';
 import { copyBytes } from '../util/copy-bytes.ts';
 import { messageOf } from '../util/error.ts';
@@ -11,7 +12,6 @@ import { freeOwned } from '../util/free-buffer.ts';
 
 /** Bodies that shrank by no more than this are decoded in one piece, which is given back at once. */
 const ZSTD_RATIO_COMMON = 32;
-const FIRST_INPUT_BYTES = 1024 * 1024;
 
 /** What is wrong with a body, for the client. */
 export interface Flaw {
@@ -33,14 +33,14 @@ export class BodyDecoder {
   readonly #bytesMax: number;
   /** Where a message of this length goes. */
   readonly #target: (rawLength: number) => number;
-  readonly #input: { ptr: number; capacity: number };
+  readonly #input: Region;
 
   /** It puts what comes in where `before` did: only what came last of either is there. */
   constructor(kernel: Kernel, bytesMax: number, target: (rawLength: number) => number, before?: BodyDecoder) {
     this.#kernel = kernel;
     this.#bytesMax = bytesMax;
     this.#target = target;
-    this.#input = before === undefined ? { ptr: 0, capacity: 0 } : before.#input;
+    this.#input = before === undefined ? new Region(kernel.memory) : before.#input;
   }
 
   /** `wire` is only read during the call. */
@@ -58,7 +58,7 @@ export class BodyDecoder {
   }
 
   #decodeSnappy(wire: Uint8Array): Decoded | Flaw {
-    const src = this.#room(wire.byteLength);
+    const src = this.#input.reserve(wire.byteLength);
     copyBytes(this.#kernel.memory.bytes(), src, wire);
     const rawLength = this.#kernel.snappyDecodedLength(src, wire.byteLength);
     if (rawLength < 0) return malformed('cannot decode snappy body: it does not begin with a length');
@@ -110,17 +110,6 @@ export class BodyDecoder {
       reason: 'too_large',
       error: `cannot take the request: ${what} has ${size}, the limit is ${this.#bytesMax} bytes; send smaller requests or raise -maxInsertRequestSize`,
     };
-  }
-
-  #room(byteLength: number): number {
-    const { memory } = this.#kernel;
-    const input = this.#input;
-    if (byteLength > input.capacity) {
-      if (input.capacity > 0) memory.free(input.ptr, input.capacity);
-      input.capacity = Math.max(FIRST_INPUT_BYTES, 2 ** Math.ceil(Math.log2(byteLength + 64)));
-      input.ptr = memory.alloc(input.capacity);
-    }
-    return input.ptr;
   }
 }
 

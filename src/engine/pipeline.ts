@@ -8,6 +8,7 @@ import { BODY_STEP, type FinishedBlock, GroupEncoder } from '../encode/group.ts'
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
 import type { Columns, Identity, Kernel } from '../kernel/kernel.ts';
+import { Region } from '../kernel/memory.ts';
 import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
@@ -72,8 +73,8 @@ export class Pipeline {
   #unpacker: Unpacker | undefined;
   #epochMs: number | undefined;
   #blocks: BlockMessage[] = [];
-  #scratch = { ptr: 0, capacity: 0 };
-  #suffix = { ptr: 0, capacity: 0 };
+  readonly #scratch: Region;
+  readonly #suffix: Region;
   /** Tells series that outputs are from series that came in. */
   readonly #outputMark: number;
   readonly #talkers: Talkers;
@@ -110,6 +111,8 @@ export class Pipeline {
     this.#config = config;
     this.#clock = clock;
     this.#sliceOutputs = sliceOutputs;
+    this.#scratch = new Region(kernel.memory);
+    this.#suffix = new Region(kernel.memory);
     this.#outputMark = kernel.memory.alloc(OUTPUT_MARK_BYTES);
     this.#takenTo = resume?.state?.at ?? 0;
     this.#reached = this.#takenTo;
@@ -214,7 +217,7 @@ export class Pipeline {
   #settled(parcel: Parcel): Parcel {
     const host = this.#host;
     if (host === undefined || host.takesInPlace(parcel)) return parcel;
-    const rawPtr = this.#reserve(this.#scratch, parcel.rawLength);
+    const rawPtr = this.#scratch.reserve(parcel.rawLength);
     this.#kernel.memory.bytes().copyWithin(rawPtr, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
     return { ...parcel, rawPtr };
   }
@@ -279,7 +282,7 @@ export class Pipeline {
     const nowMs = this.#clock.monotonicMs();
     // Never up to the next body, however long none comes.
     this.#reached = Math.min(this.#reached + BODY_STEP, Math.floor(this.#reached) + 1 - BODY_STEP);
-    const rawPtr = this.#reserve(this.#scratch, request.byteLength);
+    const rawPtr = this.#scratch.reserve(request.byteLength);
     this.#kernel.memory.bytes().set(request, rawPtr);
     const found = this.#kernel.validateWriteRequest(rawPtr, request.byteLength);
     assert(!('error' in found), 'outputs are well-formed');
@@ -383,23 +386,14 @@ export class Pipeline {
       return place;
     }
     this.#host = undefined;
-    return this.#reserve(this.#scratch, rawLength);
-  }
-
-  #reserve(region: { ptr: number; capacity: number }, byteLength: number): number {
-    if (byteLength > region.capacity) {
-      if (region.capacity > 0) this.#kernel.memory.free(region.ptr, region.capacity);
-      region.capacity = Math.max(1024 * 1024, 2 ** Math.ceil(Math.log2(byteLength + 64)));
-      region.ptr = this.#kernel.memory.alloc(region.capacity);
-    }
-    return region.ptr;
+    return this.#scratch.reserve(rawLength);
   }
 
   /** Encodes extra labels as label fields of a TimeSeries. */
   #writeSuffix(labels: readonly Label[]): { ptr: number; length: number } {
     if (labels.length === 0) return { ptr: 0, length: 0 };
     const bytes = Buffer.concat(labels.map(({ name, value }) => encodePair(name, value)));
-    const ptr = this.#reserve(this.#suffix, bytes.byteLength);
+    const ptr = this.#suffix.reserve(bytes.byteLength);
     this.#kernel.memory.bytes().set(bytes, ptr);
     return { ptr, length: bytes.byteLength };
   }

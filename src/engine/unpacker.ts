@@ -4,6 +4,7 @@
  */
 import { EXPANDED_BYTES_MAX, type Expanded, Expander } from '../kernel/expander.ts';
 import type { Kernel, WriteRequestFound } from '../kernel/kernel.ts';
+import { Region } from '../kernel/memory.ts';
 import { TextScanner } from '../kernel/text-scanner.ts';
 import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
 import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
@@ -44,7 +45,7 @@ export class Unpacker {
   /** For requests that are expanded, which lie elsewhere then. */
   readonly #packed: BodyDecoder;
   readonly #expander: Expander;
-  readonly #room: { ptr: number; bytes: number };
+  readonly #room: Region;
 
   /** `target`: where a message of this length goes. It puts what comes in where `before` did. */
   constructor(
@@ -61,13 +62,13 @@ export class Unpacker {
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
     this.#parser = new BodyParser(config, this.#scanner);
-    this.#room = before === undefined ? { ptr: 0, bytes: 0 } : before.#room;
+    this.#room = before === undefined ? new Region(kernel.memory) : before.#room;
     this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
     const input = before === undefined ? undefined : before.#decoder;
     this.#decoder = new BodyDecoder(kernel, config.bodyBytesMax, target, input);
     const reroutedMax = Math.max(config.bodyBytesMax, REROUTED_BYTES_MAX);
     this.#rerouted = new BodyDecoder(kernel, reroutedMax, target, this.#decoder);
-    const reserve = (length: number) => this.#reserve(length);
+    const reserve = (length: number) => this.#room.reserve(length);
     this.#packed = new BodyDecoder(kernel, config.bodyBytesMax, reserve, this.#decoder);
   }
 
@@ -139,17 +140,6 @@ export class Unpacker {
     }
     const decoded = { rawPtr: expanded.ptr, rawLength: expanded.length, elementsPtr: 0, elementsLength: 0 };
     return { decoded, notes };
-  }
-
-  #reserve(bytes: number): number {
-    const room = this.#room;
-    if (bytes > room.bytes) {
-      const { memory } = this.#kernel;
-      if (room.bytes > 0) memory.free(room.ptr, room.bytes);
-      room.bytes = Math.max(1024 * 1024, bytes);
-      room.ptr = memory.alloc(room.bytes);
-    }
-    return room.ptr;
   }
 }
 

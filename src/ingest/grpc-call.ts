@@ -9,7 +9,7 @@ import type { GrpcMethod } from '../protocol/protocol.ts';
 import { encodeRpcStatus, rpcCodeOf, rpcCodes } from '../protocol/rpc-status.ts';
 import type { EncodedBytes, Exchange, InsertTarget, RefusalMore } from './insert.ts';
 
-export const PREFIX_BYTES = 5;
+const PREFIX_BYTES = 5;
 /** Clients bound the size of headers, some to 8 KiB; every byte of a message may take three. */
 const MESSAGE_LENGTH_MAX = 1_000;
 

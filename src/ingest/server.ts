@@ -93,11 +93,6 @@ export class HttpServer {
     return this.#listeners.map(({ bound }) => bound).filter((bound) => bound !== undefined);
   }
 
-  /** The bound TCP addresses for lines, in the order of the protocols. */
-  get lineAddresses(): readonly AddressInfo[] {
-    return this.#lineListeners.map(({ bound }) => bound).filter((bound) => bound !== undefined);
-  }
-
   /** The bound addresses for gRPC, in the order of the protocols. */
   get grpcAddresses(): readonly AddressInfo[] {
     return this.#grpcServers.map(({ bound }) => bound).filter((bound) => bound !== undefined);

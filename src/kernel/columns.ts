@@ -5,6 +5,7 @@
  */
 import { assert } from '../util/assert.ts';
 import type { Kernel } from './kernel.ts';
+import { Region } from './memory.ts';
 
 /** Words of a row; the layout is in `assembly/row.ts`. */
 const ROW_WORDS = 16;
@@ -59,29 +60,23 @@ export interface SeriesSpans {
   readonly counts: Uint32Array;
 }
 
-/** A region that is replaced by a larger one when needed. */
-interface Region {
-  ptr: number;
-  bytes: number;
-}
-
 export class Columns {
   readonly #kernel: Kernel;
-  readonly #rows: Region = { ptr: 0, bytes: 0 };
-  readonly #timestamps: Region = { ptr: 0, bytes: 0 };
-  readonly #values: Region = { ptr: 0, bytes: 0 };
-  readonly #metadata: Region = { ptr: 0, bytes: 0 };
-  readonly #slots: Region = { ptr: 0, bytes: 0 };
-  readonly #added: Region = { ptr: 0, bytes: 0 };
-  readonly #plans: Region = { ptr: 0, bytes: 0 };
-  readonly #missing: Region = { ptr: 0, bytes: 0 };
-  readonly #rounded: Region = { ptr: 0, bytes: 0 };
+  readonly #rows: Region;
+  readonly #timestamps: Region;
+  readonly #values: Region;
+  readonly #metadata: Region;
+  readonly #slots: Region;
+  readonly #added: Region;
+  readonly #plans: Region;
+  readonly #missing: Region;
+  readonly #rounded: Region;
   /** What `#rounded` holds at the moment. */
   #roundedBy: Round | undefined;
   #hasPlans = false;
   #spans: SeriesSpans = { refs: new Uint32Array(0), starts: new Uint32Array(0), counts: new Uint32Array(0) };
   #scans = 0;
-  readonly #scratch: Region = { ptr: 0, bytes: 0 };
+  readonly #scratch: Region;
   #seriesCount = 0;
   #sampleCount = 0;
   #metadataCount = 0;
@@ -91,6 +86,16 @@ export class Columns {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#rows = new Region(kernel.memory);
+    this.#timestamps = new Region(kernel.memory);
+    this.#values = new Region(kernel.memory);
+    this.#metadata = new Region(kernel.memory);
+    this.#slots = new Region(kernel.memory);
+    this.#added = new Region(kernel.memory);
+    this.#plans = new Region(kernel.memory);
+    this.#missing = new Region(kernel.memory);
+    this.#rounded = new Region(kernel.memory);
+    this.#scratch = new Region(kernel.memory);
   }
 
   /**
@@ -99,12 +104,12 @@ export class Columns {
    */
   scan(ptr: number, length: number, table?: Interner, slots = false, identity: Identity = NO_IDENTITY): void {
     const { counts } = this.#kernel.foundIn(ptr, length);
-    this.#reserve(this.#rows, counts.series * ROW_WORDS * 4);
-    this.#reserve(this.#timestamps, counts.samples * 8);
-    this.#reserve(this.#values, counts.samples * 8);
-    this.#reserve(this.#metadata, counts.metadata * 8);
+    this.#rows.reserve(counts.series * ROW_WORDS * 4);
+    this.#timestamps.reserve(counts.samples * 8);
+    this.#values.reserve(counts.samples * 8);
+    this.#metadata.reserve(counts.metadata * 8);
     // Only written by series that are not canonical; memory that is not touched costs nothing.
-    this.#reserve(this.#scratch, length);
+    this.#scratch.reserve(length);
     const done = this.#kernel.exports.scanWriteRequest(
       ptr,
       length,
@@ -128,24 +133,13 @@ export class Columns {
     this.#roundedBy = undefined;
     this.addedCount = 0;
     if (slots) {
-      this.#reserve(this.#slots, this.#seriesCount);
+      this.#slots.reserve(this.#seriesCount);
       this.#kernel.exports.slotSeries(this.#rows.ptr, this.#seriesCount, this.#slots.ptr);
     }
     if (table !== undefined) {
-      this.#reserve(this.#added, this.#seriesCount * 4);
+      this.#added.reserve(this.#seriesCount * 4);
       table.intern(this, identity);
     }
-  }
-
-  #reserve(region: Region, byteLength: number): void {
-    if (byteLength <= region.bytes) return;
-    const { memory } = this.#kernel;
-    if (region.bytes > 0) memory.free(region.ptr, region.bytes);
-    // Empty until the new region is there: `alloc` may throw, and the old one is no longer ours.
-    region.bytes = 0;
-    const roomy = Math.ceil(byteLength * 1.5);
-    region.ptr = memory.alloc(roomy);
-    region.bytes = roomy;
   }
 
   /** Another one for every scan: what rows point to is gone with the next. */
@@ -213,8 +207,8 @@ export class Columns {
 
   /** Looks up the plan of every row in a column by ref; returns the number of rows without one. */
   gatherPlans(columnPtr: number, columnLength: number): number {
-    this.#reserve(this.#plans, this.#seriesCount * 4);
-    this.#reserve(this.#missing, this.#seriesCount * 4);
+    this.#plans.reserve(this.#seriesCount * 4);
+    this.#missing.reserve(this.#seriesCount * 4);
     this.#hasPlans = true;
     return this.#kernel.exports.gatherPlans(
       this.#rows.ptr,
@@ -310,7 +304,7 @@ export class Columns {
   roundedValuesPtr(round: Round): number {
     if (this.#roundedBy === round) return this.#rounded.ptr;
     const bytes = this.#sampleCount * 8;
-    this.#reserve(this.#rounded, bytes);
+    this.#rounded.reserve(bytes);
     const { memory } = this.#kernel;
     memory.bytes().copyWithin(this.#rounded.ptr, this.#values.ptr, this.#values.ptr + bytes);
     const values = memory.f64();

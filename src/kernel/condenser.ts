@@ -7,6 +7,7 @@ import { assert } from '../util/assert.ts';
 import type { Columns } from './columns.ts';
 import { KernelError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
+import { Region } from './memory.ts';
 
 const KEY_BYTES = 16;
 const SYMBOL_BYTES = 40;
@@ -28,23 +29,24 @@ export interface MetricMetadata {
   readonly unit: string;
 }
 
-interface Region {
-  ptr: number;
-  bytes: number;
-}
-
 export class Condenser {
   readonly #kernel: Kernel;
   readonly #key: number;
-  readonly #symbols: Region = { ptr: 0, bytes: 0 };
-  readonly #slots: Region = { ptr: 0, bytes: 0 };
-  readonly #refs: Region = { ptr: 0, bytes: 0 };
-  readonly #texts: Region = { ptr: 0, bytes: 0 };
-  readonly #series: Region = { ptr: 0, bytes: 0 };
-  readonly #message: Region = { ptr: 0, bytes: 0 };
+  readonly #symbols: Region;
+  readonly #slots: Region;
+  readonly #refs: Region;
+  readonly #texts: Region;
+  readonly #series: Region;
+  readonly #message: Region;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#symbols = new Region(kernel.memory);
+    this.#slots = new Region(kernel.memory);
+    this.#refs = new Region(kernel.memory);
+    this.#texts = new Region(kernel.memory);
+    this.#series = new Region(kernel.memory);
+    this.#message = new Region(kernel.memory);
     this.#key = kernel.memory.alloc(KEY_BYTES);
     kernel.memory.bytes().set(randomBytes(KEY_BYTES), this.#key);
   }
@@ -60,12 +62,12 @@ export class Condenser {
     describe: (name: string) => MetricMetadata | undefined,
   ): { readonly ptr: number; readonly length: number } {
     const { counts, labels } = this.#kernel.foundIn(ptr, length);
-    const refs = this.#room(this.#refs, 4 * counts.series + 8 * labels);
+    const refs = this.#refs.reserve(4 * counts.series + 8 * labels);
     const series = SERIES_BYTES_MAX * counts.series + SAMPLE_BYTES_MAX * counts.samples;
     // A label becomes two references of 5 bytes at most; those of exemplars are first put together elsewhere.
     const bytes = (counts.exemplars === 0 ? 1 : 14) * length + series + 16 * labels + 1024;
     for (let symbols = SYMBOLS_FIRST; ; symbols *= 8) {
-      const dst = this.#room(this.#series, bytes);
+      const dst = this.#series.reserve(bytes);
       const isDone = this.#try(columns, symbols, refs, describe, dst, bytes);
       if (isDone) return this.#join(dst, this.#kernel.result(2));
       assert(this.#kernel.errorCode === KernelError.tooManySymbols, 'there is room for every series');
@@ -82,9 +84,9 @@ export class Condenser {
   ): boolean {
     const { exports } = this.#kernel;
     const { rowsPtr, seriesCount } = columns;
-    const symbols = this.#room(this.#symbols, symbolsMax * SYMBOL_BYTES);
+    const symbols = this.#symbols.reserve(symbolsMax * SYMBOL_BYTES);
     const slotCount = 2 * symbolsMax;
-    const slots = this.#room(this.#slots, 4 * slotCount);
+    const slots = this.#slots.reserve(4 * slotCount);
     if (
       exports.internLabels(rowsPtr, seriesCount, symbols, symbolsMax, slots, slotCount, this.#key, refs) === 0
     )
@@ -114,7 +116,7 @@ export class Condenser {
       (sum, [help, unit]) => sum + help.byteLength + unit.byteLength,
       TEXT_BYTES_FIRST,
     );
-    let at = this.#room(this.#texts, bytes);
+    let at = this.#texts.reserve(bytes);
     for (const [index, { ref, metadata }] of known.entries()) {
       const [help, unit] = texts[index]!;
       memory.bytes().set(help, at);
@@ -132,19 +134,9 @@ export class Condenser {
   #join(series: number, seriesBytes: number): { readonly ptr: number; readonly length: number } {
     const { exports, memory } = this.#kernel;
     const symbolBytes = exports.symbolsLength() >>> 0;
-    const ptr = this.#room(this.#message, symbolBytes + seriesBytes);
+    const ptr = this.#message.reserve(symbolBytes + seriesBytes);
     exports.condenseSymbols(ptr);
     memory.bytes().copyWithin(ptr + symbolBytes, series, series + seriesBytes);
     return { ptr, length: symbolBytes + seriesBytes };
-  }
-
-  #room(region: Region, bytes: number): number {
-    if (bytes > region.bytes) {
-      const { memory } = this.#kernel;
-      if (region.bytes > 0) memory.free(region.ptr, region.bytes);
-      region.bytes = bytes;
-      region.ptr = memory.alloc(bytes);
-    }
-    return region.ptr;
   }
 }

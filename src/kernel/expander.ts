@@ -4,10 +4,11 @@
  */
 import { KERNEL_ERRORS, KernelError } from './errors.ts';
 import type { Kernel, Malformed } from './kernel.ts';
+import { Region } from './memory.ts';
 
 /** A request that a sender really makes has a few symbols a series; 40 bytes each. */
 const SYMBOLS_MIN = 16 * 1024;
-export const SYMBOLS_MAX = 1_000_000;
+const SYMBOLS_MAX = 1_000_000;
 /** Labels of one series. */
 const LABELS_MAX = 4096;
 const PAIR_BYTES = 12;
@@ -39,19 +40,17 @@ export interface Expanded {
   readonly startTimestamps: number;
 }
 
-interface Region {
-  ptr: number;
-  bytes: number;
-}
-
 export class Expander {
   readonly #kernel: Kernel;
-  readonly #symbols: Region = { ptr: 0, bytes: 0 };
-  readonly #pairs: Region = { ptr: 0, bytes: 0 };
-  readonly #message: Region = { ptr: 0, bytes: 0 };
+  readonly #symbols: Region;
+  readonly #pairs: Region;
+  readonly #message: Region;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#symbols = new Region(kernel.memory);
+    this.#pairs = new Region(kernel.memory);
+    this.#message = new Region(kernel.memory);
   }
 
   /** `bytesMax` bounds the WriteRequest. `too_large`: it would be larger, or there are too many symbols. */
@@ -60,9 +59,9 @@ export class Expander {
     let symbols = SYMBOLS_MIN;
     let bytes = Math.min(limit, Math.max(MESSAGE_BYTES_MIN, GROWTH_FIRST * length));
     for (;;) {
-      const pairs = this.#room(this.#pairs, LABELS_MAX * PAIR_BYTES);
-      const table = this.#room(this.#symbols, symbols * SYMBOL_BYTES);
-      const dst = this.#room(this.#message, bytes);
+      const pairs = this.#pairs.reserve(LABELS_MAX * PAIR_BYTES);
+      const table = this.#symbols.reserve(symbols * SYMBOL_BYTES);
+      const dst = this.#message.reserve(bytes);
       const isDone = this.#kernel.exports.expandRequest(
         ptr,
         length,
@@ -96,16 +95,6 @@ export class Expander {
         rejectedSeries === 0 ? undefined : { index: kernel.result(7), error: errorOf(kernel.result(6)) },
       startTimestamps: kernel.result(8),
     };
-  }
-
-  #room(region: Region, bytes: number): number {
-    if (bytes > region.bytes) {
-      const { memory } = this.#kernel;
-      if (region.bytes > 0) memory.free(region.ptr, region.bytes);
-      region.bytes = bytes;
-      region.ptr = memory.alloc(bytes);
-    }
-    return region.ptr;
   }
 }
 

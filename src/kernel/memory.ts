@@ -123,6 +123,42 @@ export class KernelMemory {
   }
 }
 
+/** A region that grows when more is needed than it has; what was in it is gone then. */
+export class Region {
+  readonly #memory: KernelMemory;
+  #ptr = 0;
+  #byteLength = 0;
+
+  constructor(memory: KernelMemory) {
+    this.#memory = memory;
+  }
+
+  get ptr(): number {
+    return this.#ptr;
+  }
+
+  /** What it has: all of the memory that was taken for it. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** Makes room; returns where the region begins from now on. */
+  reserve(byteLength: number): number {
+    if (byteLength <= this.#byteLength) return this.#ptr;
+    // Empty until the new region is there: `alloc` may throw, and the old one is no longer ours.
+    this.free();
+    this.#ptr = this.#memory.alloc(byteLength);
+    this.#byteLength = 2 ** classOf(byteLength);
+    return this.#ptr;
+  }
+
+  /** Gives the memory back; `reserve` takes new one. */
+  free(): void {
+    if (this.#byteLength > 0) this.#memory.free(this.#ptr, this.#byteLength);
+    this.#byteLength = 0;
+  }
+}
+
 /** Sizes are powers of two, so that a region that was freed serves every size of its class. */
 function classOf(byteLength: number): number {
   if (byteLength > 2 ** 31) return 32;

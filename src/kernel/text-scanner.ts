@@ -8,7 +8,7 @@
 import { copyBytes } from '../util/copy-bytes.ts';
 import { encodeVarint } from '../util/varint.ts';
 import type { Kernel } from './kernel.ts';
-import type { KernelMemory } from './memory.ts';
+import { Region } from './memory.ts';
 
 const NEWLINE = 0x0a;
 /** Read and written behind a piece. */
@@ -60,24 +60,6 @@ export interface InfluxScan {
 
 type Scan = (settings: number, src: number, end: number, dst: number, dstEnd: number) => number;
 
-/** A region that grows; what was in it is gone then. */
-class Region {
-  readonly #memory: KernelMemory;
-  ptr = 0;
-  length = 0;
-
-  constructor(memory: KernelMemory) {
-    this.#memory = memory;
-  }
-
-  reserve(length: number): void {
-    if (length <= this.length) return;
-    if (this.length > 0) this.#memory.free(this.ptr, this.length + SLACK);
-    this.ptr = this.#memory.alloc(length + SLACK);
-    this.length = length;
-  }
-}
-
 export class TextScanner {
   readonly #kernel: Kernel;
   readonly #settings: number;
@@ -90,21 +72,20 @@ export class TextScanner {
     this.#kernel = kernel;
     const { memory } = kernel;
     this.#settings = memory.alloc(SETTINGS_BYTES);
-    this.#texts = new Region(memory);
-    this.#input = new Region(memory);
-    this.#output = new Region(memory);
+    this.#texts = new Region(kernel.memory);
+    this.#input = new Region(kernel.memory);
+    this.#output = new Region(kernel.memory);
     this.#fillPowers();
   }
 
   influx(bytes: Uint8Array, target: SeriesTarget, settings: InfluxScan): TakeLines {
     const { separator, dbKey, db, unit } = settings;
     const label = db.byteLength === 0 ? new Uint8Array() : encodeLabel(dbKey, db);
-    const texts = this.#texts;
-    texts.reserve(separator.byteLength + dbKey.byteLength + label.byteLength);
+    const texts = this.#texts.reserve(separator.byteLength + dbKey.byteLength + label.byteLength + SLACK);
     const { memory } = this.#kernel;
-    const keyAt = texts.ptr + separator.byteLength;
+    const keyAt = texts + separator.byteLength;
     const labelAt = keyAt + dbKey.byteLength;
-    memory.bytes().set(separator, texts.ptr);
+    memory.bytes().set(separator, texts);
     memory.bytes().set(dbKey, keyAt);
     memory.bytes().set(label, labelAt);
     const longs = memory.u64();
@@ -115,7 +96,7 @@ export class TextScanner {
     longs[at + 3] = BigInt(unit?.factor ?? 0);
     const flags = (settings.skipMeasurement ? 1 : 0) | (settings.skipSingleField ? 2 : 0);
     const { lineBytesMax } = settings;
-    const words = [texts.ptr, separator.byteLength, keyAt, dbKey.byteLength, labelAt, label.byteLength];
+    const words = [texts, separator.byteLength, keyAt, dbKey.byteLength, labelAt, label.byteLength];
     memory.u32().set([flags, asLimit(lineBytesMax), ...words], this.#settings / 4 + 8);
     return this.#scan(bytes, target, this.#kernel.exports.scanInflux);
   }
@@ -137,7 +118,7 @@ export class TextScanner {
     // What of the body is in the input region: whole lines.
     let from = 0;
     let to = 0;
-    this.#output.reserve(PIECE_BYTES);
+    this.#output.reserve(PIECE_BYTES + SLACK);
     return (start) => {
       let next = start;
       let lines = 0;
@@ -153,8 +134,7 @@ export class TextScanner {
         const output = this.#output;
         const end = base + to;
         const reached =
-          (scan(this.#settings, base + next, end, output.ptr, output.ptr + output.length + SLACK) >>> 0) -
-          base;
+          (scan(this.#settings, base + next, end, output.ptr, output.ptr + output.byteLength) >>> 0) - base;
         const written = this.#kernel.result(0);
         if (written > 0) {
           const message = this.#kernel.memory.bytes().subarray(output.ptr, output.ptr + written);
@@ -170,8 +150,8 @@ export class TextScanner {
         if (why === 0) continue;
         if (why !== FULL) break;
         if (!isStuck) continue;
-        if (output.length >= PIECE_BYTES_MAX) break;
-        output.reserve(2 * (output.length + SLACK) - SLACK);
+        if (output.byteLength >= PIECE_BYTES_MAX) break;
+        output.reserve(2 * output.byteLength);
       }
       return { next, lines, rows };
     };
@@ -191,7 +171,7 @@ export class TextScanner {
     }
     const length = end - start;
     const input = this.#input;
-    input.reserve(Math.max(length, PIECE_BYTES));
+    input.reserve(Math.max(length, PIECE_BYTES) + SLACK);
     const memory = this.#kernel.memory.bytes();
     copyBytes(memory, input.ptr, bytes.subarray(start, end));
     // The scan stops here at the latest. What follows is read, and means nothing.

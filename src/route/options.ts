@@ -2,7 +2,7 @@ import { options } from '../config/option.ts';
 import { whenDownChoices } from './health.ts';
 import { placementModes } from './placement.ts';
 
-export const routings = ['replicate', 'shard', 'spread'] as const;
+const routings = ['replicate', 'shard', 'spread'] as const;
 
 export const routeOptions = options({
   'remoteWrite.routing': {

@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Columns, Identity, Kernel } from '../kernel/kernel.ts';
+import { Region } from '../kernel/memory.ts';
 import type { Plans } from './plans.ts';
 
 /** What a decision depends on besides the names of the labels. */
@@ -63,6 +64,7 @@ export class Outlines {
   readonly #looked: Looked;
   readonly #plans: Plans;
   readonly #known: number;
+  readonly #scratch: Region;
   readonly #itemsMax: number;
   #items = 0;
   /** Plans that are referred to from the table. */
@@ -87,8 +89,8 @@ export class Outlines {
     this.#set('entries', memory.allocZeroed(SLOTS * SLOT_BYTES));
     this.#set('mask', SLOTS - 1);
     this.#set('keys', keys);
-    this.#set('scratch', memory.alloc(FIRST_SCRATCH_BYTES));
-    this.#set('scratchBytes', FIRST_SCRATCH_BYTES);
+    this.#scratch = new Region(kernel.memory);
+    this.#growScratch(FIRST_SCRATCH_BYTES);
     this.#set('places', memory.alloc(PLACES_MAX * PLACE_BYTES));
     this.#set('valueBytesMax', looked.valueBytesMax ?? 0);
   }
@@ -108,13 +110,9 @@ export class Outlines {
     let dropped = 0;
     for (;;) {
       next = columns.planByOutline(this.#known, next, count, this.#plans.column, keeps, added);
-      const [why, a, b, c] = [0, 1, 2, 3].map((word) => this.#kernel.result(word)) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      dropped += this.#kernel.result(4);
+      const kernel = this.#kernel;
+      const [why, a, b, c] = [kernel.result(0), kernel.result(1), kernel.result(2), kernel.result(3)];
+      dropped += kernel.result(4);
       switch (why) {
         case status.newName:
           this.#addName(this.#text(a, b));
@@ -155,7 +153,7 @@ export class Outlines {
     const { memory } = this.#kernel;
     memory.free(this.#get('entries'), SLOTS * SLOT_BYTES);
     memory.free(this.#get('keys'), KEYS_BYTES);
-    memory.free(this.#get('scratch'), this.#get('scratchBytes'));
+    this.#scratch.free();
     memory.free(this.#get('places'), PLACES_MAX * PLACE_BYTES);
     memory.free(this.#known, KNOWN_BYTES);
   }
@@ -197,10 +195,8 @@ export class Outlines {
   }
 
   #growScratch(byteLength: number): void {
-    const { memory } = this.#kernel;
-    memory.free(this.#get('scratch'), this.#get('scratchBytes'));
-    this.#set('scratch', memory.alloc(byteLength * 2));
-    this.#set('scratchBytes', byteLength * 2);
+    this.#set('scratch', this.#scratch.reserve(byteLength));
+    this.#set('scratchBytes', this.#scratch.byteLength);
   }
 
   #text(ptr: number, length: number): string {

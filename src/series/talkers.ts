@@ -19,7 +19,7 @@ const WINDOW_MS = 5 * 60_000;
 /** Series that were met lately, for those who ask what a change of rules would do to them. */
 const LATELY_MAX = 2_000;
 
-export const dimensions = ['metrics', 'labelValues', 'newByMetric', 'newByLabelValue'] as const;
+const dimensions = ['metrics', 'labelValues', 'newByMetric', 'newByLabelValue'] as const;
 export type Dimension = (typeof dimensions)[number];
 
 /** What is told to the main thread. */

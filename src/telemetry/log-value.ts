@@ -19,7 +19,7 @@ const CONTROL =
 const unicodeEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** So that nobody can forge a line or drive a terminal. */
-export function escapeControl(text: string): string {
+function escapeControl(text: string): string {
   return text.replace(CONTROL, (character) => (character === '\n' ? '\\n' : unicodeEscape(character)));
 }
 

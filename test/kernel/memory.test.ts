@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import { Region } from '../../src/kernel/memory.ts';
 import { SluiceError } from '../../src/util/error.ts';
 
 const module = compileKernel();
@@ -77,4 +78,20 @@ test('more than there can be is an error that says what to lower', () => {
   });
   assert.throws(() => memory.alloc(2 ** 32), SluiceError);
   assert.ok(memory.alloc(64) > 0, 'and the memory goes on working');
+});
+
+test('a region that grows gives back what it had, also when there is no more', () => {
+  const memory = newMemory();
+  const region = new Region(memory);
+  const first = region.reserve(600);
+  assert.equal(region.byteLength, 1024);
+  assert.equal(region.reserve(1024), first);
+  const second = region.reserve(1025);
+  assert.notEqual(second, first);
+  assert.equal(memory.alloc(1024), first);
+  assert.throws(() => region.reserve(2 ** 33), SluiceError);
+  assert.equal(region.byteLength, 0);
+  assert.equal(region.reserve(2000), second);
+  region.free();
+  assert.equal(memory.alloc(2000), second);
 });

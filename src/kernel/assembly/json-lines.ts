@@ -1,4 +1,3 @@
-// biome-ignore-all lint/complexity/noStaticOnlyClass: only methods can be decorated
 /**
  * JSON lines as VictoriaMetrics exports them: `metric`, `values` and `timestamps` in this order, without blanks and escapes,
  * with numbers and `null` only. `../../protocol/json-lines.ts` reads all other lines.
@@ -23,6 +22,7 @@ import {
   putKnownLabel,
   putLabel,
   putSample,
+  Quoted,
   SERIES_HEAD_BYTES_MAX,
 } from './text';
 
@@ -53,25 +53,6 @@ const SAMPLE_BYTES: usize = 12;
 let values: usize = 0;
 let valuesMax: u32 = 0;
 
-class Stop {
-  /** The quote behind a text, or what makes it no simple one. */
-  @inline
-  static quote(from: usize): usize {
-    let p = from - 16;
-    let mask: i32 = 0;
-    while (mask === 0) {
-      p += 16;
-      const bytes = v128.load(p);
-      const ends = v128.or(
-        v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
-        i8x16.eq(bytes, i8x16.splat(0x0a)),
-      );
-      mask = i8x16.bitmask(ends);
-    }
-    return p + (ctz(mask) as usize);
-  }
-}
-
 function isText(p: usize, text: usize, length: usize): bool {
   return memory.compare(p, text, length) === 0;
 }
@@ -96,12 +77,12 @@ function readLabels(from: usize): usize {
     } else {
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
       const name = p + 1;
-      p = Stop.quote(name);
+      p = Quoted.end(name);
       const nameLength = p - name;
       // A quote, a colon and a quote.
       if (nameLength === 0 || (load<u32>(p) & 0xffffff) !== 0x223a22) return 0;
       const text = p + 3;
-      p = Stop.quote(text);
+      p = Quoted.end(text);
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
       if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
       const encoded = out;

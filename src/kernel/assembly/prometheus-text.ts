@@ -27,6 +27,7 @@ import {
   putLabel,
   putNameHead,
   putSample,
+  Quoted,
   SAMPLE_BYTES_MAX,
   SERIES_HEAD_BYTES_MAX,
   SPACE,
@@ -96,23 +97,6 @@ class Stop {
     }
     return p + (ctz(mask) as usize);
   }
-
-  /** The quote behind a value, or what makes it no simple one. */
-  @inline
-  static quote(from: usize): usize {
-    let p = from - 16;
-    let mask: i32 = 0;
-    while (mask === 0) {
-      p += 16;
-      const bytes = v128.load(p);
-      const ends = v128.or(
-        v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
-        i8x16.eq(bytes, i8x16.splat(0x0a)),
-      );
-      mask = i8x16.bitmask(ends);
-    }
-    return p + (ctz(mask) as usize);
-  }
 }
 
 function isBlank(byte: u32): bool {
@@ -146,7 +130,7 @@ function readLabels(from: usize): usize {
       if (p === name || (load<u16>(p) as u32) !== (EQUALS | (QUOTE << 8))) return 0;
       const nameLength = p - name;
       const text = p + 2;
-      p = Stop.quote(text);
+      p = Quoted.end(text);
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
       if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
       const encoded = out;

@@ -26,6 +26,25 @@ const NAME: u64 = 0x5f5f656d616e5f5f; // `__name__`
 const NAME_FIELD: usize = 10;
 export const SERIES_HEAD_BYTES_MAX: usize = 6;
 
+export class Quoted {
+  /** The quote behind a text, or what makes it no simple one. */
+  @inline
+  static end(from: usize): usize {
+    let p = from - 16;
+    let mask: i32 = 0;
+    while (mask === 0) {
+      p += 16;
+      const bytes = v128.load(p);
+      const ends = v128.or(
+        v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
+        i8x16.eq(bytes, i8x16.splat(0x0a)),
+      );
+      mask = i8x16.bitmask(ends);
+    }
+    return p + (ctz(mask) as usize);
+  }
+}
+
 /** Why a scan ended. */
 const LEFT: u32 = 1;
 const FULL: u32 = 2;

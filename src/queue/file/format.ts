@@ -28,7 +28,7 @@ import { crc32 } from 'node:zlib';
 import type { Codec } from '../../model/block.ts';
 import type { Counts } from '../../model/body.ts';
 
-export const SEGMENT_MAGIC = 0x31514c53; // "SLQ1"
+const SEGMENT_MAGIC = 0x31514c53; // "SLQ1"
 export const SEGMENT_VERSION = 2;
 /** Both copies. */
 export const SEGMENT_HEADER_BYTES = 64;
@@ -43,7 +43,7 @@ export const PAYLOAD_BYTES_MAX = 1025 * 1024 * 1024;
 export type RecordType = Codec | 'body' | 'dead-letter';
 const TYPES: readonly RecordType[] = ['snappy', 'zstd', 'body', 'dead-letter'];
 
-export const CURSOR_MAGIC = 0x43514c53; // "SLQC"
+const CURSOR_MAGIC = 0x43514c53; // "SLQC"
 export const CURSOR_SLOT_BYTES = 4096;
 const CURSOR_BYTES = 24;
 

@@ -13,7 +13,7 @@ import type { FlushWindow, OutputArguments, OutputDefinition } from './output.ts
 
 const WINDOW_MIN = 4;
 const WINDOW_MAX = 1000;
-export const SCORE_MAX = 100;
+const SCORE_MAX = 100;
 /** The 75th percentile of the standard normal distribution. */
 const PER_MEDIAN_DEVIATION = 0.6745;
 /** √(2/π), the mean of its absolute value. */
