@@ -375,6 +375,7 @@ export class Pipeline {
     const freed = this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT)));
     this.#shaper?.forget(freed);
     this.#placer?.forget(freed);
+    for (const group of this.#groups) group.forget(freed);
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */

@@ -57,7 +57,7 @@ export interface PlanView {
   readonly formAt: number;
 }
 
-const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
+export const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
 /** What `judgePlans` tells apart. */
 export const JUDGEMENTS = 32;
 
@@ -229,7 +229,7 @@ export class Kernel {
       ownerBit,
       formAt,
       options.spans === true ? 1 : 0,
-      (options.withoutHistograms === true ? 1 : 0) + (options.withoutExemplars === true ? 2 : 0),
+      omittedBy(options),
       options.suffixPtr,
       options.suffixLength,
       options.suffixLabels,
@@ -282,7 +282,12 @@ export class Kernel {
   }
 }
 
+/** Kinds that are left out, as the kernels take them. */
+export function omittedBy(options: Pick<EncodeOptions, 'withoutHistograms' | 'withoutExemplars'>): number {
+  return (options.withoutHistograms === true ? 1 : 0) + (options.withoutExemplars === true ? 2 : 0);
+}
+
 /** A limit as the kernels take it: a number beyond 32 bits would wrap around, down to nothing. */
-function asLimit(limit: number): number {
+export function asLimit(limit: number): number {
   return Math.min(Math.max(0, limit), 0xffffffff);
 }

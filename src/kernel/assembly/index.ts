@@ -22,6 +22,8 @@ export { scanWriteRequest } from './scan';
 export { fingerprintSeries } from './siphash';
 export { decode as snappyDecode, decodedLength as snappyDecodedLength } from './snappy-decode';
 export { encode as snappyEncode } from './snappy-encode';
+export { stencilSeries } from './stencil';
+export { noteSeries, placeSeries, selectSeries } from './stencil-list';
 export { internSeries, moveTable, sweepTable } from './table';
 export { validateWriteRequest } from './validate';
 export { slotSeries, xxh64 } from './xxh64';
