@@ -16,7 +16,9 @@ import { Random } from '../kernel/support/random.ts';
 import { type Content, contentOf, decodeBlock, encodeRequest, type TestSeries } from './support/messages.ts';
 
 const kernelModule = compileKernel();
-const HOURS_MS = 3_600_000;
+/** Longer than an epoch of the series table. */
+const MINUTE_MS = 61_000;
+const QUIET = [{ name: '__name__', value: 'quiet' }];
 
 const RULES = `
 - action: drop
@@ -89,6 +91,14 @@ function makeScrape(random: Random, generation: number, count: number): TestSeri
   ]);
 }
 
+function seriesOf(labels: TestSeries['labels'], scrape: number, count: number, bits = 1n): TestSeries {
+  const points = Array.from({ length: count }, (_, nth) => ({
+    bits,
+    timestamp: 1_790_000_000_000 + scrape * 15_000 + nth,
+  }));
+  return { labels, points, exemplars: 0 };
+}
+
 interface Feed {
   readonly bodies: readonly (readonly TestSeries[])[];
   /** Monotonic time of each. */
@@ -101,24 +111,24 @@ function makeFeed(random: Random): Feed {
   let all = makeScrape(random, 0, 300 + random.below(600));
   let nowMs = 0;
   for (let scrape = 0; scrape < 6; scrape++) {
-    // After hours of silence the refs of the first series are given to others.
+    // While hardly anything comes for more than an hour, the others leave the table, and their refs are given to the next.
     if (scrape > 1 && random.chance(0.2)) {
-      nowMs += 3 * HOURS_MS;
+      for (let minute = 0; minute < 75; minute++) {
+        nowMs += MINUTE_MS;
+        bodies.push([seriesOf(QUIET, scrape, 1)]);
+        times.push(nowMs);
+      }
       all = makeScrape(random, scrape, 300 + random.below(600));
     } else if (random.chance(0.3)) all.splice(random.below(all.length), random.below(10));
     for (let from = 0; from < all.length; ) {
       const length = 50 + random.below(400);
       bodies.push(
-        all.slice(from, from + length).map((labels) => ({
-          labels,
-          points: Array.from({ length: random.chance(0.01) ? 2 : 1 }, (_, nth) => ({
-            bits: BigInt(random.below(5)) << BigInt(random.below(60)),
-            timestamp: 1_790_000_000_000 + scrape * 15_000 + nth,
-          })),
-          exemplars: 0,
-        })),
+        all.slice(from, from + length).map((labels) => {
+          const bits = BigInt(random.below(5)) << BigInt(random.below(60));
+          return seriesOf(labels, scrape, random.chance(0.01) ? 2 : 1, bits);
+        }),
       );
-      nowMs += 61_000;
+      nowMs += MINUTE_MS;
       times.push(nowMs);
       from += length;
     }
