@@ -24,6 +24,8 @@ export let waiting: u32 = 0;
 /** The first row that was not looked up yet, and how many are looked up at once. */
 let unknown: u32 = 0;
 let batch: u32 = 0;
+/** New series one after another, up to the last one that was looked up. */
+let newRun: u32 = 0;
 // The series before, when its labels lie in the message and it has a ref already (NO_REF otherwise).
 let beforeRef: u32 = NO_REF;
 let beforeLabels: usize = 0;
@@ -48,6 +50,7 @@ export function beginRefs(
   waiting = u32.MAX_VALUE;
   unknown = 0;
   batch = 1;
+  newRun = 0;
   beforeRef = NO_REF;
   wasKnown = false;
   if (table !== 0) deriveKey(keyOf(table), identityPtr, identityLength);
@@ -93,8 +96,9 @@ export function endRefs(rows: usize, count: u32): void {
       learn(table, ref, labels, length, beforeRef, beforeLabels, beforeLength, labelCount);
     }
   }
+  newRun = wasKnown ? 0 : newRun + count - unknown;
+  batch = max(1, min(newRun, BATCH_MAX));
   unknown = count;
-  batch = wasKnown ? 1 : min(batch << 1, BATCH_MAX);
 }
 
 /** Gives the row its ref: that of the series that was recalled, or of its fingerprint, now or with the next ones. */
