@@ -58,6 +58,10 @@ export interface KernelExports {
     metadataMax: number,
     scratch: number,
     scratchBytes: number,
+    table: number,
+    identity: number,
+    identityLength: number,
+    added: number,
   ): number;
   slotSeries(rows: number, count: number, slots: number): void;
   xxh64(ptr: number, length: number): bigint;
@@ -175,23 +179,8 @@ export interface KernelExports {
     drop: number,
   ): number;
   describeLabels(row: number, out: number, before: number, outBefore: number): void;
-  fingerprintSeries(
-    rows: number,
-    count: number,
-    keyPtr: number,
-    identityPtr: number,
-    identityLength: number,
-  ): void;
-  internSeries(
-    table: number,
-    rows: number,
-    first: number,
-    count: number,
-    epoch: number,
-    added: number,
-    mayGrow: number,
-    nextOut: number,
-  ): number;
+  internSeries(table: number, rows: number, first: number, count: number, added: number): number;
+  removeAdded(table: number, rows: number, count: number, added: number, addedCount: number): void;
   powersPtr(): number;
   scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
