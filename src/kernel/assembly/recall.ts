@@ -57,16 +57,8 @@ export let recalledRef: u32 = 0;
 export let recalledLength: usize = 0;
 export let recalledCount: u32 = 0;
 
-/** Whether `n` bytes are equal. Reads up to 16 bytes from the last of them on. */
-function isEqual(a: usize, b: usize, n: usize): bool {
-  let at: usize = 0;
-  while (at + 16 <= n) {
-    if (v128.any_true(v128.xor(v128.load(a + at), v128.load(b + at)))) return false;
-    at += 16;
-  }
-  const unequal = i8x16.bitmask(i8x16.ne(v128.load(a + at), v128.load(b + at)));
-  return (unequal & ((1 << ((n - at) as i32)) - 1)) === 0;
-}
+/** 16 bytes that count and 16 that do not. */
+const MASKS: usize = memory.data<u64>([u64.MAX_VALUE, u64.MAX_VALUE, 0, 0], 16);
 
 /**
  * Whether the labels at `start` are those that came after `ref` before; `before` are that one's own labels, earlier in the
@@ -91,18 +83,30 @@ export function recall(
   const programEnd = p + (load<u8>(record, PROGRAM_LENGTH) as usize);
   let from = before;
   let q = start;
+  let unequal = v128.splat<u64>(0);
   while (p < programEnd) {
     from += load<u8>(p) as usize;
-    const copied = load<u8>(p, 1) as usize;
+    let n = load<u8>(p, 1) as usize;
     const literal = load<u8>(p, 2) as usize;
-    if (!isEqual(q, from, copied)) return 0;
-    from += copied;
-    q += copied;
     p += STEP_BYTES;
-    if (!isEqual(q, p, literal)) return 0;
-    q += literal;
-    p += literal;
+    for (; n >= 16; n -= 16) {
+      unequal = v128.or(unequal, v128.xor(v128.load(q), v128.load(from)));
+      q += 16;
+      from += 16;
+    }
+    unequal = v128.or(unequal, v128.and(v128.xor(v128.load(q), v128.load(from)), v128.load(MASKS + 16 - n)));
+    q += n;
+    from += n;
+    for (n = literal; n >= 16; n -= 16) {
+      unequal = v128.or(unequal, v128.xor(v128.load(q), v128.load(p)));
+      q += 16;
+      p += 16;
+    }
+    unequal = v128.or(unequal, v128.and(v128.xor(v128.load(q), v128.load(p)), v128.load(MASKS + 16 - n)));
+    q += n;
+    p += n;
   }
+  if (v128.any_true(unequal)) return 0;
   // A word that is not written need not go back to memory.
   if (load<u16>(record, MISSES) !== CALM) {
     store<u8>(record, 0, MISSES);
