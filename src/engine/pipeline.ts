@@ -343,8 +343,8 @@ export class Pipeline {
     for (const [group, config] of this.#config.groups.entries()) {
       if (from !== GLOBAL && (config.form ?? 0) !== from) continue;
       const { view } = shaper.encodingOf(config);
-      for (const [judged, counts] of this.#kernel.judgePlans(columns, view).entries()) {
-        if (judged === 0 || counts.series === 0) continue;
+      for (const [judged, counts] of columns.judge(view).counts) {
+        if (judged === 0) continue;
         // What is dropped before the destinations is the same for every group.
         const isForAll = judged < OTHER_SHARD;
         if (isForAll && group > 0) continue;

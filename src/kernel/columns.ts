@@ -3,8 +3,9 @@
  * object and are filled anew by every scan; rows point into the scanned message, which must stay where it is as long as
  * the columns are read.
  */
+import type { Counts } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
-import type { Kernel, WriteRequestFound } from './kernel.ts';
+import type { Kernel, PlanView, WriteRequestFound } from './kernel.ts';
 import { Region } from './memory.ts';
 
 /** Words of a row; the layout is in `assembly/row.ts`. */
@@ -37,6 +38,20 @@ export interface Identity {
 }
 
 export const NO_IDENTITY: Identity = { ptr: 0, length: 0 };
+
+/** What plans say of the series of a scan for a destination. */
+export interface Judged {
+  /** The indices of those that it gets: where they are (u32), and how many. */
+  readonly list: number;
+  readonly listed: number;
+  /** What the series hold by judgement (`model/drops.ts`); only those that there are. */
+  readonly counts: readonly (readonly [judgement: number, counts: Counts])[];
+}
+
+/** What plans tell apart. */
+export const JUDGEMENTS = 32;
+const COUNTS_WORDS = 4;
+const NONE_JUDGED: Judged = { list: 0, listed: 0, counts: [] };
 
 export type Round = (value: number) => number;
 
@@ -89,6 +104,8 @@ export class Columns {
   readonly #plans: Region;
   readonly #missing: Region;
   readonly #rounded: Region;
+  readonly #counts: Region;
+  readonly #judged = new Map<string, { scan: number; readonly list: Region; judged: Judged }>();
   /** What `#rounded` holds at the moment. */
   #roundedBy: Round | undefined;
   #hasPlans = false;
@@ -113,6 +130,7 @@ export class Columns {
     this.#plans = new Region(kernel.memory);
     this.#missing = new Region(kernel.memory);
     this.#rounded = new Region(kernel.memory);
+    this.#counts = new Region(kernel.memory);
     this.#scratch = new Region(kernel.memory);
   }
 
@@ -321,6 +339,47 @@ export class Columns {
       added.ptr,
       added.length,
     );
+  }
+
+  /** Needs plans. Looked up once for each view of a scan. */
+  judge(view: PlanView): Judged {
+    const key = `${view.ownerAt}/${view.ownerBit}/${view.formAt}`;
+    let known = this.#judged.get(key);
+    if (known === undefined) {
+      known = { scan: -1, list: new Region(this.#kernel.memory), judged: NONE_JUDGED };
+      this.#judged.set(key, known);
+    }
+    if (known.scan === this.#scans) return known.judged;
+    known.scan = this.#scans;
+    known.judged = this.#judge(view, known.list.reserve(this.#seriesCount * 4));
+    return known.judged;
+  }
+
+  #judge({ ownerAt, ownerBit, formAt }: PlanView, list: number): Judged {
+    const { exports, memory } = this.#kernel;
+    const out = this.#counts.reserve(JUDGEMENTS * COUNTS_WORDS * 4);
+    const listed = exports.judgePlans(
+      this.#rows.ptr,
+      this.#seriesCount,
+      this.#plans.ptr,
+      ownerAt,
+      ownerBit,
+      formAt,
+      out,
+      list,
+    );
+    const words = memory.u32();
+    const counts: [number, Counts][] = [];
+    for (let judgement = 0; judgement < JUDGEMENTS; judgement++) {
+      const at = out / 4 + judgement * COUNTS_WORDS;
+      if (words[at] === 0) continue;
+      const [series, samples, histograms, exemplars] = words.subarray(at, at + COUNTS_WORDS);
+      counts.push([
+        judgement,
+        { series: series!, samples: samples!, histograms: histograms!, exemplars: exemplars!, metadata: 0 },
+      ]);
+    }
+    return { list, listed, counts };
   }
 
   /** The samples as arrays; they are views, gone when the memory grows. */

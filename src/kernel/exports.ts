@@ -90,18 +90,14 @@ export interface KernelExports {
     mayCut: number,
   ): void;
   selectSeries(
-    stencils: number,
-    rows: number,
+    from: number,
+    fromCount: number,
     slots: number,
     first: number,
-    count: number,
     slotMask: number,
-    plans: number,
-    ownerAt: number,
-    ownerBit: number,
-    formAt: number,
     list: number,
   ): number;
+  countKnown(stencils: number, rows: number, list: number, listed: number): void;
   noteSeries(stencils: number, rows: number, list: number, listed: number): void;
   placeSeries(
     stencils: number,
@@ -169,7 +165,8 @@ export interface KernelExports {
     ownerBit: number,
     formAt: number,
     out: number,
-  ): void;
+    list: number,
+  ): number;
   futureSamples(
     rows: number,
     count: number,

@@ -58,8 +58,6 @@ export interface PlanView {
 }
 
 export const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
-/** What `judgePlans` tells apart. */
-export const JUDGEMENTS = 32;
 
 export interface EncodeOptions {
   /** Index of the series to begin with. */
@@ -106,14 +104,12 @@ export class Kernel {
   readonly exports: KernelExports;
   /** Word index of the kernels' result area. */
   readonly #result: number;
-  readonly #judged: number;
   #validated: { ptr: number; length: number; found: WriteRequestFound } | undefined;
 
   constructor(module: WebAssembly.Module) {
     this.exports = new WebAssembly.Instance(module).exports as unknown as KernelExports;
     this.memory = new KernelMemory(this.exports.memory, this.exports.heapBase() >>> 0);
     this.#result = (this.exports.resultPtr() >>> 0) / 4;
-    this.#judged = this.memory.alloc(JUDGEMENTS * 16);
   }
 
   /** Word `index` of what the last kernel reported. */
@@ -253,27 +249,6 @@ export class Kernel {
       },
       labels: this.result(7),
     };
-  }
-
-  /** What the rows hold, by what the plans say of them for a destination: [judgement] (`model/drops.ts`). */
-  judgePlans(columns: Columns, { ownerAt, ownerBit, formAt }: PlanView): Counts[] {
-    this.exports.judgePlans(
-      columns.rowsPtr,
-      columns.seriesCount,
-      columns.plansPtr,
-      ownerAt,
-      ownerBit,
-      formAt,
-      this.#judged,
-    );
-    const words = this.memory.u32().subarray(this.#judged / 4, this.#judged / 4 + JUDGEMENTS * 4);
-    return Array.from({ length: JUDGEMENTS }, (_, index) => ({
-      series: words[index * 4]!,
-      samples: words[index * 4 + 1]!,
-      histograms: words[index * 4 + 2]!,
-      exemplars: words[index * 4 + 3]!,
-      metadata: 0,
-    }));
   }
 
   /** xxHash64 with seed 0. */

@@ -101,6 +101,7 @@ export class Stencils {
   #nthChunk = -1;
   /** Where the block at hand begins in the stream. */
   #blockPosition = GAP_BYTES;
+  #listPtr = 0;
   #listed = 0;
 
   constructor(kernel: Kernel, { bytesMax = BYTES_MAX, chunkBytes = CHUNK_BYTES }: StencilMemory = {}) {
@@ -136,32 +137,33 @@ export class Stencils {
   select(columns: Columns, first: number, { view, slots }: StencilOptions): number | undefined {
     assert(slots === ALL_SLOTS || columns.hasSlots, 'slots are chosen only where they were computed');
     const { exports } = this.#kernel;
-    const { ownerAt, ownerBit, formAt } = view ?? EVERYTHING;
-    this.#list.reserve(columns.seriesCount * 4);
-    const plans = view === undefined ? 0 : columns.plansPtr;
-    this.#listed = exports.selectSeries(
-      this.#struct,
-      columns.rowsPtr,
-      columns.slotsPtr,
-      first,
-      columns.seriesCount,
-      slots,
-      plans,
-      ownerAt,
-      ownerBit,
-      formAt,
-      this.#list.ptr,
-    );
+    const judged = view !== undefined && columns.plansPtr !== 0 ? columns.judge(view) : undefined;
+    if (judged !== undefined && first === 0 && slots === ALL_SLOTS) {
+      this.#listPtr = judged.list;
+      this.#listed = judged.listed;
+    } else {
+      this.#listPtr = this.#list.reserve(columns.seriesCount * 4);
+      const from = judged ?? { list: 0, listed: columns.seriesCount };
+      this.#listed = exports.selectSeries(
+        from.list,
+        from.listed,
+        columns.slotsPtr,
+        first,
+        slots,
+        this.#listPtr,
+      );
+    }
+    exports.countKnown(this.#struct, columns.rowsPtr, this.#listPtr, this.#listed);
     const known = this.#kernel.result(0);
     this.#makeHeaders(this.#kernel.result(1));
     if (known * 2 >= this.#listed) return this.#listed;
-    exports.noteSeries(this.#struct, columns.rowsPtr, this.#list.ptr, this.#listed);
+    exports.noteSeries(this.#struct, columns.rowsPtr, this.#listPtr, this.#listed);
     return undefined;
   }
 
   /** The index of a listed series. */
   listed(nth: number): number {
-    return this.#kernel.memory.u32()[this.#list.ptr / 4 + nth]!;
+    return this.#kernel.memory.u32()[this.#listPtr / 4 + nth]!;
   }
 
   /** Writes listed series from the nth on, behind `blockLength` uncompressed bytes of the block at hand. */
@@ -185,7 +187,7 @@ export class Stencils {
       columns.rowsPtr,
       columns.timestampsPtr,
       valuesPtr,
-      this.#list.ptr,
+      this.#listPtr,
       nth,
       this.#listed,
       options.view === undefined ? 0 : columns.plansPtr,
@@ -240,7 +242,7 @@ export class Stencils {
     return this.#kernel.exports.placeSeries(
       this.#struct,
       columns.rowsPtr,
-      this.#list.ptr,
+      this.#listPtr,
       nth,
       this.#listed,
       end,

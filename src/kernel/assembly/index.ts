@@ -22,7 +22,7 @@ export { scanWriteRequest } from './scan';
 export { decode as snappyDecode, decodedLength as snappyDecodedLength } from './snappy-decode';
 export { encode as snappyEncode } from './snappy-encode';
 export { stencilSeries } from './stencil';
-export { noteSeries, placeSeries, selectSeries } from './stencil-list';
+export { countKnown, noteSeries, placeSeries, selectSeries } from './stencil-list';
 export { internSeries, moveTable, removeAdded, sweepTable } from './table';
 export { validateWriteRequest } from './validate';
 export { slotSeries, xxh64 } from './xxh64';

@@ -1,7 +1,6 @@
 /** Which series of a scan a destination gets, and what is known of them: the beginning of `stencil.ts`. */
 import { shortVarint, varintEnd } from './bytes';
 import { OMIT_EXEMPLARS, OMIT_HISTOGRAMS } from './encode-series';
-import { judge } from './plan';
 import { RESULT } from './result';
 import {
   NO_REF,
@@ -29,36 +28,35 @@ import {
 
 const ALL_SLOTS: u32 = 0xffffffff;
 
-/**
- * Lists the rows that a destination gets, from `first` on; returns their number. Result: how many of them have a stencil or get one;
- * one more than the largest ref. The parameters are those of `encodeSeries`.
- */
+/** Lists the rows from `first` on that are in the slots, of all or of those in `from`; returns their number. */
 export function selectSeries(
-  stencils: usize,
-  rows: usize,
+  from: usize,
+  fromCount: usize,
   slots: usize,
-  first: usize,
-  count: usize,
+  first: u32,
   slotMask: u32,
-  plans: usize,
-  ownerAt: usize,
-  ownerBit: u32,
-  formAt: usize,
   list: usize,
 ): usize {
+  let listed: usize = 0;
+  for (let k: usize = 0; k < fromCount; k++) {
+    const i = from === 0 ? (k as u32) : load<u32>(from + (k << 2));
+    if (i < first) continue;
+    if (slotMask !== ALL_SLOTS && ((slotMask >> load<u8>(slots + i)) & 1) === 0) continue;
+    store<u32>(list + (listed << 2), i);
+    listed++;
+  }
+  return listed;
+}
+
+/** Result: how many of the listed series have a stencil or get one; one more than the largest ref. */
+export function countKnown(stencils: usize, rows: usize, list: usize, listed: usize): void {
   const headers = load<u32>(stencils, HEADERS) as usize;
   const headerCount = load<u32>(stencils, HEADER_COUNT);
   const learns = load<u32>(stencils, CODE_END) !== 0;
-  let listed: usize = 0;
   let known: u32 = 0;
   let refEnd: u32 = 0;
-  for (let i = first; i < count; i++) {
-    const row = rows + i * ROW_BYTES;
-    if (slotMask !== ALL_SLOTS && ((slotMask >> load<u8>(slots + i)) & 1) === 0) continue;
-    if (plans !== 0 && judge(load<u32>(plans + (i << 2)), row, ownerAt, ownerBit, formAt) !== 0) continue;
-    store<u32>(list + (listed << 2), i as u32);
-    listed++;
-    const ref = load<u32>(row, ROW_REF);
+  for (let k: usize = 0; k < listed; k++) {
+    const ref = load<u32>(rows + (load<u32>(list + (k << 2)) as usize) * ROW_BYTES, ROW_REF);
     if (ref === NO_REF) continue;
     if (ref >= headerCount) {
       refEnd = max(refEnd, ref + 1);
@@ -69,7 +67,6 @@ export function selectSeries(
   }
   store<u32>(RESULT, known);
   store<u32>(RESULT, refEnd, 4);
-  return listed;
 }
 
 /** Remembers that the series of a list came. */
