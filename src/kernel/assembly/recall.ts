@@ -7,7 +7,8 @@
  * By ref, 8 bytes (a place): 0 epoch when last seen, 4 where its record is in the arena; 0: it has none.
  * Record: 0 ref of the successor (u32), 4 bytes of its labels (u16), 6 labels, 7 bytes of the program, 8 how often in a row
  * another series came instead, 9 how often that has to be before it is learned, 10 program (u8 each).
- * Program (none: its labels are too different to be remembered): skip s bytes of the labels before, copy c bytes of them, then l bytes that follow here; s, c, l a byte each.
+ * Program: steps of skip s bytes of the labels before, copy c bytes of them, then l bytes that follow here; s, c, l a byte
+ * each. Without steps the labels are too different to be remembered.
  */
 import { copy, isSame, shortVarint, varintEnd } from './bytes';
 
