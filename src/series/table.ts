@@ -36,7 +36,7 @@ const ARENA_MARGIN = 16;
 const FIRST_SLOTS = 1024;
 /** Series per slot before the table grows: probes stay short (2.5 on average when it is nearly full). */
 const LOAD_MAX = 0.75;
-/** 3.1 million series in 128 MiB; far more than one relay of this size carries. */
+/** 3.1 million series in 176 MiB; far more than one relay of this size carries. */
 const DEFAULT_CAPACITY = 2 ** 22 * LOAD_MAX;
 /** A million series that are like their neighbours. Pages that no record was written to cost nothing. */
 const RECALL_BYTES_MAX = 32 * 1024 * 1024;

@@ -175,10 +175,16 @@ test('a series that is missing, new or changed costs itself and the one behind i
   take(request(...hundred.toSpliced(50, 1).map((pairs) => series(pairs))));
   assert.deepEqual(recalled(), without(50, 99));
   take(request(...hundred.toSpliced(20, 1, { __name__: 'other' } as never).map((pairs) => series(pairs))));
-  assert.deepEqual(recalled(), without(20, 21, 50));
+  assert.deepEqual(recalled(), without(20, 21));
   const more = hundred.toSpliced(80, 1, { ...hundred[80]!, pod: 'pod-9' });
   take(request(...more.map((pairs) => series(pairs))));
-  assert.deepEqual(recalled(), without(50, 80, 81));
+  assert.deepEqual(recalled(), without(80, 81));
+  take(request(...more.map((pairs) => series(pairs))));
+  assert.deepEqual(recalled(), without(80, 81), 'what came before it may be on its way back');
+  take(request(...more.map((pairs) => series(pairs))));
+  assert.deepEqual(recalled(), without(80));
+  take(request(...more.map((pairs) => series(pairs))));
+  assert.deepEqual(recalled(), from(1));
 });
 
 test('equal beginnings are not enough: one label more, one byte less', () => {
@@ -246,6 +252,29 @@ test('what a sender really sends takes some 40 bytes a series', () => {
   assert.ok(recalled().length > 985, `${recalled().length}`);
   const bytes = (table.byteLength - before) / 1000;
   assert.ok(bytes > 20 && bytes < 50, `${bytes}`);
+});
+
+test('a series that is missing now and then is not forgotten', () => {
+  const { take, recalled } = open();
+  const without = request(...hundred.toSpliced(50, 1).map((pairs) => series(pairs)));
+  for (let time = 0; time < 2; time++) take(all);
+  for (let time = 0; time < 4; time++) {
+    take(without);
+    assert.equal(recalled().length, 97);
+    take(all);
+    assert.deepEqual(recalled(), from(1));
+  }
+});
+
+test('neighbours that have nothing in common take few bytes, and are looked up', () => {
+  const { table, take, recalled } = open();
+  const strangers = Array.from({ length: 50 }, (_, nth) => ({ [`n${nth}`]: `${nth}`.repeat(300) }));
+  const body = request(...strangers.map((pairs) => series(pairs)));
+  take(body);
+  const before = table.byteLength;
+  for (let time = 0; time < 5; time++) take(body);
+  assert.deepEqual(recalled(), []);
+  assert.ok(table.byteLength - before < 50 * 16, `${table.byteLength - before}`);
 });
 
 test('an order that changes all the time is not learned all the time', () => {

@@ -7,7 +7,8 @@
  * By ref, 8 bytes (a place): 0 epoch when last seen, 4 where its record is in the arena; 0: it has none.
  * Record: 0 ref of the successor (u32), 4 bytes of its labels (u16), 6 labels, 7 bytes of the program, 8 how often in a row
  * another series came instead, 9 how often that has to be before it is learned, 10 program (u8 each).
- * Program: skip s bytes of the labels before, copy c bytes of them, then l bytes that follow here; s, c, l a byte each.
+ * Program: steps of skip s bytes of the labels before, copy c bytes of them, then l bytes that follow here; s, c, l a byte
+ * each. Without steps the labels are too different to be remembered.
  */
 import { copy, isSame, shortVarint, varintEnd } from './bytes';
 
@@ -32,8 +33,10 @@ const LABELS_LENGTH_MAX: usize = 0xffff;
 const LABEL_COUNT_MAX: u32 = 0xff;
 const PROGRAM_MAX: usize = 255;
 const STEP_BYTES: usize = 3;
-/** No misses, and patience for none. */
-const CALM: u16 = 0x0100;
+/** A series that is missing once costs nothing but itself: what came instead is learned when it comes again. */
+const PATIENCE_MIN: u32 = 2;
+/** No misses, and the least patience. */
+const CALM: u16 = 0x0200;
 /** An order that changes all the time is learned every 64th time at most. */
 const PATIENCE_MAX: u32 = 64;
 
@@ -75,12 +78,13 @@ export function recall(
   const offset = load<u32>(placeOf(table, ref), PLACE_RECORD) as usize;
   if (offset === 0) return 0;
   const record = (load<u32>(table, ARENA) as usize) + offset;
+  const programLength = load<u8>(record, PROGRAM_LENGTH) as usize;
   const length = load<u16>(record, LABELS_LENGTH) as usize;
   const after = start + length;
-  if (after > end || after + COMPARED > messageEnd) return 0;
+  if (programLength === 0 || after > end || after + COMPARED > messageEnd) return 0;
   if (after < end && load<u8>(after) === LABEL_TAG) return 0;
   let p = record + PROGRAM;
-  const programEnd = p + (load<u8>(record, PROGRAM_LENGTH) as usize);
+  const programEnd = p + programLength;
   let from = before;
   let q = start;
   let unequal = v128.splat<u64>(0);
@@ -105,12 +109,12 @@ export function recall(
     unequal = v128.or(unequal, v128.and(v128.xor(v128.load(q), v128.load(p)), v128.load(MASKS + 16 - n)));
     q += n;
     p += n;
+    if (v128.any_true(unequal)) return 0;
   }
-  if (v128.any_true(unequal)) return 0;
   // A word that is not written need not go back to memory.
   if (load<u16>(record, MISSES) !== CALM) {
     store<u8>(record, 0, MISSES);
-    store<u8>(record, max(1, (load<u8>(record, PATIENCE) as u32) >> 1), PATIENCE);
+    store<u8>(record, max(PATIENCE_MIN, (load<u8>(record, PATIENCE) as u32) >> 1), PATIENCE);
   }
   recalledRef = load<u32>(record);
   recalledLength = length;
@@ -196,16 +200,27 @@ function valueStart(start: usize, end: usize): usize {
   return varintEnd;
 }
 
-/** How the labels `b` are made of the labels `a`, both canonical, in WRITTEN; returns its length, 0 if it is too long. */
+/** How the labels `b` are made of the labels `a`, both canonical, in WRITTEN; returns its length, 0 for too long. */
 function writeProgram(a: usize, aEnd: usize, b: usize, bEnd: usize): usize {
   tail = WRITTEN;
   matched = a;
   beginStep();
   let next = a;
+  let same: usize = 0;
   for (let field = b; field < bEnd; ) {
     const length = shortVarint(field + 1);
     const start = varintEnd;
     const end = start + length;
+    const bytes = end - field;
+    // Most labels are those of the series before.
+    if (bytes <= aEnd - next && isSame(next, field, bytes)) {
+      same += bytes;
+      next += bytes;
+      field = end;
+      continue;
+    }
+    if (!putShared(next - same, field - same, same)) return 0;
+    same = 0;
     const name = nameEnd(start, end) - start;
     let isFound = false;
     let p = next;
@@ -217,10 +232,6 @@ function writeProgram(a: usize, aEnd: usize, b: usize, bEnd: usize): usize {
       if (otherLength < name || !isSame(otherStart, start, name)) continue;
       isFound = true;
       next = p;
-      if (otherLength === length && isSame(otherStart, start, length)) {
-        if (!putShared(other, field, end - field)) return 0;
-        break;
-      }
       const otherValue = valueStart(otherStart + name, p);
       const value = valueStart(start + name, end);
       if (
@@ -232,9 +243,10 @@ function writeProgram(a: usize, aEnd: usize, b: usize, bEnd: usize): usize {
         return 0;
       break;
     }
-    if (!isFound && !putLiteral(field, end - field)) return 0;
+    if (!isFound && !putLiteral(field, bytes)) return 0;
     field = end;
   }
+  if (!putShared(next - same, bEnd - same, same)) return 0;
   return tail - WRITTEN;
 }
 
@@ -273,9 +285,9 @@ export function learn(
   bLength: usize,
   labelCount: u32,
 ): void {
-  if (bLength > LABELS_LENGTH_MAX || labelCount > LABEL_COUNT_MAX) return;
+  if (bLength === 0 || bLength > LABELS_LENGTH_MAX || labelCount > LABEL_COUNT_MAX) return;
   const place = placeOf(table, ref);
-  let patience: u32 = 1;
+  let patience: u32 = PATIENCE_MIN;
   if (load<u32>(place, PLACE_RECORD) !== 0) {
     const known = load<u32>(table, ARENA) + load<u32>(place, PLACE_RECORD);
     if (load<u32>(known) === successor) return;
@@ -288,7 +300,6 @@ export function learn(
   }
   if (!makeRoom(table)) return;
   const length = writeProgram(a, a + aLength, b, b + bLength);
-  if (length === 0) return;
   const size = PROGRAM + length;
   let offset = load<u32>(place, PLACE_RECORD) as usize;
   const arena = load<u32>(table, ARENA) as usize;

@@ -204,8 +204,8 @@ function scanSamples(start: usize, end: usize, stop: usize): usize {
 }
 
 /** The labels of a series that came after the one before already: returns where they end, 0 when they are others. */
-function recallLabels(start: usize, end: usize): usize {
-  const q = recallNext(start, end);
+function recallLabels(series: u32, start: usize, end: usize): usize {
+  const q = recallNext(series, start, end);
   isRecalled = q !== 0;
   labelsPtr = start;
   labelsLength = recalledLength;
@@ -213,10 +213,10 @@ function recallLabels(start: usize, end: usize): usize {
   return q;
 }
 
-function scanSeries(start: usize, end: usize, fastEnd: usize): bool {
+function scanSeries(series: u32, start: usize, end: usize, fastEnd: usize): bool {
   const samplesBefore = sampleCount;
   const stop = min(end, fastEnd);
-  let q = recallLabels(start, end);
+  let q = recallLabels(series, start, end);
   if (q === 0) q = scanLabels(start, end, stop);
   if (q === 0) return renew(start, end, samplesBefore);
   q = scanSamples(q, end, stop);
@@ -321,7 +321,7 @@ export function scanWriteRequest(
       }
       const samplesBefore = sampleCount;
       wire.resetCounts();
-      if (!scanSeries(start, seriesEnd, fastEnd)) break;
+      if (!scanSeries(series, start, seriesEnd, fastEnd)) break;
       const hasSamples = sampleCount !== samplesBefore;
       if (hasSamples && wire.histograms !== 0) {
         fail(MIXED_SERIES, p);
