@@ -8,6 +8,7 @@ import { Region } from '../kernel/memory.ts';
 import { TextScanner } from '../kernel/text-scanner.ts';
 import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
 import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
+import { assert } from '../util/assert.ts';
 import { BodyParser, type BodyParserConfig } from './body-parser.ts';
 import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
 import { type BodyFormat, REROUTED } from './messages.ts';
@@ -110,7 +111,9 @@ export class Unpacker {
       : { message: own, nameless: 0 };
     if (converted === 'too_large') return tooLarge('once its native histograms are series');
     const { rawPtr: ptr, rawLength: length, ...decoded } = this.#decoder.place(converted.message);
-    const amended = this.#kernel.foundIn(ptr, length);
+    // Not `foundIn`: it may be as long as the message that lay there before.
+    const amended = this.#kernel.validateWriteRequest(ptr, length);
+    assert(!('error' in amended), 'what is written anew is well-formed');
     const excess = excessOf(amended.counts);
     if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
     const isSame = !hasHistograms && notes === undefined;

@@ -146,6 +146,35 @@ test('native histograms become series if that is wanted, and the client hears of
   assert.equal(rerouted.counts.histograms, 1, 'it went through here before');
 });
 
+test('what is written anew is counted anew, also when it is as long as before', () => {
+  const { unpack } = setUp({ [CONVERT_HISTOGRAMS]: true });
+  const lengths = new Set<number>();
+  for (let bounds = 0; bounds < 8; bounds++) {
+    for (let labelBytes = 1; labelBytes < 12; labelBytes++) {
+      const labels = [
+        { name: '__name__', value: 'h' },
+        { name: 'x', value: 'y'.repeat(labelBytes) },
+      ];
+      const histogram = { countInt: 2, sum: 3, customValues: Array(bounds).fill(1), timestamp: 7 };
+      const body = WriteRequest.encode(
+        WriteRequest.fromObject({ timeseries: [{ labels, histograms: [histogram] }] }),
+      ).finish();
+      const found = unpack(FIRST, compress(body));
+      assert.ok(!('error' in found));
+      const series = found.message.timeseries as unknown[];
+      lengths.add(WriteRequest.encode(WriteRequest.fromObject(found.message)).finish().length - body.length);
+      assert.deepEqual(found.counts, {
+        series: series.length,
+        samples: series.length,
+        histograms: 0,
+        exemplars: 0,
+        metadata: 0,
+      });
+    }
+  }
+  assert.ok(lengths.has(0), `${[...lengths]}`);
+});
+
 test('memory goes over from one unpacker to the next', () => {
   const { kernel, unpacker } = setUp();
   const next = new Unpacker(
