@@ -103,6 +103,8 @@ interface Feed {
   readonly bodies: readonly (readonly TestSeries[])[];
   /** Monotonic time of each. */
   readonly times: readonly number[];
+  /** Labels that each adds to its series. */
+  readonly added: readonly TestSeries['labels'][];
 }
 
 function makeFeed(random: Random): Feed {
@@ -133,13 +135,14 @@ function makeFeed(random: Random): Feed {
       from += length;
     }
   }
-  return { bodies, times };
+  const added = bodies.map(() => (random.chance(0.2) ? [{ name: 'source', value: 'import' }] : []));
+  return { bodies, times, added };
 }
 
-function run(pipeline: Pipeline, { bodies, times }: Feed): BlockMessage[] {
+function run(pipeline: Pipeline, { bodies, times, added }: Feed): BlockMessage[] {
   for (const [index, series] of bodies.entries()) {
     const wire = new Uint8Array(snappy.compress(encodeRequest({ series, metadata: [] })));
-    const body = { id: index + 1, slab: 0, offset: 0, length: wire.byteLength, extraLabels: [] };
+    const body = { id: index + 1, slab: 0, offset: 0, length: wire.byteLength, extraLabels: added[index]! };
     const judged = pipeline.accept(
       { ...body, encoding: 'snappy', protocol: 'promremotewrite' },
       wire,
@@ -161,7 +164,9 @@ function check(feed: Feed, blocks: readonly BlockMessage[], last: number): void 
     const decoded = decodeBlock({ codec, rawLength, bytes }, atShards[message.group] ?? atLast);
     assert.deepEqual(message.counts, decoded.counts);
   }
-  const all = feed.bodies.flat();
+  const all = feed.bodies.flatMap((body, index) =>
+    body.map((one) => ({ ...one, labels: [...one.labels, ...feed.added[index]!] })),
+  );
   const of = (zone: boolean) =>
     contentOf([{ series: all.flatMap((one) => shaped(one, zone)), metadata: [] }]);
   const together: Content = new Map();

@@ -7,11 +7,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import snappy from 'snappyjs';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
-import { type StencilMemory, Stencils } from '../../src/kernel/stencils.ts';
+import { type StencilMemory, type StencilOptions, Stencils } from '../../src/kernel/stencils.ts';
 import { ALL_SLOTS } from '../../src/model/block.ts';
 import { SeriesTable } from '../../src/series/table.ts';
+import { encodePair } from '../../src/transform/state/label-pairs.ts';
 import { encodeVarint } from '../../src/util/varint.ts';
 import { encodeRequest, type TestSeries } from '../engine/support/messages.ts';
+import { Guarded } from './support/guarded.ts';
 import { Random } from './support/random.ts';
 
 const kernelModule = compileKernel();
@@ -58,6 +60,13 @@ function makeSeries(random: Random, targets: number): Labels[] {
   }).flat();
 }
 
+/** Series with nothing in common, and nothing in them that comes twice: as elements they take more bytes than in full. */
+function makeStrangers(random: Random, count: number): Labels[] {
+  return Array.from({ length: count }, () => [
+    { name: Buffer.from(random.bytes(1 + random.below(80))).toString('latin1'), value: '' },
+  ]);
+}
+
 function valueBits(random: Random): bigint {
   const kind = random.below(4);
   const bytes = Buffer.alloc(8);
@@ -86,11 +95,32 @@ function makeBody(random: Random, all: readonly Labels[], scrapeMs: number): Tes
   });
 }
 
+/** What requests add to their series; it tells them apart, too. */
+const SUFFIXES = [
+  [],
+  [],
+  [{ name: 'added', value: 'by the request' }],
+  [
+    { name: 'a', value: 'b' },
+    { name: 'long', value: 'y'.repeat(300) },
+  ],
+];
+
+/** What destinations have of their own. */
+interface Destination {
+  readonly round?: (value: number) => number;
+  readonly withoutExemplars?: boolean;
+}
+
 interface Limits {
   readonly rowsMax: number;
   readonly labelsMax: number;
   readonly rawBytes: number;
 }
+
+const CANARY = 0xc8;
+const CANARY_BYTES = 768;
+const CHUNK_BYTES = 32_768 - CANARY_BYTES;
 
 /** Feeds bodies to stencils, and holds every block against `encodeSeries`. Returns how the series were written. */
 class Trial {
@@ -103,19 +133,45 @@ class Trial {
   #expected: Uint8Array[] = [];
   #blockLength = 0;
 
-  constructor(memory?: StencilMemory, tableCapacity = 100_000) {
+  readonly #destination: Destination;
+  readonly #suffix: number;
+
+  /** Where the rooms for codes end, with bytes behind them that nobody writes. */
+  readonly #codeEnds: number[] = [];
+
+  constructor(memory: StencilMemory = {}, tableCapacity = 100_000, destination: Destination = {}) {
+    const linear = this.kernel.memory;
+    const alloc = linear.alloc.bind(linear);
+    linear.alloc = (byteLength) => {
+      const ptr = alloc(byteLength);
+      if (byteLength !== memory.chunkBytes) return ptr;
+      const end = ptr + byteLength;
+      this.#codeEnds.push(end);
+      linear.bytes().fill(CANARY, end, end + CANARY_BYTES);
+      return ptr;
+    };
     this.table = new SeriesTable(this.kernel, { capacity: tableCapacity });
     this.stencils = new Stencils(this.kernel, memory);
+    this.#destination = destination;
+    this.#suffix = this.kernel.memory.alloc(1024);
   }
 
-  add(series: readonly TestSeries[], limits?: Limits): void {
+  #options(added: Labels) {
+    const bytes = Buffer.concat(added.map(({ name, value }) => encodePair(name, value)));
+    this.kernel.memory.bytes().set(bytes, this.#suffix);
+    const suffix = { suffixPtr: this.#suffix, suffixLength: bytes.length, suffixLabels: added.length };
+    return { slots: ALL_SLOTS, ...suffix, ...this.#destination };
+  }
+
+  add(series: readonly TestSeries[], limits?: Limits, added: Labels = []): void {
     const { kernel, columns, stencils } = this;
     const raw = encodeRequest({ series, metadata: [] });
     const ptr = kernel.memory.alloc(raw.length);
     kernel.memory.bytes().set(raw, ptr);
     assert.ok(!('error' in kernel.validateWriteRequest(ptr, raw.length)));
-    columns.scan(ptr, raw.length, this.table);
-    const options = { slots: ALL_SLOTS, suffixPtr: 0, suffixLength: 0, suffixLabels: 0 };
+    const options = this.#options(added);
+    const identity = { ptr: options.suffixPtr, length: options.suffixLength };
+    columns.scan(ptr, raw.length, this.table, false, identity);
     const listed = stencils.select(columns, 0, options);
     if (listed === undefined) {
       this.written.inFull += columns.seriesCount;
@@ -126,7 +182,10 @@ class Trial {
     for (let nth = 0; nth < listed; ) {
       const step = stencils.write(columns, nth, this.#blockLength, options, limits ?? NO_LIMITS);
       this.#compressed.push(kernel.memory.bytes().slice(step.ptr, step.ptr + step.length));
-      const expected = this.#encode(nth, step.next);
+      const expected = this.#encode(options, nth, step.next);
+      const reached = this.#reach(options, nth, limits ?? NO_LIMITS);
+      assert.ok(step.next <= reached);
+      if (step.stop === 'limit') assert.equal(step.next, reached);
       assert.equal(step.rawLength, expected.bytes.byteLength);
       assert.deepEqual(step.counts, expected.counts);
       assert.equal(step.labels, expected.labels);
@@ -134,10 +193,7 @@ class Trial {
       this.#blockLength += step.rawLength;
       this.written.byStencil += step.next - nth;
       this.written.bytes += step.length;
-      if (limits !== undefined) {
-        assert.ok(step.rawLength <= limits.rawBytes);
-        assert.equal(step.stop === 'limit' && step.next === nth, step.next === nth && step.stop !== 'full');
-      }
+      assert.ok(step.next > nth || step.stop !== 'done');
       const isStuck = step.next === nth && step.stop !== 'full';
       nth = step.next;
       if (step.stop === 'limit' || step.stop === 'too_long') this.endBlock();
@@ -147,7 +203,16 @@ class Trial {
     kernel.memory.free(ptr, raw.length);
   }
 
-  #encode(first: number, end: number) {
+  /** Where the series end that fit. */
+  #reach(options: StencilOptions, first: number, { rawBytes, rowsMax, labelsMax }: Limits): number {
+    const dst = this.kernel.memory.alloc(rawBytes);
+    const own = { first, dst, capacity: rawBytes, rowsMax, labelsMax };
+    const { next } = this.kernel.encodeSeries(this.columns, { ...options, ...own });
+    this.kernel.memory.free(dst, rawBytes);
+    return next;
+  }
+
+  #encode(options: StencilOptions, first: number, end: number) {
     const { kernel, columns } = this;
     if (first === end) {
       return {
@@ -158,7 +223,7 @@ class Trial {
     }
     const capacity = 4 * 1024 * 1024;
     const dst = kernel.memory.alloc(capacity);
-    const all = { slots: ALL_SLOTS, suffixPtr: 0, suffixLength: 0, suffixLabels: 0, dst, capacity };
+    const all = { ...options, dst, capacity };
     const limit = { rowsMax: Number.POSITIVE_INFINITY, labelsMax: Number.POSITIVE_INFINITY };
     // What comes behind `end` is the difference of the two.
     const whole = kernel.encodeSeries(columns, { ...all, ...limit, first });
@@ -180,6 +245,10 @@ class Trial {
   }
 
   endBlock(): void {
+    for (const end of this.#codeEnds) {
+      const behind = this.kernel.memory.bytes().subarray(end, end + CANARY_BYTES);
+      assert.ok(behind.every((byte) => byte === CANARY));
+    }
     const expected = Buffer.concat(this.#expected);
     const compressed = Buffer.concat([encodeVarint(expected.byteLength), ...this.#compressed]);
     if (expected.byteLength > 0) {
@@ -192,6 +261,27 @@ class Trial {
     this.#expected = [];
     this.#blockLength = 0;
   }
+}
+
+/** Lets the kernel write into regions that are hardly large enough for a series, and looks behind them. */
+function keepInBounds(kernel: Kernel, random: Random): void {
+  const { exports, memory } = kernel;
+  const scratch = new Guarded(memory, 4096);
+  const output = new Guarded(memory, 8192);
+  const SCRATCH = 15;
+  const OUTPUT = 17;
+  const stencilSeries = (...args: Parameters<typeof exports.stencilSeries>) => {
+    const scratchBytes = 2048 + 32 + random.below(2000);
+    const outputBytes = 5200 + random.below(2900);
+    const own = args.with(SCRATCH, scratch.room(scratchBytes, 0xc6)).with(SCRATCH + 1, scratchBytes);
+    const ours = own.with(OUTPUT, output.room(outputBytes, 0xc7)).with(OUTPUT + 1, outputBytes);
+    exports.stencilSeries(...(ours as typeof args));
+    scratch.assertIntact('scratch');
+    output.assertIntact('output');
+    assert.ok(kernel.result(0) <= outputBytes);
+    memory.bytes().copyWithin(args[OUTPUT], output.ptr, output.ptr + kernel.result(0));
+  };
+  Object.assign(kernel, { exports: { ...exports, stencilSeries } });
 }
 
 const NO_LIMITS: Limits = {
@@ -207,9 +297,15 @@ test('series in any order, with limits, sweeps and little memory, are written as
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const random = new Random(seed);
-      const memory = random.chance(0.5) ? { bytesMax: 150_000, chunkBytes: 32_768 } : {};
-      const trial = new Trial(memory, random.chance(0.2) ? 50 : 100_000);
-      const all = makeSeries(random, 2 + random.below(12));
+      const memory = random.chance(0.5) ? { bytesMax: 150_000, chunkBytes: CHUNK_BYTES } : {};
+      const trial = new Trial(memory, random.chance(0.2) ? 50 : 100_000, {
+        ...(random.chance(0.3) ? { round: Math.fround } : {}),
+        withoutExemplars: random.chance(0.3),
+      });
+      if (random.chance(0.3)) keepInBounds(trial.kernel, random);
+      // Beyond 32 bits, and up to where positions begin anew.
+      if (random.chance(0.3)) trial.stencils.endBlock(random.pick([2 ** 32 - 200_000, 2 ** 47 - 300_000]));
+      const all = random.chance(0.2) ? makeStrangers(random, 100) : makeSeries(random, 2 + random.below(12));
       for (let body = 0; body < 12; body++) {
         const limits = random.chance(0.3)
           ? {
@@ -218,10 +314,14 @@ test('series in any order, with limits, sweeps and little memory, are written as
               rawBytes: 500 + random.below(40_000),
             }
           : undefined;
-        trial.add(makeBody(random, all, 1_790_000_000_000 + body * 15_000), limits);
+        const scraped = makeBody(random, all, 1_790_000_000_000 + body * 15_000);
+        trial.add(scraped, limits, random.pick(SUFFIXES));
         if (random.chance(0.2)) trial.endBlock();
         trial.table.epoch++;
         if (random.chance(0.2)) trial.stencils.forget(trial.table.sweep(trial.table.epoch - random.below(3)));
+        // As often as generations have numbers, but for a few.
+        if (random.chance(0.02))
+          trial.stencils.forget(new Uint32Array(65_535 - random.below(4)).fill(random.below(50)));
         // Others, which get their refs.
         if (random.chance(0.2))
           all.splice(random.below(all.length), random.below(20), ...makeSeries(random, 1));
@@ -232,6 +332,81 @@ test('series in any order, with limits, sweeps and little memory, are written as
     RUNS,
   );
   assert.ok(byStencil > 1000, `${byStencil} series were written by stencils`);
+});
+
+test('what is made of a series is not made of another one that has its ref', () => {
+  const trial = new Trial();
+  const seriesOf = (name: string, scrape: number): TestSeries => ({
+    labels: [
+      { name: '__name__', value: name },
+      { name: 'instance', value: `${name.at(-1)!.repeat(20)}:9100` },
+    ],
+    points: [{ bits: BigInt(scrape), timestamp: 1_790_000_000_000 + scrape * 15_000 }],
+    exemplars: 0,
+  });
+  let scrape = 0;
+  const send = (...names: string[]) => trial.add(names.map((name) => seriesOf(name, scrape++)));
+  const common = Array.from({ length: 4 }, (_, index) => `common_metric_${index}`);
+  for (let time = 0; time < 3; time++) send(...common, 'some_metric_a', 'other_metric_a');
+  trial.table.epoch++;
+  send(...common, 'other_metric_a');
+  const freed = trial.table.sweep(trial.table.epoch);
+  assert.equal(freed.length, 1);
+  trial.stencils.forget(freed);
+  const before = trial.table.refLimit;
+  for (let time = 0; time < 4; time++) send(...common, 'some_metric_b', 'other_metric_a');
+  assert.equal(trial.table.refLimit, before, 'it has the ref of the one that is gone');
+  trial.endBlock();
+  assert.ok(trial.written.byStencil > 20);
+});
+
+test('neighbours that have any number of bytes in common', () => {
+  const trial = new Trial();
+  for (let scrape = 0; scrape < 5; scrape++) {
+    const series = Array.from({ length: 300 }, (_, shared) =>
+      Array.from({ length: 4 }, (_, nth) => ({
+        labels: [
+          { name: `n${shared}`, value: `${'s'.repeat(shared)}${'x'.repeat(nth * (1 + (shared % 3)))}${nth}` },
+        ],
+        points: [{ bits: BigInt(nth >> (scrape % 2)), timestamp: 1_790_000_000_000 + scrape }],
+        exemplars: 0,
+      })),
+    ).flat();
+    // Another order moves the copies, and they find neighbours of other lengths.
+    trial.add(scrape === 3 ? series.toReversed() : series);
+    if (scrape % 2 === 1) trial.endBlock();
+  }
+  trial.endBlock();
+});
+
+test('copies reach as far as their distances have bits, and no farther', () => {
+  const seriesOf = (...labels: [string, string][]): TestSeries => ({
+    labels: labels.map(([name, value]) => ({ name, value })),
+    points: [{ bits: 1n, timestamp: 1_790_000_000_000 }],
+    exemplars: 0,
+  });
+  const source = seriesOf(['pod', 'what is copied from']);
+  // It has the same bytes farther behind, so they are farther away than their source is.
+  const target = seriesOf(['a', 'nowhere else 0123456789'], ['pod', 'what is copied from']);
+  for (let between = 65_420; between < 65_500; between++) {
+    const trial = new Trial();
+    for (let time = 0; time < 3; time++) trial.add([source, target]);
+    trial.endBlock();
+    const half = between >> 1;
+    const fillers = [half, between - half].map((bytes) => seriesOf(['long', 'x'.repeat(bytes - 40)]));
+    for (let time = 0; time < 2; time++) trial.add(fillers);
+    trial.endBlock();
+    // Until it is made anew.
+    for (let time = 0; time < 6; time++) trial.add([source, ...fillers, target]);
+    trial.endBlock();
+  }
+  // Short copies have 11 bits.
+  const trial = new Trial();
+  for (let bytes = 1980; bytes < 2048; bytes++) {
+    const long = seriesOf(['long', 'x'.repeat(bytes)]);
+    for (let time = 0; time < 4; time++) trial.add([long, long, { ...long, points: source.points }]);
+  }
+  trial.endBlock();
 });
 
 test('a stencil is as good as the encoder where series come again in their order', () => {
