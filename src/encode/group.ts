@@ -66,8 +66,8 @@ export class GroupEncoder {
   readonly #kernel: Kernel;
   readonly #limits: BlockLimits;
   readonly #builders: BlockBuilder[];
-  /** One a builder, made when its first series are written one by one; none for codecs but snappy. */
-  readonly #stencils: (Stencils | undefined)[] = [];
+  /** Made when the first series are written one by one; none for codecs but snappy. */
+  #stencils: Stencils | undefined;
   readonly #progress: LaneProgress[];
   readonly #emit: (block: FinishedBlock) => void;
 
@@ -189,8 +189,8 @@ export class GroupEncoder {
 
   /** Writes series that came before by their stencils; returns the one from which on the others are to be written in full. */
   #addStenciled(lane: number, parcel: Parcel, columns: Columns, first: number, nowMs: number): number {
-    this.#stencils[lane] ??= new Stencils(this.#kernel);
-    const stencils = this.#stencils[lane];
+    this.#stencils ??= new Stencils(this.#kernel, this.#builders.length);
+    const stencils = this.#stencils;
     const builder = this.#builders[lane]!;
     const { slots } = builder;
     const { suffixPtr, suffixLength, suffixLabels } = parcel;
@@ -206,7 +206,7 @@ export class GroupEncoder {
         const capacity = Math.min(missing, builder.room);
         const start = this.#encode(builder, parcel, columns, before, { capacity, spans: false });
         if (start.bytes > 0) {
-          nth = stencils.place(columns, nth, start.next, builder.tailEnd, builder.rawLength, options);
+          nth = stencils.place(lane, columns, nth, start.next, builder.tailEnd, builder.rawLength, options);
           builder.addTail(parcel.body, start.bytes, start.counts, start.labels, nowMs);
           continue;
         }
@@ -214,7 +214,7 @@ export class GroupEncoder {
       builder.seal();
       const { rowsLeft: rowsMax, labelsLeft: labelsMax, room: rawBytes } = builder;
       const limits = { rowsMax, labelsMax, rawBytes };
-      const step = stencils.write(columns, nth, builder.rawLength, options, limits);
+      const step = stencils.write(lane, columns, nth, builder.rawLength, options, limits);
       if (step.rawLength > 0) builder.addElements(parcel.body, step, step.counts, step.labels, nowMs);
       nth = step.next;
       if (step.stop === 'done' || step.stop === 'full') continue;
@@ -279,12 +279,12 @@ export class GroupEncoder {
   /** Gives the memory of the blocks back; everything was flushed. */
   close(): void {
     for (const builder of this.#builders) builder.close();
-    for (const stencils of this.#stencils) stencils?.close();
+    this.#stencils?.close();
   }
 
   /** These refs belong to other series from now on. */
   forget(refs: Uint32Array): void {
-    for (const stencils of this.#stencils) stencils?.forget(refs);
+    this.#stencils?.forget(refs);
   }
 
   #finish(lane: number, progress: LaneProgress): void {
@@ -292,7 +292,7 @@ export class GroupEncoder {
     const builder = this.#builders[lane]!;
     if (builder.empty) return;
     const built = builder.take();
-    this.#stencils[lane]?.endBlock(built.rawLength);
+    this.#stencils?.endBlock(lane, built.rawLength);
     this.#emit({ ...built, lane, codec: this.options.codec, slots: builder.slots, progress });
   }
 }

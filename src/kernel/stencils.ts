@@ -1,6 +1,7 @@
 /**
- * The stencils of one stream of blocks: how each series that was written before is written as elements of a snappy stream,
- * without its uncompressed bytes (`assembly/stencil.ts`). Bounded: series that find no room are written in full, as those are
+ * The stencils of the streams of blocks that a group writes side by side, its lanes, which have no series in common: how each
+ * series that was written before is written as elements of a snappy stream, without its uncompressed bytes
+ * (`assembly/stencil.ts`). Bounded: series that find no room are written in full, as those are
  * that come for the first time. Engine thread only.
  */
 import { ALL_SLOTS, type SlotMask } from '../model/block.ts';
@@ -55,6 +56,16 @@ export interface StencilOptions {
   readonly suffixLabels: number;
 }
 
+/** A stream of blocks. */
+interface Lane {
+  readonly learner: number;
+  readonly ring: number;
+  readonly table: number;
+  readonly places: number;
+  /** Where the block at hand begins in the stream. */
+  blockPosition: number;
+}
+
 export interface StencilMemory {
   /** What grows with the number of series. */
   readonly bytesMax?: number;
@@ -87,10 +98,7 @@ export class Stencils {
   readonly #bytesMax: number;
   readonly #chunkBytes: number;
   readonly #struct: number;
-  readonly #learner: number;
-  readonly #ring: number;
-  readonly #table: number;
-  readonly #places: number;
+  readonly #lanes: readonly Lane[];
   readonly #list: Region;
   readonly #scratch: Region;
   readonly #output: Region;
@@ -99,30 +107,37 @@ export class Stencils {
   #chunks: number[] = [];
   /** Of the chunk that codes go into. */
   #nthChunk = -1;
-  /** Where the block at hand begins in the stream. */
-  #blockPosition = GAP_BYTES;
   #listPtr = 0;
   #listed = 0;
 
-  constructor(kernel: Kernel, { bytesMax = BYTES_MAX, chunkBytes = CHUNK_BYTES }: StencilMemory = {}) {
+  constructor(
+    kernel: Kernel,
+    lanes = 1,
+    { bytesMax = BYTES_MAX, chunkBytes = CHUNK_BYTES }: StencilMemory = {},
+  ) {
     const { memory } = kernel;
     this.#kernel = kernel;
     this.#bytesMax = bytesMax;
     this.#chunkBytes = chunkBytes;
     this.#struct = memory.allocZeroed(STRUCT_BYTES);
-    this.#learner = memory.allocZeroed(LEARNER_BYTES);
-    this.#ring = memory.alloc(RING_BYTES);
-    this.#table = memory.alloc(TABLE_BYTES);
-    this.#places = memory.alloc(PLACES_BYTES);
+    this.#lanes = Array.from({ length: lanes }, () => this.#makeLane());
     this.#list = new Region(memory);
     this.#scratch = new Region(memory);
     this.#output = new Region(memory);
-    const words = memory.u32();
-    words[this.#learner / 4 + LEARNER.ring] = this.#ring;
-    words[this.#learner / 4 + LEARNER.table] = this.#table;
-    words[this.#learner / 4 + LEARNER.places] = this.#places;
-    this.#set('learner', this.#learner);
     this.#nextChunk();
+  }
+
+  #makeLane(): Lane {
+    const { memory } = this.#kernel;
+    const learner = memory.allocZeroed(LEARNER_BYTES);
+    const ring = memory.alloc(RING_BYTES);
+    const table = memory.alloc(TABLE_BYTES);
+    const places = memory.alloc(PLACES_BYTES);
+    const words = memory.u32();
+    words[learner / 4 + LEARNER.ring] = ring;
+    words[learner / 4 + LEARNER.table] = table;
+    words[learner / 4 + LEARNER.places] = places;
+    return { learner, ring, table, places, blockPosition: GAP_BYTES };
   }
 
   /** Bytes of linear memory that grow with the number of series. */
@@ -166,8 +181,9 @@ export class Stencils {
     return this.#kernel.memory.u32()[this.#listPtr / 4 + nth]!;
   }
 
-  /** Writes listed series from the nth on, behind `blockLength` uncompressed bytes of the block at hand. */
+  /** Writes listed series from the nth on, behind `blockLength` uncompressed bytes of the lane's block at hand. */
   write(
+    lane: number,
     columns: Columns,
     nth: number,
     blockLength: number,
@@ -177,8 +193,10 @@ export class Stencils {
     const { exports } = this.#kernel;
     const { ownerAt, ownerBit, formAt } = options.view ?? EVERYTHING;
     const { round } = options;
-    this.#setPosition('position', this.#blockPosition + blockLength);
-    this.#setPosition('blockPosition', this.#blockPosition);
+    const { learner, blockPosition } = this.#lanes[lane]!;
+    this.#set('learner', learner);
+    this.#setPosition('position', blockPosition + blockLength);
+    this.#setPosition('blockPosition', blockPosition);
     const valuesPtr = round === undefined ? columns.valuesPtr : columns.roundedValuesPtr(round);
     const scratch = this.#scratch.reserve(SCRATCH_BYTES);
     const output = this.#output.reserve(OUTPUT_BYTES);
@@ -229,9 +247,10 @@ export class Stencils {
 
   /**
    * Takes note of listed series that were written in full and in canonical form: those from the nth on and before the row
-   * `end`, at `ptr`, behind `blockLength` uncompressed bytes of the block at hand. Returns the place in the list of the next.
+   * `end`, at `ptr`, behind `blockLength` uncompressed bytes of the lane's block at hand. Returns the place in the list of the next.
    */
   place(
+    lane: number,
     columns: Columns,
     nth: number,
     end: number,
@@ -249,14 +268,15 @@ export class Stencils {
       columns.timestampsPtr,
       omittedBy(options),
       ptr,
-      BigInt(this.#blockPosition + blockLength),
+      BigInt(this.#lanes[lane]!.blockPosition + blockLength),
     );
   }
 
   /** What was written so far belongs to another block than what comes next. */
-  endBlock(blockLength: number): void {
-    this.#blockPosition += blockLength + GAP_BYTES;
-    if (this.#blockPosition > POSITION_MAX) this.#reset();
+  endBlock(lane: number, blockLength: number): void {
+    const own = this.#lanes[lane]!;
+    own.blockPosition += blockLength + GAP_BYTES;
+    if (own.blockPosition > POSITION_MAX) this.#reset();
   }
 
   /** These refs belong to other series from now on. */
@@ -278,8 +298,8 @@ export class Stencils {
       words[header + 1] = generation << 16;
       words[header + HEADER_CODE] = 0;
     }
-    // What it has of them would be taken for what is written of the others.
-    this.#emptyLearner();
+    // What they have of them would be taken for what is written of the others.
+    this.#emptyLearners();
     if (words[this.#struct / 4 + STRUCT.codeEnd] === 0) this.#beginAnewIfUnused();
   }
 
@@ -289,18 +309,20 @@ export class Stencils {
     return (8 + bytes[code + 2]! * 8 + u16(code) + u16(code + 4) + 7) & ~7;
   }
 
-  #emptyLearner(): void {
+  #emptyLearners(): void {
     const words = this.#kernel.memory.u32();
-    words[this.#learner / 4 + LEARNER.used] = 0;
-    words[this.#learner / 4 + LEARNER.count] = 0;
+    for (const { learner } of this.#lanes) {
+      words[learner / 4 + LEARNER.used] = 0;
+      words[learner / 4 + LEARNER.count] = 0;
+    }
   }
 
   /** Begins anew with the memory that it has. */
   #reset(): void {
     const { memory } = this.#kernel;
     memory.bytes().fill(0, this.#headers, this.#headers + this.#headerCount * HEADER_WORDS * 4);
-    this.#emptyLearner();
-    this.#blockPosition = GAP_BYTES;
+    this.#emptyLearners();
+    for (const lane of this.#lanes) lane.blockPosition = GAP_BYTES;
     this.#set('unused', 0);
     this.#nthChunk = -1;
     this.#nextChunk();
@@ -349,10 +371,12 @@ export class Stencils {
     for (const chunk of this.#chunks) memory.free(chunk, this.#chunkBytes);
     if (this.#headerCount > 0) memory.free(this.#headers, this.#headerCount * HEADER_WORDS * 4);
     memory.free(this.#struct, STRUCT_BYTES);
-    memory.free(this.#learner, LEARNER_BYTES);
-    memory.free(this.#ring, RING_BYTES);
-    memory.free(this.#table, TABLE_BYTES);
-    memory.free(this.#places, PLACES_BYTES);
+    for (const { learner, ring, table, places } of this.#lanes) {
+      memory.free(learner, LEARNER_BYTES);
+      memory.free(ring, RING_BYTES);
+      memory.free(table, TABLE_BYTES);
+      memory.free(places, PLACES_BYTES);
+    }
     for (const region of [this.#list, this.#scratch, this.#output]) region.free();
   }
 

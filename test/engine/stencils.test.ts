@@ -224,3 +224,15 @@ test('an engine that was started anew goes on where the last one was', () => {
     { numRuns: 25 },
   );
 });
+
+test('lanes take their stencils from the same room', () => {
+  const feed = makeFeed(new Random(1));
+  const taken = [1, 8].map((parallel) => {
+    const kernel = new Kernel(kernelModule);
+    const config = configOf({ maxRowsPerBlock: 10_000, maxBlockBytes: 128 * 1024 }, parallel);
+    run(new Pipeline(kernel, config), feed);
+    return kernel.memory.allocatedBytes;
+  });
+  const perLane = (taken[1]! - taken[0]!) / 7;
+  assert.ok(perLane < 512 * 1024, `${perLane} bytes`);
+});

@@ -151,7 +151,7 @@ class Trial {
       return ptr;
     };
     this.table = new SeriesTable(this.kernel, { capacity: tableCapacity });
-    this.stencils = new Stencils(this.kernel, memory);
+    this.stencils = new Stencils(this.kernel, 1, memory);
     this.#destination = destination;
     this.#suffix = this.kernel.memory.alloc(1024);
   }
@@ -180,7 +180,7 @@ class Trial {
     }
     assert.equal(listed, columns.seriesCount);
     for (let nth = 0; nth < listed; ) {
-      const step = stencils.write(columns, nth, this.#blockLength, options, limits ?? NO_LIMITS);
+      const step = stencils.write(0, columns, nth, this.#blockLength, options, limits ?? NO_LIMITS);
       this.#compressed.push(kernel.memory.bytes().slice(step.ptr, step.ptr + step.length));
       const expected = this.#encode(options, nth, step.next);
       const reached = this.#reach(options, nth, limits ?? NO_LIMITS);
@@ -256,7 +256,7 @@ class Trial {
       assert.ok(decoded.equals(expected), 'the elements stand for what is written in full');
     }
     this.written.rawBytes += expected.byteLength;
-    this.stencils.endBlock(this.#blockLength);
+    this.stencils.endBlock(0, this.#blockLength);
     this.#compressed = [];
     this.#expected = [];
     this.#blockLength = 0;
@@ -304,7 +304,7 @@ test('series in any order, with limits, sweeps and little memory, are written as
       });
       if (random.chance(0.3)) keepInBounds(trial.kernel, random);
       // Beyond 32 bits, and up to where positions begin anew.
-      if (random.chance(0.3)) trial.stencils.endBlock(random.pick([2 ** 32 - 200_000, 2 ** 47 - 300_000]));
+      if (random.chance(0.3)) trial.stencils.endBlock(0, random.pick([2 ** 32 - 200_000, 2 ** 47 - 300_000]));
       const all = random.chance(0.2) ? makeStrangers(random, 100) : makeSeries(random, 2 + random.below(12));
       for (let body = 0; body < 12; body++) {
         const limits = random.chance(0.3)
@@ -332,6 +332,26 @@ test('series in any order, with limits, sweeps and little memory, are written as
     RUNS,
   );
   assert.ok(byStencil > 1000, `${byStencil} series were written by stencils`);
+});
+
+test('nothing is written outside of the regions, however little series have in common', () => {
+  const random = new Random(11);
+  const trial = new Trial({ chunkBytes: 4096 - CANARY_BYTES });
+  keepInBounds(trial.kernel, random);
+  const all = makeStrangers(random, 400);
+  for (let scrape = 0; scrape < 20; scrape++) {
+    const series = all.map((labels) => ({
+      labels,
+      points: Array.from({ length: random.chance(0.2) ? 2 : 1 }, () => ({
+        bits: valueBits(random),
+        timestamp: 1_790_000_000_000 + random.below(2 ** 40),
+      })),
+      exemplars: 0,
+    }));
+    trial.add(series);
+  }
+  trial.endBlock();
+  assert.ok(trial.written.byStencil > 400 * 18);
 });
 
 test('what is made of a series is not made of another one that has its ref', () => {
@@ -366,7 +386,8 @@ test('neighbours that have any number of bytes in common', () => {
     const series = Array.from({ length: 300 }, (_, shared) =>
       Array.from({ length: 4 }, (_, nth) => ({
         labels: [
-          { name: `n${shared}`, value: `${'s'.repeat(shared)}${'x'.repeat(nth * (1 + (shared % 3)))}${nth}` },
+          { name: `n${shared}`, value: 's'.repeat(shared) },
+          { name: 'z', value: `${'x'.repeat(nth * (1 + (shared % 3)))}${nth}` },
         ],
         points: [{ bits: BigInt(nth >> (scrape % 2)), timestamp: 1_790_000_000_000 + scrape }],
         exemplars: 0,
@@ -404,7 +425,10 @@ test('copies reach as far as their distances have bits, and no farther', () => {
   const trial = new Trial();
   for (let bytes = 1980; bytes < 2048; bytes++) {
     const long = seriesOf(['long', 'x'.repeat(bytes)]);
-    for (let time = 0; time < 4; time++) trial.add([long, long, { ...long, points: source.points }]);
+    const values = [1n, 2n, 3n].map((nth) => [
+      { bits: nth * 0x1111111111111111n, timestamp: 1_790_000_000_000 },
+    ]);
+    for (let time = 0; time < 4; time++) trial.add(values.map((points) => ({ ...long, points })));
   }
   trial.endBlock();
 });
