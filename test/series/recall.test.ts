@@ -311,6 +311,51 @@ test('an arena that is full of what is dead begins anew', () => {
   }
 });
 
+test('what was remembered of the last ref is forgotten, too, when the arena begins anew', () => {
+  const { table, take, sweep } = open({ recallBytesMax: 4096 });
+  const pair = (name: string) => ['1', '2'].map((le) => series({ name, le })) as [number[], number[]];
+  const names = Array.from({ length: 25 }, (_, index) => `n-${index + 10}`);
+  take(request(...names.flatMap(pair)));
+  const [first, second] = pair('last');
+  take(request(second));
+  take(request(first));
+  let used = 0;
+  for (let time = 1; table.byteLength >= used; time++) {
+    used = table.byteLength;
+    table.epoch = time;
+    // The first record of all is that of the last ref.
+    if (time === 1) take(request(first, second));
+    take(request(first));
+    take(request(second));
+    sweep(time);
+    for (let again = 0; again < 2; again++) {
+      for (const name of names) take(request(...pair(`${name}${time % 10}`)));
+    }
+    assert.equal(table.refLimit, 52);
+  }
+  take(request(first, second));
+});
+
+test('records end where their arena does', () => {
+  const bytes = 4096 - 512;
+  const { kernel, take } = open({ recallBytesMax: bytes });
+  const alloc = kernel.memory.alloc.bind(kernel.memory);
+  let end = 0;
+  kernel.memory.alloc = (byteLength) => {
+    const ptr = alloc(byteLength);
+    if (byteLength === bytes) {
+      end = ptr + bytes;
+      kernel.memory.bytes().fill(0xc8, end, end + 512);
+    }
+    return ptr;
+  };
+  const strangers = Array.from({ length: 50 }, (_, nth) => ({ name: `${nth}-`.repeat(10 + nth) }));
+  for (let time = 0; time < 3; time++) take(request(...strangers.map((pairs) => series(pairs))));
+  assert.ok(end > 0);
+  const behind = kernel.memory.bytes().subarray(end, end + 512);
+  assert.ok(behind.every((byte) => byte === 0xc8));
+});
+
 test('a refused message leaves no series behind, and nothing that leads to one', () => {
   const { table, take, recalled } = open();
   for (let time = 0; time < 3; time++) take(all);
