@@ -356,6 +356,30 @@ test('records end where their arena does', () => {
   assert.ok(behind.every((byte) => byte === 0xc8));
 });
 
+test('any number of labels, any length of them', () => {
+  const { take } = open();
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, nth) => [`n${nth}`, 'v']));
+  const wide = [254, 255, 256, 257, 300].flatMap((count) =>
+    ['a', 'b'].map((z) => series({ ...many(count), z })),
+  );
+  const long = [21_000, 22_000, 65_500, 65_536, 65_700].flatMap((bytes) =>
+    ['a', 'b'].map((z) => series({ name: 'x'.repeat(bytes), z })),
+  );
+  for (let time = 0; time < 4; time++) take(request(...wide, ...long));
+});
+
+test('what waits to be looked up with others is not passed over', () => {
+  const { take } = open();
+  const strangers = Array.from({ length: 60 }, (_, nth) => series({ stranger: `${nth}` }));
+  const [a, b] = ['a', 'b'].map((name) => series({ name })) as [number[], number[]];
+  for (let time = 0; time < 3; time++) take(request(a, b));
+  for (let before = 1; before < strangers.length; before++) {
+    const between = series({ between: `${before}` });
+    take(request(...strangers.slice(0, before), a, between, b));
+  }
+});
+
 test('a refused message leaves no series behind, and nothing that leads to one', () => {
   const { table, take, recalled } = open();
   for (let time = 0; time < 3; time++) take(all);
