@@ -104,9 +104,8 @@ export class Stencils {
   readonly #output: Region;
   #headers = 0;
   #headerCount = 0;
-  #chunks: number[] = [];
-  /** Of the chunk that codes go into. */
-  #nthChunk = -1;
+  /** Codes go into the last one. */
+  readonly #chunks: number[] = [];
   #listPtr = 0;
   #listed = 0;
 
@@ -317,14 +316,14 @@ export class Stencils {
     }
   }
 
-  /** Begins anew with the memory that it has. */
+  /** Begins anew; headers may need the memory that codes had. */
   #reset(): void {
     const { memory } = this.#kernel;
     memory.bytes().fill(0, this.#headers, this.#headers + this.#headerCount * HEADER_WORDS * 4);
     this.#emptyLearners();
     for (const lane of this.#lanes) lane.blockPosition = GAP_BYTES;
     this.#set('unused', 0);
-    this.#nthChunk = -1;
+    for (const chunk of this.#chunks.splice(0)) memory.free(chunk, this.#chunkBytes);
     this.#nextChunk();
   }
 
@@ -332,7 +331,9 @@ export class Stencils {
     if (count <= this.#headerCount) return;
     const wanted = Math.max(1024, 2 ** Math.ceil(Math.log2(count)));
     const bytes = wanted * HEADER_WORDS * 4;
-    if (bytes + this.#chunks.length * this.#chunkBytes > this.#bytesMax) return;
+    const fits = () => bytes + this.#chunks.length * this.#chunkBytes <= this.#bytesMax;
+    if (!fits()) this.#beginAnewIfUnused();
+    if (!fits()) return;
     const { memory } = this.#kernel;
     const headers = memory.allocZeroed(bytes);
     const used = this.#headerCount * HEADER_WORDS * 4;
@@ -346,17 +347,13 @@ export class Stencils {
 
   /** Room for more codes; when there is none, and most are in use, no more are made. */
   #nextChunk(): void {
-    const { memory } = this.#kernel;
-    this.#nthChunk++;
-    if (this.#nthChunk === this.#chunks.length) {
-      if (this.byteLength + this.#chunkBytes > this.#bytesMax) {
-        this.#set('codeEnd', 0);
-        this.#beginAnewIfUnused();
-        return;
-      }
-      this.#chunks.push(memory.alloc(this.#chunkBytes));
+    if (this.byteLength + this.#chunkBytes > this.#bytesMax) {
+      this.#set('codeEnd', 0);
+      this.#beginAnewIfUnused();
+      return;
     }
-    const chunk = this.#chunks[this.#nthChunk]!;
+    const chunk = this.#kernel.memory.alloc(this.#chunkBytes);
+    this.#chunks.push(chunk);
     this.#set('code', chunk);
     this.#set('codeEnd', chunk + this.#chunkBytes);
   }

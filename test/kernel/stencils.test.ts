@@ -137,7 +137,7 @@ class Trial {
   readonly #suffix: number;
 
   /** Where the rooms for codes end, with bytes behind them that nobody writes. */
-  readonly #codeEnds: number[] = [];
+  readonly #codeEnds = new Set<number>();
 
   constructor(memory: StencilMemory = {}, tableCapacity = 100_000, destination: Destination = {}) {
     const linear = this.kernel.memory;
@@ -146,9 +146,14 @@ class Trial {
       const ptr = alloc(byteLength);
       if (byteLength !== memory.chunkBytes) return ptr;
       const end = ptr + byteLength;
-      this.#codeEnds.push(end);
+      this.#codeEnds.add(end);
       linear.bytes().fill(CANARY, end, end + CANARY_BYTES);
       return ptr;
+    };
+    const free = linear.free.bind(linear);
+    linear.free = (ptr, byteLength) => {
+      if (byteLength === memory.chunkBytes) this.#codeEnds.delete(ptr + byteLength);
+      free(ptr, byteLength);
     };
     this.table = new SeriesTable(this.kernel, { capacity: tableCapacity });
     this.stencils = new Stencils(this.kernel, 1, memory);
@@ -398,6 +403,33 @@ test('neighbours that have any number of bytes in common', () => {
     if (scrape % 2 === 1) trial.endBlock();
   }
   trial.endBlock();
+});
+
+test('what is not in use any more makes room, for more refs too', () => {
+  const bytesMax = 200_000;
+  const trial = new Trial({ bytesMax, chunkBytes: CHUNK_BYTES });
+  const all = makeSeries(new Random(5), 140);
+  /** Bytes a byte of so many series, the last of the times that they come; NaN when they were written in full. */
+  const ratioOf = (generation: number, count: number, times = 4) => {
+    const { written } = trial;
+    const g = { name: 'g', value: `${generation}` };
+    for (let scrape = 0; scrape < times; scrape++) {
+      Object.assign(written, { byStencil: 0, bytes: 0, rawBytes: 0 });
+      const points = [{ bits: 1n, timestamp: 1_790_000_000_000 + scrape * 15_000 }];
+      trial.add(all.slice(0, count).map((labels) => ({ labels: [...labels, g], points, exemplars: 0 })));
+      trial.endBlock();
+    }
+    trial.table.epoch++;
+    trial.stencils.forget(trial.table.sweep(trial.table.epoch));
+    assert.ok(trial.stencils.byteLength <= bytesMax, `${trial.stencils.byteLength}`);
+    return written.byStencil === count ? written.bytes / written.rawBytes : Number.NaN;
+  };
+  const first = ratioOf(0, 500);
+  const ratios = Array.from({ length: 9 }, (_, generation) => ratioOf(1 + generation, 500));
+  // One of them may come while most codes are in use.
+  assert.ok(ratios.filter((ratio) => ratio < first * 1.1).length >= 6, `${first} ${ratios}`);
+  // Headers take what codes had.
+  assert.ok(ratioOf(10, 2100, 2) < first * 1.1);
 });
 
 test('copies reach as far as their distances have bits, and no farther', () => {

@@ -31,6 +31,8 @@ export const UNSEEN: u32 = 0;
 export const SEEN: u32 = 1;
 /** Its section is too long for a stencil. */
 export const ODD: u32 = 2;
+/** The encoder finds repetitions within long labels, stencils do not. So the length of the series has at most two bytes. */
+export const SECTION_BYTES_MAX: usize = 2048;
 /** Behind a section: value, tag of the timestamp, six bytes of it. */
 export const SAMPLE_BYTES: usize = 15;
 /** Timestamps between these have six bytes: from 1971 to 2109. */

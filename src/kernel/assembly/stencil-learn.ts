@@ -46,9 +46,8 @@ export function endsWith(learner: usize, ref: u32): bool {
   return load<u32>(learner, COUNT) > 0 && load<u32>(lastPlace(learner), 4) === ref;
 }
 
-/** Where a section of so many bytes goes in the ring, of which the older half goes when it is full; 0 when it is too long for it. */
+/** Where a section of so many bytes, a small part of the ring, goes in it; its older half goes when it is full. */
 export function roomFor(learner: usize, bytes: usize): usize {
-  if (bytes + RING_MARGIN > RING_BYTES / 4) return 0;
   const used = load<u32>(learner, USED) as usize;
   if (used + bytes + RING_MARGIN > RING_BYTES || load<u32>(learner, COUNT) >= PLACES_MAX) dropHalf(learner);
   return (load<u32>(learner, RING) as usize) + (load<u32>(learner, USED) as usize);
@@ -116,9 +115,8 @@ function placeOf(learner: usize, position: usize): usize {
 let literal: usize = 0;
 let elements: usize = 0;
 let copies: usize = 0;
-/** The source of each copy, while a code is made. */
-const COPY_SOURCES: usize = memory.data(1024);
-const COPIES_MAX: usize = 1024 - 64;
+/** The source of each copy, while a code is made. There are fewer than a quarter of SECTION_BYTES_MAX. */
+const COPY_SOURCES: usize = memory.data(512);
 
 function flushLiteral(end: usize): void {
   // As an element has 64 KiB at most, so has a section.
@@ -137,10 +135,9 @@ export function putCopyElement(dst: usize, distance: usize, length: usize): usiz
 }
 
 /** A copy of any length as elements of at most 64 bytes. At the beginning the short one is the first: it may be made longer. */
-function pushCopies(distance: usize, length: usize, isFirst: bool, source: usize): bool {
+function pushCopies(distance: usize, length: usize, isFirst: bool, source: usize): void {
   let rest = length;
   while (rest > 0) {
-    if (copies >= COPIES_MAX) return false;
     const short = rest & 63;
     const now: usize = short !== 0 && isFirst && rest === length ? short : min(rest, 64);
     const from = elements;
@@ -150,7 +147,6 @@ function pushCopies(distance: usize, length: usize, isFirst: bool, source: usize
     copies++;
     rest -= now;
   }
-  return true;
 }
 
 function equalBytes(a: usize, b: usize, most: usize): usize {
@@ -161,7 +157,7 @@ function equalBytes(a: usize, b: usize, most: usize): usize {
 
 /**
  * Writes the code of the section that was kept last to `code`, where there is room for its bytes and CODE_ROOM_BYTES, and for
- * a byte for each of its copies; returns where it ends, 0 when it has too many parts. `headers` as in `stencil.ts`; `position`
+ * a byte for each of its copies; returns where it ends. `headers` as in `stencil.ts`; `position`
  * is where the section begins in the stream.
  */
 export function learn(learner: usize, headers: usize, position: u64, code: usize): usize {
@@ -215,19 +211,14 @@ export function learn(learner: usize, headers: usize, position: u64, code: usize
       continue;
     }
     if (index === sourceCount) {
-      const delta = position - foundPosition;
-      if (delta > DISTANCE_MAX) {
-        s++;
-        continue;
-      }
       const source = sources + sourceCount * SOURCE_BYTES;
       store<u32>(source, foundRef);
-      store<u16>(source, delta as u16, 4);
+      store<u16>(source, (position - foundPosition) as u16, 4);
       store<u16>(source, load<u16>(headers + (foundRef as usize) * HEADER_BYTES, 6), 6);
       sourceCount++;
     }
     flushLiteral(s);
-    if (!pushCopies(foundDistance, length, s === start, index)) return 0;
+    pushCopies(foundDistance, length, s === start, index);
     s += length;
     literal = s;
     lastFrom = from + length;
@@ -236,7 +227,6 @@ export function learn(learner: usize, headers: usize, position: u64, code: usize
   if (literal < end) lastBytes = 0;
   flushLiteral(end);
   const bytes = elements - first;
-  if (bytes > 0xffff) return 0;
   store<u16>(code, bytes as u16, CODE_LENGTH);
   store<u8>(code, sourceCount as u8, CODE_SOURCES);
   store<u8>(code, 0, CODE_MISSES);

@@ -139,10 +139,8 @@ export function putHead(dst: usize, length: usize, position: u64): usize {
     return endsLiteral(dst + 2 + lengthBytes, 1 + lengthBytes);
   }
   const distance = position - beforePosition;
-  let differing: u32 = 0xffff;
-  if (hasBefore && distance <= DISTANCE_MAX) {
-    differing = ~i8x16.bitmask(i8x16.eq(between, before)) & 0xffff;
-  }
+  // A section is all that is between the two: they are never out of reach.
+  const differing: u32 = hasBefore ? ~i8x16.bitmask(i8x16.eq(between, before)) & 0xffff : 0xffff;
   before = between;
   beforePosition = position;
   hasBefore = true;

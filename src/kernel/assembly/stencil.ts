@@ -42,6 +42,7 @@ import {
   POSITION,
   POSITION_MASK,
   SAMPLE_BYTES,
+  SECTION_BYTES_MAX,
   SEEN,
   SOURCE_BYTES,
   UNSEEN,
@@ -65,8 +66,6 @@ const ALL_SLOTS: u32 = 0xffffffff;
 /** Behind the labels in a section: tag and length of the sample, tag of its value. */
 const SECTION_TAIL: u32 = 0x091012;
 const SECTION_TAIL_BYTES: usize = 3;
-/** The encoder finds repetitions within long labels, stencils do not. So the length of the series has at most two bytes. */
-const SECTION_BYTES_MAX: usize = 2048;
 const LABELS_MAX: u32 = 0xffff;
 
 /** What is written of a series beside its code: the bytes before the section, with tags. */
@@ -161,9 +160,8 @@ function lookBack(
     if (!hasCode(headers, headerCount, ref)) continue;
     const plan: usize = plans === 0 ? 0 : load<u32>(plans + (i << 2));
     const bytes = measureSection(row, plan, formAt, suffixLength, 0);
-    const room: usize = bytes === 0 ? 0 : roomFor(learner, bytes);
-    if (room === 0) continue;
-    putSection(room, row, plan, formAt, suffixPtr, suffixLength);
+    if (bytes === 0) continue;
+    putSection(roomFor(learner, bytes), row, plan, formAt, suffixPtr, suffixLength);
     keep(learner, ref, bytes);
     offer(learner);
   }
@@ -326,16 +324,10 @@ export function stencilSeries(
       } else {
         lookBack(stencils, rows, list, k, plans, formAt, suffixPtr, suffixLength);
         measureSection(row, plan, formAt, suffixLength, suffixLabels);
-        const room = roomFor(learner, section);
-        putSection(room, row, plan, formAt, suffixPtr, suffixLength);
+        putSection(roomFor(learner, section), row, plan, formAt, suffixPtr, suffixLength);
         keep(learner, ref, section);
         const end = learn(learner, headers, sectionPosition, at);
         offer(learner);
-        if (end === 0) {
-          store<u32>(header, ODD, HEADER_CODE);
-          k--;
-          continue;
-        }
         if (code !== SEEN) store<u32>(stencils, load<u32>(stencils, UNUSED) + codeSize(code), UNUSED);
         code = at as u32;
         store<u32>(header, code, HEADER_CODE);
