@@ -163,8 +163,8 @@ export class GroupEncoder {
     if (lane === 0 && series === 0 && sample === 0 && this.options.metadata) {
       this.#addMetadata(parcel, columns, nowMs);
     }
-    if (this.options.codec === 'snappy' && !parcel.isShaped && sample === 0) {
-      series = this.#addStenciled(lane, parcel, columns, series, nowMs);
+    if (this.options.codec === 'snappy' && !parcel.isShaped && series === 0 && sample === 0) {
+      series = this.#addStenciled(lane, parcel, columns, nowMs);
     }
     while (series < columns.seriesCount) {
       const before = { body: parcel.body, series, sample };
@@ -188,15 +188,15 @@ export class GroupEncoder {
   }
 
   /** Writes series that came before by their stencils; returns the one from which on the others are to be written in full. */
-  #addStenciled(lane: number, parcel: Parcel, columns: Columns, first: number, nowMs: number): number {
+  #addStenciled(lane: number, parcel: Parcel, columns: Columns, nowMs: number): number {
     this.#stencils ??= new Stencils(this.#kernel, this.#builders.length);
     const stencils = this.#stencils;
     const builder = this.#builders[lane]!;
     const { slots } = builder;
     const { suffixPtr, suffixLength, suffixLabels } = parcel;
     const options = { ...this.options, slots, suffixPtr, suffixLength, suffixLabels };
-    const listed = stencils.select(columns, first, options);
-    if (listed === undefined) return first;
+    const listed = stencils.select(columns, options);
+    if (listed === undefined) return 0;
     for (let nth = 0; nth < listed; ) {
       const before = { body: parcel.body, series: stencils.listed(nth), sample: 0 };
       if (builder.full) this.#finish(lane, before);

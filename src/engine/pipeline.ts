@@ -197,9 +197,7 @@ export class Pipeline {
     this.#host = undefined;
     const suffix = this.#writeSuffix(body.extraLabels);
     this.#isScanned = false;
-    const unpacked = this.#unpacker!.unpack(body, wire, (ptr, length) =>
-      this.#check(ptr, length, isRerouted, suffix),
-    );
+    const unpacked = this.#unpacker!.unpack(body, wire, (ptr, length) => this.#check(ptr, length, suffix));
     if ('error' in unpacked) return { id: body.id, ...unpacked };
     const { found, notes, ...decoded } = unpacked;
     const parcel: Parcel = {
@@ -219,9 +217,8 @@ export class Pipeline {
   }
 
   /** Validates and scans at once what has to be scanned anyway. */
-  #check(ptr: number, length: number, isRerouted: boolean, suffix: Identity): WriteRequestFound | undefined {
-    const isPlain = isRerouted ? this.#config.shape === undefined : this.#shaper === undefined;
-    const needsColumns = !isPlain || suffix.length > 0 || this.#needsSlots;
+  #check(ptr: number, length: number, suffix: Identity): WriteRequestFound | undefined {
+    const needsColumns = this.#shaper !== undefined || suffix.length > 0 || this.#needsSlots;
     // Where a block may take it as it came, it may have to be moved first.
     if (!needsColumns || this.#host !== undefined) return undefined;
     const found = this.#columns.check(ptr, length, this.#table, this.#needsSlots, suffix);

@@ -89,14 +89,7 @@ export interface KernelExports {
     firstSample: number,
     mayCut: number,
   ): void;
-  selectSeries(
-    from: number,
-    fromCount: number,
-    slots: number,
-    first: number,
-    slotMask: number,
-    list: number,
-  ): number;
+  selectSeries(from: number, fromCount: number, slots: number, slotMask: number, list: number): number;
   countKnown(stencils: number, rows: number, list: number, listed: number): void;
   noteSeries(stencils: number, rows: number, list: number, listed: number): void;
   placeSeries(

@@ -145,27 +145,20 @@ export class Stencils {
   }
 
   /**
-   * Lists the series from `first` on that the destination gets. Undefined when too few of them came before for stencils to be
+   * Lists the series that the destination gets. Undefined when too few of them came before for stencils to be
    * worth it: they are to be written in full, and are known the next time.
    */
-  select(columns: Columns, first: number, { view, slots }: StencilOptions): number | undefined {
+  select(columns: Columns, { view, slots }: StencilOptions): number | undefined {
     assert(slots === ALL_SLOTS || columns.hasSlots, 'slots are chosen only where they were computed');
     const { exports } = this.#kernel;
     const judged = view !== undefined && columns.plansPtr !== 0 ? columns.judge(view) : undefined;
-    if (judged !== undefined && first === 0 && slots === ALL_SLOTS) {
+    if (judged !== undefined && slots === ALL_SLOTS) {
       this.#listPtr = judged.list;
       this.#listed = judged.listed;
     } else {
       this.#listPtr = this.#list.reserve(columns.seriesCount * 4);
       const from = judged ?? { list: 0, listed: columns.seriesCount };
-      this.#listed = exports.selectSeries(
-        from.list,
-        from.listed,
-        columns.slotsPtr,
-        first,
-        slots,
-        this.#listPtr,
-      );
+      this.#listed = exports.selectSeries(from.list, from.listed, columns.slotsPtr, slots, this.#listPtr);
     }
     exports.countKnown(this.#struct, columns.rowsPtr, this.#listPtr, this.#listed);
     const known = this.#kernel.result(0);

@@ -132,6 +132,30 @@ test('blocks that are placed again among the same destinations come back to thei
   );
 });
 
+test('series that are written by heart are placed again as they are', () => {
+  const pipeline = new Pipeline(new Kernel(kernelModule), configOf(shapeOf(['one'])));
+  const series = Array.from({ length: 200 }, (_, index) => ({
+    labels: [{ name: '__name__', value: `metric_${index}` }],
+    points: [{ bits: 1n, timestamp: 1_790_000_000_000 }],
+    exemplars: 0,
+  }));
+  const one = { series, metadata: [] };
+  // Large blocks: their beginnings are written in full.
+  pipeline.configure({ ...configOf(shapeOf(['one'])), maxRowsPerBlock: 1e6 });
+  for (let time = 0; time < 40; time++) {
+    assert.ok(!('error' in give(pipeline, snappy.compress(encodeRequest(one)), 'snappy-or-zstd', 'p')));
+  }
+  const again = give(pipeline, snappy.compress(encodeRequest(one)), 'snappy-or-zstd', REROUTED);
+  assert.ok(!('error' in again));
+  pipeline.flush();
+  const keys = [...contentAt(pipeline.takeBlocks(), 0)].map(([key, points]) => [
+    key.includes('relay'),
+    points.length,
+  ]);
+  const expected = [true, false].flatMap((isNew) => series.map(() => [isNew, isNew ? 40 : 1]));
+  assert.deepEqual(keys, expected);
+});
+
 test('what a destination that is gone had comes to where new samples of the same series come', () => {
   fc.assert(
     fc.property(fc.array(request, { maxLength: 5 }), (requests) => {

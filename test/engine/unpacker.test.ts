@@ -175,6 +175,25 @@ test('what is written anew is counted anew, also when it is as long as before', 
   assert.ok(lengths.has(0), `${[...lengths]}`);
 });
 
+test('nobody looks at a message before it is written anew', () => {
+  const wire = new Uint8Array(
+    compress(WriteRequest.encode(WriteRequest.fromObject({ timeseries: [{}] })).finish()),
+  );
+  const checked = (options: Readonly<Record<string, unknown>>, format: BodyFormat) => {
+    let times = 0;
+    const found = setUp(options).unpacker.unpack(format, wire, () => {
+      times++;
+      return undefined;
+    });
+    assert.ok(!('error' in found));
+    return times;
+  };
+  assert.equal(checked({}, FIRST), 1);
+  assert.equal(checked({}, { ...FIRST, tenant }), 0);
+  assert.equal(checked({ [CONVERT_HISTOGRAMS]: true }, FIRST), 0);
+  assert.equal(checked({ [CONVERT_HISTOGRAMS]: true }, { ...FIRST, protocol: REROUTED }), 1);
+});
+
 test('memory goes over from one unpacker to the next', () => {
   const { kernel, unpacker } = setUp();
   const next = new Unpacker(

@@ -177,7 +177,7 @@ class Trial {
     const options = this.#options(added);
     const identity = { ptr: options.suffixPtr, length: options.suffixLength };
     columns.scan(ptr, raw.length, this.table, false, identity);
-    const listed = stencils.select(columns, 0, options);
+    const listed = stencils.select(columns, options);
     if (listed === undefined) {
       this.written.inFull += columns.seriesCount;
       kernel.memory.free(ptr, raw.length);

@@ -28,19 +28,11 @@ import {
 
 const ALL_SLOTS: u32 = 0xffffffff;
 
-/** Lists the rows from `first` on that are in the slots, of all or of those in `from`; returns their number. */
-export function selectSeries(
-  from: usize,
-  fromCount: usize,
-  slots: usize,
-  first: u32,
-  slotMask: u32,
-  list: usize,
-): usize {
+/** Lists the rows that are in the slots, of all or of those in `from`; returns their number. */
+export function selectSeries(from: usize, fromCount: usize, slots: usize, slotMask: u32, list: usize): usize {
   let listed: usize = 0;
   for (let k: usize = 0; k < fromCount; k++) {
     const i = from === 0 ? (k as u32) : load<u32>(from + (k << 2));
-    if (i < first) continue;
     if (slotMask !== ALL_SLOTS && ((slotMask >> load<u8>(slots + i)) & 1) === 0) continue;
     store<u32>(list + (listed << 2), i);
     listed++;
