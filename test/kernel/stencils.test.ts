@@ -302,7 +302,9 @@ test('series in any order, with limits, sweeps and little memory, are written as
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const random = new Random(seed);
-      const memory = random.chance(0.5) ? { bytesMax: 150_000, chunkBytes: CHUNK_BYTES } : {};
+      const memory: StencilMemory = random.chance(0.5)
+        ? { bytesMax: random.pick([40_000, 150_000]), chunkBytes: CHUNK_BYTES }
+        : {};
       const trial = new Trial(memory, random.chance(0.2) ? 50 : 100_000, {
         ...(random.chance(0.3) ? { round: Math.fround } : {}),
         withoutExemplars: random.chance(0.3),
@@ -321,6 +323,7 @@ test('series in any order, with limits, sweeps and little memory, are written as
           : undefined;
         const scraped = makeBody(random, all, 1_790_000_000_000 + body * 15_000);
         trial.add(scraped, limits, random.pick(SUFFIXES));
+        assert.ok(trial.stencils.byteLength <= (memory.bytesMax ?? 32 * 1024 * 1024));
         if (random.chance(0.2)) trial.endBlock();
         trial.table.epoch++;
         if (random.chance(0.2)) trial.stencils.forget(trial.table.sweep(trial.table.epoch - random.below(3)));

@@ -316,7 +316,7 @@ test('what was remembered of the last ref is forgotten, too, when the arena begi
   const pair = (name: string) => ['1', '2'].map((le) => series({ name, le })) as [number[], number[]];
   const names = Array.from({ length: 25 }, (_, index) => `n-${index + 10}`);
   take(request(...names.flatMap(pair)));
-  const [first, second] = pair('last');
+  const [first, second] = pair('n-999');
   take(request(second));
   take(request(first));
   let used = 0;
