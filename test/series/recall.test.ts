@@ -210,6 +210,36 @@ test('equal beginnings are not enough: one label more, one byte less', () => {
   }
 });
 
+test('a byte that differs, wherever it is, makes another series', () => {
+  for (let bytes = 1; bytes < 36; bytes += 3) {
+    const { take, recalled } = open();
+    const before = series({ a: 's'.repeat(bytes), b: 'x', c: 't'.repeat(bytes) });
+    const after = { a: 's'.repeat(bytes), b: 'y'.repeat(bytes), c: 't'.repeat(bytes) };
+    for (let time = 0; time < 3; time++) take(request(before, series(after)));
+    assert.deepEqual(recalled(), [1]);
+    for (const name of ['a', 'b', 'c'] as const) {
+      for (let at = 0; at < bytes; at++) {
+        const value = `${after[name].slice(0, at)}!${after[name].slice(at + 1)}`;
+        take(request(before, series({ ...after, [name]: value })));
+        assert.deepEqual(recalled(), []);
+      }
+    }
+  }
+});
+
+test('what is remembered anew leaves its neighbours alone', () => {
+  for (let bytes = 1; bytes < 12; bytes++) {
+    const { take, recalled } = open();
+    const [x, y, z] = ['x', 'yyyyy', 'z'].map((name) => series({ same: 'same', name })) as number[][];
+    const other = series({ same: 'same', name: 'o'.repeat(bytes) });
+    for (let time = 0; time < 2; time++) take(request(x!, y!, z!));
+    for (let time = 0; time < 4; time++) take(request(x!, other));
+    assert.deepEqual(recalled(), [1]);
+    take(request(y!, z!));
+    assert.deepEqual(recalled(), [1]);
+  }
+});
+
 test('each identity has an order of its own', () => {
   const { take, recalled } = open();
   for (let time = 0; time < 2; time++) take(all, { name: 'tenant 1' });
