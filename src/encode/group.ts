@@ -109,12 +109,13 @@ export class GroupEncoder {
   /**
    * Where the next body is best decoded, so that `join` need not copy it; undefined when the group would not join it
    * or has no room for it in the block that is open. Ask `takesInPlace` before anything is added.
+   * @param isCompressed whether it came in snappy, and may go on in it.
    */
-  decodeTarget(rawLength: number): number | undefined {
+  decodeTarget(rawLength: number, isCompressed: boolean): number | undefined {
     const [first] = this.#builders;
     if (this.options.parallel !== 1 || this.options.view !== undefined || first === undefined)
       return undefined;
-    if (this.options.codec === 'snappy' && isWorthVerbatim(rawLength)) return undefined;
+    if (isCompressed && this.options.codec === 'snappy' && isWorthVerbatim(rawLength)) return undefined;
     return rawLength <= first.room ? first.tailEnd : undefined;
   }
 

@@ -4,7 +4,7 @@ import type { TextScanner } from '../kernel/text-scanner.ts';
 import type { Parameters, ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
-import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
+import { SeriesSink, SinkFull, type SinkMemory } from '../protocol/series-sink.ts';
 import { freeOwned } from '../util/free-buffer.ts';
 import { decodeContent } from './content.ts';
 import type { BodyFormat } from './messages.ts';
@@ -14,6 +14,8 @@ import type { BodyFormat } from './messages.ts';
  * their size.
  */
 const GROWTH_MAX = 8;
+/** Room for it is made in one piece mostly. */
+const GROWTH_COMMON = 2;
 const MESSAGE_BYTES_MIN = 1024 * 1024;
 /** A little less than a power of two, which is what linear memory is taken by. */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024 - 64 * 1024;
@@ -36,12 +38,16 @@ export type ParsedBody =
 export class BodyParser {
   readonly #config: BodyParserConfig;
   readonly #scanner: TextScanner | undefined;
-  readonly #sink = new SeriesSink(MESSAGE_BYTES_MIN);
+  readonly #sink: SeriesSink;
 
-  /** @param scanner absent: the parsers read every line themselves. */
-  constructor(config: BodyParserConfig, scanner?: TextScanner) {
+  /**
+   * @param scanner absent: the parsers read every line themselves.
+   * @param room where messages are written.
+   */
+  constructor(config: BodyParserConfig, scanner?: TextScanner, room?: SinkMemory) {
     this.#config = config;
     this.#scanner = scanner;
+    this.#sink = new SeriesSink(MESSAGE_BYTES_MIN, room);
   }
 
   /** Undefined when the body is remote write, which needs no parser. The message is valid until the next call. */
@@ -66,7 +72,7 @@ export class BodyParser {
   #parse(protocol: Protocol, { arrival }: BodyFormat, bytes: Uint8Array): ParsedBody {
     const sink = this.#sink;
     const grown = Math.max(MESSAGE_BYTES_MIN, GROWTH_MAX * this.#bytesMaxOf(protocol));
-    sink.reset(Math.min(MESSAGE_BYTES_MAX, grown));
+    sink.reset(Math.min(MESSAGE_BYTES_MAX, grown), GROWTH_COMMON * bytes.byteLength);
     const request = {
       parameters: arrival?.parameters ?? {},
       receivedMs: arrival?.receivedMs ?? 0,

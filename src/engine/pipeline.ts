@@ -148,7 +148,12 @@ export class Pipeline {
       metadataMax: this.#config.maxMetadataPerBlock,
     };
     const sources = { protocolOptions: {}, ...this.#config };
-    this.#unpacker = new Unpacker(this.#kernel, sources, (length) => this.#target(length), this.#unpacker);
+    this.#unpacker = new Unpacker(
+      this.#kernel,
+      sources,
+      (length, isCompressed) => this.#target(length, isCompressed),
+      this.#unpacker,
+    );
     this.#groups = this.#config.groups.map((config, group) => {
       const options = { ...config, ...this.#shaper?.encodingOf(config) };
       return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
@@ -378,9 +383,9 @@ export class Pipeline {
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */
-  #target(rawLength: number): number {
+  #target(rawLength: number, isCompressed: boolean): number {
     for (const group of this.#groups) {
-      const place = group.decodeTarget(rawLength);
+      const place = group.decodeTarget(rawLength, isCompressed);
       if (place === undefined) continue;
       this.#host = group;
       return place;

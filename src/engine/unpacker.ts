@@ -10,6 +10,7 @@ import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
 import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
 import { BodyParser, type BodyParserConfig } from './body-parser.ts';
 import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
+import { MessageRoom } from './message-room.ts';
 import { type BodyFormat, REROUTED } from './messages.ts';
 import { convertHistograms } from './native-histograms.ts';
 import { excessOf } from './request-limits.ts';
@@ -38,6 +39,7 @@ export class Unpacker {
   readonly #expandedBytesMax: number;
   readonly #convertsHistograms: boolean;
   readonly #scanner: TextScanner;
+  readonly #parsed: MessageRoom;
   readonly #parser: BodyParser;
   readonly #decoder: BodyDecoder;
   /** For blocks of destinations that are gone. */
@@ -47,11 +49,14 @@ export class Unpacker {
   readonly #expander: Expander;
   readonly #room: Region;
 
-  /** `target`: where a message of this length goes. It puts what comes in where `before` did. */
+  /**
+   * `target`: where a message of this length goes, and whether it may go on in the compressed form that it came in. It puts
+   * what comes in where `before` did.
+   */
   constructor(
     kernel: Kernel,
     config: BodyParserConfig,
-    target: (length: number) => number,
+    target: (length: number, isCompressed: boolean) => number,
     before?: Unpacker,
   ) {
     this.#kernel = kernel;
@@ -61,13 +66,15 @@ export class Unpacker {
     );
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
-    this.#parser = new BodyParser(config, this.#scanner);
+    this.#parsed = new MessageRoom(kernel, (length) => target(length, false));
+    this.#parser = new BodyParser(config, this.#scanner, this.#parsed);
     this.#room = before === undefined ? new Region(kernel.memory) : before.#room;
     this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
     const input = before === undefined ? undefined : before.#decoder;
-    this.#decoder = new BodyDecoder(kernel, config.bodyBytesMax, target, input);
+    const decoded = (length: number) => target(length, true);
+    this.#decoder = new BodyDecoder(kernel, config.bodyBytesMax, decoded, input);
     const reroutedMax = Math.max(config.bodyBytesMax, REROUTED_BYTES_MAX);
-    this.#rerouted = new BodyDecoder(kernel, reroutedMax, target, this.#decoder);
+    this.#rerouted = new BodyDecoder(kernel, reroutedMax, decoded, this.#decoder);
     const reserve = (length: number) => this.#room.reserve(length);
     this.#packed = new BodyDecoder(kernel, config.bodyBytesMax, reserve, this.#decoder);
   }
@@ -115,9 +122,10 @@ export class Unpacker {
   #read(body: BodyFormat, wire: Uint8Array): Message | Flaw {
     const parsed = this.#parser.parse(body, wire);
     if (parsed !== undefined) {
-      return 'error' in parsed
-        ? parsed
-        : { decoded: this.#decoder.place(parsed.message), found: parsed.found, notes: parsed.notes };
+      if ('error' in parsed) return parsed;
+      const { message, found, notes } = parsed;
+      const place = { rawPtr: this.#parsed.ptr, rawLength: message.byteLength };
+      return { decoded: { ...place, elementsPtr: 0, elementsLength: 0 }, found, notes };
     }
     const decoder = body.protocol === REROUTED ? this.#rerouted : this.#decoder;
     const decoded = decoder.decode(wire, body.encoding);

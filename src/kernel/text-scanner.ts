@@ -27,8 +27,13 @@ const POWER_MAX = 64;
 /** Why a scan ended; the last word of its result. */
 const FULL = 2;
 
-/** What takes the series: fields of a WriteRequest. They are only there during the call. */
+/** What takes the series: fields of a WriteRequest. */
 export interface SeriesTarget {
+  /** Where so many bytes, or more, can be written in linear memory; undefined: `append` takes them from elsewhere. */
+  place(byteLength: number): { readonly ptr: number; readonly byteLength: number } | undefined;
+  /** So many bytes were written at the last `place`. */
+  appendPlaced(byteLength: number, series: number, samples: number, labels: number): void;
+  /** The bytes are only there during the call. */
   append(bytes: Uint8Array, series: number, samples: number, labels: number): void;
 }
 
@@ -118,7 +123,7 @@ export class TextScanner {
     // What of the body is in the input region: whole lines.
     let from = 0;
     let to = 0;
-    this.#output.reserve(PIECE_BYTES + SLACK);
+    let room = PIECE_BYTES + SLACK;
     return (start) => {
       let next = start;
       let lines = 0;
@@ -130,17 +135,12 @@ export class TextScanner {
           // The line is too long.
           if (to === from) break;
         }
+        const placed = target.place(room);
+        const out = placed ?? this.#ownRoom(room);
         const base = this.#input.ptr - from;
-        const output = this.#output;
-        const end = base + to;
         const reached =
-          (scan(this.#settings, base + next, end, output.ptr, output.ptr + output.byteLength) >>> 0) - base;
-        const written = this.#kernel.result(0);
-        if (written > 0) {
-          const message = this.#kernel.memory.bytes().subarray(output.ptr, output.ptr + written);
-          const kernel = this.#kernel;
-          target.append(message, kernel.result(1), kernel.result(2), kernel.result(6));
-        }
+          (scan(this.#settings, base + next, base + to, out.ptr, out.ptr + out.byteLength) >>> 0) - base;
+        this.#give(target, placed === undefined ? out.ptr : undefined);
         lines += this.#kernel.result(3);
         rows += this.#kernel.result(4);
         const isStuck = reached === next;
@@ -150,11 +150,28 @@ export class TextScanner {
         if (why === 0) continue;
         if (why !== FULL) break;
         if (!isStuck) continue;
-        if (output.byteLength >= PIECE_BYTES_MAX) break;
-        output.reserve(2 * output.byteLength);
+        if (out.byteLength >= PIECE_BYTES_MAX) break;
+        room = 2 * out.byteLength;
       }
       return { next, lines, rows };
     };
+  }
+
+  #ownRoom(byteLength: number): Region {
+    this.#output.reserve(byteLength);
+    return this.#output;
+  }
+
+  /** Gives the target what a scan has written; `ptr`: in our own room. */
+  #give(target: SeriesTarget, ptr: number | undefined): void {
+    const kernel = this.#kernel;
+    const written = kernel.result(0);
+    if (written === 0) return;
+    const series = kernel.result(1);
+    const samples = kernel.result(2);
+    const labels = kernel.result(6);
+    if (ptr === undefined) target.appendPlaced(written, series, samples, labels);
+    else target.append(kernel.memory.bytes().subarray(ptr, ptr + written), series, samples, labels);
   }
 
   /** Brings whole lines from `start` on into the input region; returns where they end, `start` if that does not go. */

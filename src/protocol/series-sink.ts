@@ -27,8 +27,8 @@ const SERIES_HEAD = 3;
 const VARINT_MAX = 5;
 const SAMPLE_MAX = 2 + 9 + 11;
 const START_BYTES = 64 * 1024;
-/** A larger buffer is given back after its body. */
-const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+/** Memory grows by this, so that little of it is left behind where it cannot be given back. */
+const GROWTH = 4;
 const TWO_TO_32 = 2 ** 32;
 /** The largest and the smallest double that an int64 holds. */
 const INT64_MAX = 2 ** 63 - 1024;
@@ -47,9 +47,34 @@ const STALE_LOW = 2;
 /** Thrown by the sink, past the parser, to whoever gave the sink to it. */
 export class SinkFull extends Error {}
 
+/** What a sink writes to. */
+export interface SinkMemory {
+  /** Room for so many bytes. It begins with the first `used` ones of the room that was given before. */
+  reserve(byteLength: number, used: number): Uint8Array;
+  /** Where the room begins in the linear memory of the kernels; undefined when it is not there. */
+  readonly ptr: number | undefined;
+}
+
+class HeapMemory implements SinkMemory {
+  readonly ptr = undefined;
+  #bytes = new Uint8Array(0);
+
+  reserve(byteLength: number, used: number): Uint8Array {
+    if (byteLength > this.#bytes.byteLength) {
+      const grown = new Uint8Array(byteLength);
+      grown.set(this.#bytes.subarray(0, used));
+      this.#bytes = grown;
+    }
+    return this.#bytes.subarray(0, byteLength);
+  }
+}
+
 export class SeriesSink {
-  #buffer: Uint8Array = new Uint8Array(START_BYTES);
+  readonly #memory: SinkMemory;
+  /** Detached when linear memory has grown; every series, and whoever asks for the bytes, begins with `#reserve`. */
+  #buffer: Uint8Array = new Uint8Array(0);
   #view = new DataView(this.#buffer.buffer);
+  #capacity = 0;
   #length = 0;
   #bytesMax: number;
   /** Where the series at hand begins, and where the last one's labels and samples lie. */
@@ -73,15 +98,19 @@ export class SeriesSink {
   readonly #examples: string[] = [];
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, memory: SinkMemory = new HeapMemory()) {
+    this.#memory = memory;
     this.#bytesMax = bytesMax;
   }
 
-  /** Empties the sink for the next body. */
-  reset(bytesMax: number): void {
-    if (this.#buffer.byteLength > KEPT_BYTES_MAX) this.#use(new Uint8Array(START_BYTES));
+  /**
+   * Empties the sink for the next body.
+   * @param bytes what it will take, as far as that is known.
+   */
+  reset(bytesMax: number, bytes = START_BYTES): void {
     this.#bytesMax = bytesMax;
     this.#length = 0;
+    this.#use(Math.min(bytesMax, Math.max(START_BYTES, bytes)));
     this.series = 0;
     this.seriesWithSamples = 0;
     this.labels = 0;
@@ -103,6 +132,7 @@ export class SeriesSink {
 
   /** The message so far; valid until the next call. */
   get bytes(): Uint8Array {
+    this.#reserve(0);
     return this.#buffer.subarray(0, this.#length);
   }
 
@@ -264,6 +294,24 @@ export class SeriesSink {
     this.#reserve(bytes.byteLength);
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.byteLength;
+    this.#countSeries(series, samples, labels);
+  }
+
+  /** Where so many bytes, or more, can be written in linear memory for `appendPlaced`; undefined when they cannot. */
+  place(byteLength: number): { readonly ptr: number; readonly byteLength: number } | undefined {
+    const ptr = this.#memory.ptr;
+    if (ptr === undefined || this.#length + byteLength > this.#bytesMax) return undefined;
+    this.#reserve(byteLength);
+    return { ptr: this.#memory.ptr! + this.#length, byteLength: this.#capacity - this.#length };
+  }
+
+  /** As `append`, of bytes that were written at `place`. */
+  appendPlaced(byteLength: number, series: number, samples: number, labels: number): void {
+    this.#length += byteLength;
+    this.#countSeries(series, samples, labels);
+  }
+
+  #countSeries(series: number, samples: number, labels: number): void {
     this.series += series;
     this.seriesWithSamples += series;
     this.samples += samples;
@@ -319,15 +367,15 @@ export class SeriesSink {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#buffer.byteLength) return;
-    if (needed > this.#bytesMax) throw new SinkFull();
-    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, 2 * this.#buffer.byteLength)));
-    grown.set(this.#buffer.subarray(0, this.#length));
-    this.#use(grown);
+    if (needed <= this.#capacity) this.#use(this.#capacity);
+    else if (needed > this.#bytesMax) throw new SinkFull();
+    else this.#use(Math.min(this.#bytesMax, Math.max(needed, START_BYTES, GROWTH * this.#capacity)));
   }
 
-  #use(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#buffer = buffer;
-    this.#view = new DataView(buffer.buffer);
+  #use(byteLength: number): void {
+    this.#buffer = this.#memory.reserve(byteLength, this.#length);
+    this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, byteLength);
+    this.#capacity = byteLength;
   }
 
   /** A length-delimited field; empty ones are left out, as in canonical protobuf. */

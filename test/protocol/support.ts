@@ -1,7 +1,9 @@
 /** Runs a parser as the engine does, and reads what it wrote with protobufjs. */
 import assert from 'node:assert/strict';
 import type { OptionSpec, OptionTable } from '../../src/config/option.ts';
+import { MessageRoom } from '../../src/engine/message-room.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import { Region } from '../../src/kernel/memory.ts';
 import { TextScanner } from '../../src/kernel/text-scanner.ts';
 import type { Label } from '../../src/model/body.ts';
 import { protocols } from '../../src/protocol/index.ts';
@@ -55,6 +57,11 @@ export function readMessage(message: Uint8Array): Pick<Parsed, 'rows' | 'metadat
 const kernel = new Kernel(compileKernel());
 const scanner = new TextScanner(kernel);
 
+/** Linear memory for messages; one for all as well. */
+const region = new Region(kernel.memory);
+const linearSink = (bytesMax: number) =>
+  new SeriesSink(bytesMax, new MessageRoom(kernel, (byteLength) => region.reserve(byteLength)));
+
 function foundIn(message: Uint8Array): unknown {
   const place = kernel.memory.alloc(message.byteLength + 64);
   kernel.memory.bytes().set(message, place);
@@ -64,7 +71,7 @@ function foundIn(message: Uint8Array): unknown {
 }
 
 function run(protocol: Protocol, bytes: Uint8Array, given: Given, scanned: boolean) {
-  const sink = new SeriesSink(64 * 1024 * 1024);
+  const sink = scanned ? linearSink(64 * 1024 * 1024) : new SeriesSink(64 * 1024 * 1024);
   const options = { ...allDefaults(), ...given.options };
   const parameters = given.parameters ?? {};
   const request = { parameters, receivedMs: NOW_MS, options, scanner: scanned ? scanner : undefined };
@@ -162,7 +169,7 @@ export function fuzz(
   { runs = FUZZ_RUNS, seed = 1, watch = () => true }: FuzzRun = {},
 ): void {
   const bodies = seeds.map((one) => (typeof one === 'string' ? new TextEncoder().encode(one) : one));
-  const sinks = [new SeriesSink(FUZZ_BYTES_MAX), new SeriesSink(FUZZ_BYTES_MAX)];
+  const sinks = [new SeriesSink(FUZZ_BYTES_MAX), linearSink(FUZZ_BYTES_MAX)];
   const defaults = allDefaults();
   for (let run = seed; run < seed + runs && watch(run - seed); run++) {
     const body = mutated(bodies, randomFrom(run));
