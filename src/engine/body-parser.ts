@@ -1,7 +1,7 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
 import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
-import type { Parameters, ParseNotes } from '../model/body.ts';
+import type { Cut, Parameters, ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import { SeriesSink, SinkFull, type SinkMemory } from '../protocol/series-sink.ts';
@@ -16,6 +16,8 @@ import type { BodyFormat } from './messages.ts';
 const GROWTH_MAX = 8;
 /** Room for it is made in one piece mostly. */
 const GROWTH_COMMON = 2;
+/** Smaller bodies are joined and compressed together. */
+const ELEMENTS_FROM_BYTES = 16 * 1024;
 const MESSAGE_BYTES_MIN = 1024 * 1024;
 /** A little less than a power of two, which is what linear memory is taken by. */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024 - 64 * 1024;
@@ -30,6 +32,7 @@ export type ParsedBody =
   | {
       readonly message: Uint8Array;
       readonly found: WriteRequestFound;
+      readonly cuts: readonly Cut[];
       readonly notes: ParseNotes | undefined;
     }
   | { readonly status: 400; readonly reason: 'malformed'; readonly error: string }
@@ -50,8 +53,11 @@ export class BodyParser {
     this.#sink = new SeriesSink(MESSAGE_BYTES_MIN, room);
   }
 
-  /** Undefined when the body is remote write, which needs no parser. The message is valid until the next call. */
-  parse(format: BodyFormat, wire: Uint8Array): ParsedBody | undefined {
+  /**
+   * Undefined when the body is remote write, which needs no parser. The message is valid until the next call.
+   * @param wantsElements whether scanners shall make its snappy elements as well; see `TextScanner.elements`.
+   */
+  parse(format: BodyFormat, wire: Uint8Array, wantsElements = false): ParsedBody | undefined {
     const protocol = protocolOf(format.protocol);
     if (protocol?.parse === undefined) return undefined;
     const option = protocol.sizeOption ?? 'maxInsertRequestSize';
@@ -64,6 +70,8 @@ export class BodyParser {
       );
     }
     if ('error' in content) return { status: 400, reason: 'malformed', error: content.error };
+    const isWorthIt = protocol.hasElements === true && content.bytes.byteLength >= ELEMENTS_FROM_BYTES;
+    this.#scanner?.elements.begin(wantsElements && isWorthIt);
     const parsed = this.#parse(protocol, format, content.bytes);
     freeOwned(content.bytes, content.owned);
     return parsed;
@@ -89,7 +97,8 @@ export class BodyParser {
         'send smaller requests',
       );
     }
-    return { message: sink.bytes, found: sink.found, notes: notesOf(sink, request.parameters) };
+    const { bytes: message, found, cuts } = sink;
+    return { message, found, cuts, notes: notesOf(sink, request.parameters) };
   }
 
   #bytesMaxOf({ sizeOption }: Protocol): number {

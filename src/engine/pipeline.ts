@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { BODY_STEP, type FinishedBlock, GroupEncoder } from '../encode/group.ts';
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
-import type { Columns, Identity, Kernel } from '../kernel/kernel.ts';
+import type { Columns, Identity, Kernel, WriteRequestFound } from '../kernel/kernel.ts';
 import { Region } from '../kernel/memory.ts';
 import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
@@ -198,7 +198,8 @@ export class Pipeline {
     if (!isTaken && !isRerouted && body.arrivedMs !== undefined) this.advance(body.arrivedMs, false);
     this.#reached = Math.max(this.#reached, body.id);
     this.#host = undefined;
-    const unpacked = this.#unpacker!.unpack(body, wire);
+    const wantsElements = body.extraLabels.length === 0 && this.#groups.some((group) => group.takesElements);
+    const unpacked = this.#unpacker!.unpack(body, wire, wantsElements);
     if ('error' in unpacked) return { id: body.id, ...unpacked };
     const { found, notes, ...decoded } = unpacked;
     const suffix = this.#writeSuffix(body.extraLabels);
@@ -213,17 +214,18 @@ export class Pipeline {
       suffixLabels: body.extraLabels.length,
       isShaped: isRerouted,
     };
-    this.#route(this.#settled(parcel), { ...body, isTaken }, nowMs);
+    this.#route(this.#settled(parcel, found), { ...body, isTaken }, nowMs);
     for (const group of this.#groups) group.compact();
     return { id: body.id, counts: found.counts, notes };
   }
 
   /** The parcel at a place where nothing is written while the groups look at it. */
-  #settled(parcel: Parcel): Parcel {
+  #settled(parcel: Parcel, found: WriteRequestFound): Parcel {
     const host = this.#host;
     if (host === undefined || host.takesInPlace(parcel)) return parcel;
     const rawPtr = this.#scratch.reserve(parcel.rawLength);
     this.#kernel.memory.bytes().copyWithin(rawPtr, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
+    this.#kernel.validateWriteRequest(rawPtr, parcel.rawLength, found);
     return { ...parcel, rawPtr };
   }
 

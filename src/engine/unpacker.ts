@@ -6,7 +6,7 @@ import { EXPANDED_BYTES_MAX, type Expanded, Expander } from '../kernel/expander.
 import type { Kernel, WriteRequestFound } from '../kernel/kernel.ts';
 import { Region } from '../kernel/memory.ts';
 import { TextScanner } from '../kernel/text-scanner.ts';
-import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
+import { type Cut, type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
 import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
 import { BodyParser, type BodyParserConfig } from './body-parser.ts';
 import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
@@ -25,10 +25,12 @@ const EXPANDED_BYTES_MIN = 32 * 1024 * 1024;
 export interface Unpacked extends Decoded {
   readonly found: WriteRequestFound;
   readonly notes: ParseNotes | undefined;
+  readonly cuts?: readonly Cut[] | undefined;
 }
 
 interface Message {
   readonly decoded: Decoded;
+  readonly cuts?: readonly Cut[];
   /** What is in it, where that is known. */
   readonly found?: WriteRequestFound;
   readonly notes: ParseNotes | undefined;
@@ -66,7 +68,7 @@ export class Unpacker {
     );
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
-    this.#parsed = new MessageRoom(kernel, (length) => target(length, false));
+    this.#parsed = new MessageRoom(kernel, (length) => target(length, this.#scanner.elements.isOn));
     this.#parser = new BodyParser(config, this.#scanner, this.#parsed);
     this.#room = before === undefined ? new Region(kernel.memory) : before.#room;
     this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
@@ -79,16 +81,23 @@ export class Unpacker {
     this.#packed = new BodyDecoder(kernel, config.bodyBytesMax, reserve, this.#decoder);
   }
 
-  /** `wire` is only read during the call; the result is there until the next one. */
-  unpack(body: BodyFormat, wire: Uint8Array): Unpacked | Flaw {
-    const message = body.protocol === REMOTE_WRITE_2 ? this.#expand(body, wire) : this.#read(body, wire);
+  /**
+   * `wire` is only read during the call; the result is there until the next one.
+   * @param wantsElements whether somebody may take a message in snappy that did not come in it.
+   */
+  unpack(body: BodyFormat, wire: Uint8Array, wantsElements = false): Unpacked | Flaw {
+    const message =
+      body.protocol === REMOTE_WRITE_2
+        ? this.#expand(body, wire)
+        : this.#read(body, wire, wantsElements && body.tenant === undefined);
     if ('error' in message) return message;
     const { rawPtr, rawLength } = message.decoded;
     const found = this.#kernel.validateWriteRequest(rawPtr, rawLength, message.found);
     if ('error' in found) return malformed(rawLength, found);
     const excess = excessOf(found.counts);
     if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
-    return this.#amended(body, { ...message.decoded, found, notes: message.notes });
+    const { decoded, notes, cuts } = message;
+    return this.#amended(body, { ...decoded, found, notes, cuts });
   }
 
   /** What has to be written anew before anybody sees it. */
@@ -119,13 +128,16 @@ export class Unpacker {
     };
   }
 
-  #read(body: BodyFormat, wire: Uint8Array): Message | Flaw {
-    const parsed = this.#parser.parse(body, wire);
+  #read(body: BodyFormat, wire: Uint8Array, wantsElements: boolean): Message | Flaw {
+    const parsed = this.#parser.parse(body, wire, wantsElements);
     if (parsed !== undefined) {
       if ('error' in parsed) return parsed;
-      const { message, found, notes } = parsed;
-      const place = { rawPtr: this.#parsed.ptr, rawLength: message.byteLength };
-      return { decoded: { ...place, elementsPtr: 0, elementsLength: 0 }, found, notes };
+      const { message, found, notes, cuts } = parsed;
+      const rawPtr = this.#parsed.ptr;
+      const rawLength = message.byteLength;
+      const elements = this.#scanner.elements.finish(rawPtr, rawLength);
+      const { ptr: elementsPtr, length: elementsLength } = elements ?? { ptr: 0, length: 0 };
+      return { decoded: { rawPtr, rawLength, elementsPtr, elementsLength }, found, notes, cuts };
     }
     const decoder = body.protocol === REROUTED ? this.#rerouted : this.#decoder;
     const decoded = decoder.decode(wire, body.encoding);

@@ -143,6 +143,7 @@ export interface KernelExports {
     nextOut: number,
   ): number;
   powersPtr(): number;
+  openElements(dst: number, from: number): void;
   scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanPrometheusText(settings: number, src: number, end: number, dst: number, dstEnd: number): number;

@@ -462,4 +462,5 @@ export const influx: Protocol = {
   accepted: { status: 204 },
   receive,
   parse,
+  hasElements: true,
 };

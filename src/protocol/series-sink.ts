@@ -8,6 +8,8 @@
  * `skip()`, with a few examples.
  */
 import type { WriteRequestFound } from '../kernel/kernel.ts';
+import type { Place } from '../kernel/text-scanner.ts';
+import type { Cut } from '../model/body.ts';
 
 const SERIES_TAG = 0x0a;
 const METADATA_TAG = 0x1a;
@@ -27,6 +29,9 @@ const SERIES_HEAD = 3;
 const VARINT_MAX = 5;
 const SAMPLE_MAX = 2 + 9 + 11;
 const START_BYTES = 64 * 1024;
+/** Apart from each other: small enough for blocks to be filled with what is between two of them. */
+const CUT_SAMPLES = 1000;
+const CUT_BYTES = 512 * 1024;
 /** Memory grows by this, so that little of it is left behind where it cannot be given back. */
 const GROWTH = 4;
 const TWO_TO_32 = 2 ** 32;
@@ -96,6 +101,7 @@ export class SeriesSink {
   /** Rows that are right and no samples. */
   rowsIgnored = 0;
   readonly #examples: string[] = [];
+  #cuts: Cut[] = [];
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
   constructor(bytesMax: number, memory: SinkMemory = new HeapMemory()) {
@@ -110,6 +116,7 @@ export class SeriesSink {
   reset(bytesMax: number, bytes = START_BYTES): void {
     this.#bytesMax = bytesMax;
     this.#length = 0;
+    this.#cuts = [];
     this.#use(Math.min(bytesMax, Math.max(START_BYTES, bytes)));
     this.series = 0;
     this.seriesWithSamples = 0;
@@ -298,17 +305,38 @@ export class SeriesSink {
   }
 
   /** Where so many bytes, or more, can be written in linear memory for `appendPlaced`; undefined when they cannot. */
-  place(byteLength: number): { readonly ptr: number; readonly byteLength: number } | undefined {
+  place(byteLength: number): Place | undefined {
     const ptr = this.#memory.ptr;
     if (ptr === undefined || this.#length + byteLength > this.#bytesMax) return undefined;
     this.#reserve(byteLength);
-    return { ptr: this.#memory.ptr! + this.#length, byteLength: this.#capacity - this.#length };
+    const length = this.#length;
+    return { ptr: this.#memory.ptr! + length, byteLength: this.#capacity - length, length };
   }
 
-  /** As `append`, of bytes that were written at `place`. */
-  appendPlaced(byteLength: number, series: number, samples: number, labels: number): void {
+  /** As `append`, of bytes that were written at `place`; returns whether a cut was noted behind them. */
+  appendPlaced(
+    byteLength: number,
+    series: number,
+    samples: number,
+    labels: number,
+    elements: number,
+  ): boolean {
     this.#length += byteLength;
     this.#countSeries(series, samples, labels);
+    const last = this.#cuts.at(-1);
+    const isCut =
+      this.samples - (last?.counts.samples ?? 0) >= CUT_SAMPLES ||
+      this.#length - (last?.bytes ?? 0) >= CUT_BYTES;
+    if (isCut) {
+      const { counts } = this.found;
+      this.#cuts.push({ bytes: this.#length, elements, counts, labels: this.labels });
+    }
+    return isCut;
+  }
+
+  /** Where the message can be cut, in order; none of its end, and none where only parsers wrote. */
+  get cuts(): readonly Cut[] {
+    return this.#cuts;
   }
 
   #countSeries(series: number, samples: number, labels: number): void {

@@ -61,7 +61,7 @@ test('what is placed counts as what is appended, and there is no place beyond th
     const place = sink.place(500);
     assert.ok(place !== undefined && place.byteLength >= 500);
     kernel.memory.bytes().set(one, place.ptr);
-    sink.appendPlaced(one.byteLength, 1, 1, 1);
+    sink.appendPlaced(one.byteLength, 1, 1, 1, 0);
     appended.append(one, 1, 1, 1);
   }
   assert.deepEqual(sink.bytes, appended.bytes);

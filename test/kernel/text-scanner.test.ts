@@ -31,7 +31,7 @@ class Target {
     return undefined;
   }
 
-  appendPlaced(): void {
+  appendPlaced(): never {
     assert.fail('there was no place');
   }
 

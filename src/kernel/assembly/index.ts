@@ -9,6 +9,7 @@
 
 export { condenseSeries, condenseSymbols, describeMetric, internLabels, symbolsLength } from './condense';
 export { powersPtr } from './decimal';
+export { openElements } from './elements';
 export { encodeSeries } from './encode-series';
 export { expandRequest } from './expand';
 export { futureSamples } from './future';
