@@ -100,10 +100,13 @@ const influxLine = fc
     const key = [name, ...tags.map(([label, text]) => `${label}=${text}`)].join(',');
     return `${key} ${fields.map((field) => field.join('=')).join(',')}${time}\n`;
   });
-const jsonLine = fc.tuple(labels, fc.array(value, { minLength: 1, maxLength: 5 })).map(([pairs, values]) => {
-  const metric = pairs.map(([label, text]) => `"${label}":"${text}"`).join(',');
-  return `{"metric":{${metric}},"values":[${values}],"timestamps":[${values.map((_, at) => 1_790_000_000_000 + at)}]}\n`;
-});
+const firstTime = fc.constantFrom(7, 1_790_000_000_000, 1_790_000_000_001);
+const jsonLine = fc
+  .tuple(labels, fc.array(value, { minLength: 1, maxLength: 5 }), firstTime)
+  .map(([pairs, values, firstMs]) => {
+    const metric = pairs.map(([label, text]) => `"${label}":"${text}"`).join(',');
+    return `{"metric":{${metric}},"values":[${values}],"timestamps":[${values.map((_, at) => firstMs + at)}]}\n`;
+  });
 const ODD: Record<string, readonly string[]> = {
   prometheus: ['# TYPE a counter\n', 'a{b="\\n"} 1\n', '{"a"} 1\n', 'bad\n', '\n', '\r\n'],
   influx: ['a\\ b f=1\n', 'm f="x"\n', '# c\n', 'bad\n', '\n', 'm f=1\r\n'],

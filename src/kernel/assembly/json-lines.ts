@@ -6,6 +6,7 @@
  */
 import { varintLength } from './bytes';
 import * as decimal from './decimal';
+import { Same } from './same';
 import {
   beginLabels,
   beginSeries,
@@ -125,17 +126,44 @@ function readValues(from: usize): usize {
   return byte === CLOSE_ARRAY ? p : 0;
 }
 
+/** The timestamps of the last line that had not too many: their text with what follows it, and what they are. */
+const TIMES_MAX: u32 = 512;
+const TIMES: usize = memory.data(512 * 8, 16);
+let timesText: usize = 0;
+let timesLength: usize = 0;
+let timesCount: u32 = 0;
+
+/** Writes the samples with the timestamps of the line before; returns what follows them, or 0. */
+function repeatTimestamps(from: usize): usize {
+  for (let index: u32 = 0; index < sampleCount; index++) {
+    const timestamp = load<u64>(TIMES + ((index as usize) << 3));
+    if (!hasRoom(out, SAMPLE_BYTES + varintLength(timestamp))) return 0;
+    out = putSample(out, load<u64>(values + ((index as usize) << 3)), timestamp);
+  }
+  return from + timesLength;
+}
+
 /** Writes the samples, as many as there are values; returns what follows the bracket, or 0. */
 function readTimestamps(from: usize): usize {
+  // Lines that follow each other have the same ones, mostly.
+  if (sampleCount === timesCount && Same.text(from, timesText, timesLength)) return repeatTimestamps(from);
+  const isNoted = sampleCount <= TIMES_MAX;
+  timesCount = 0;
   let p = from;
   for (let index: u32 = 0; index < sampleCount; index++) {
     p = decimal.readDigits(p);
     if (p === 0 || decimal.value > EXACT_MAX) return 0;
     if (!hasRoom(out, SAMPLE_BYTES + varintLength(decimal.value))) return 0;
     out = putSample(out, load<u64>(values + ((index as usize) << 3)), decimal.value);
+    if (isNoted) store<u64>(TIMES + ((index as usize) << 3), decimal.value);
     const byte = load<u8>(p) as u32;
     p++;
     if (byte !== (index + 1 === sampleCount ? CLOSE_ARRAY : COMMA)) return 0;
+  }
+  if (isNoted) {
+    timesText = from;
+    timesLength = p - from;
+    timesCount = sampleCount;
   }
   return p;
 }
@@ -160,6 +188,7 @@ function readLine(start: usize, dst: usize): usize {
 /** Scans lines from `src` to `end`, where a line end stands; returns where the first line begins that was not taken. */
 export function scanJsonLines(settings: usize, src: usize, end: usize, dst: usize, dstEnd: usize): usize {
   open(dst, dstEnd, load<u32>(settings));
+  timesCount = 0;
   values = load<u32>(settings, 4) as usize;
   valuesMax = load<u32>(settings, 8);
   let p = src;

@@ -213,7 +213,7 @@ const END_LENGTH_MAX: usize = 32;
 
 /** What follows the value: a timestamp or none; returns where the next line begins, or 0. */
 function readEnd(start: usize, valueEnd: usize): usize {
-  if (endLength !== 0 && Same.bytes(valueEnd, endText, endLength)) {
+  if (endLength !== 0 && Same.text(valueEnd, endText, endLength)) {
     timestamp = endTimestamp;
     return valueEnd + endLength;
   }
