@@ -182,7 +182,8 @@ export interface FromEngine {
   /** What parsers have to say of some of them. */
   readonly noted: readonly { readonly id: number; readonly notes: ParseNotes }[];
   readonly refused: readonly Refusal[];
-  readonly dropped: readonly Dropped[];
+  /** See `numbers.ts`. */
+  readonly dropped: readonly number[];
   readonly told: readonly Told[];
   readonly observed: readonly StageObservation[];
   readonly state?: EngineState | undefined;
@@ -202,7 +203,9 @@ export interface FromEngine {
   readonly tickets: readonly number[];
   /** Set after a `configure`: blocks of this and later messages belong to that configuration. */
   readonly generation: number;
-  readonly stats: EngineStats;
+  /** All but what they say of aggregation; see `numbers.ts`. */
+  readonly stats: readonly number[];
+  readonly aggregation: AggregationStats | undefined;
 }
 
 export interface ShapingStats {

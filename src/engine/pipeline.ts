@@ -21,6 +21,7 @@ import {
   type AggregationStats,
   type BlockMessage,
   type BodyRef,
+  type Dropped,
   type EngineConfig,
   type EngineReport,
   type EngineResume,
@@ -327,8 +328,8 @@ export class Pipeline {
     for (const [group, config] of this.#config.groups.entries()) {
       if (from !== GLOBAL && (config.form ?? 0) !== from) continue;
       const { view } = shaper.encodingOf(config);
-      for (const [judged, counts] of this.#kernel.judgePlans(columns, view).entries()) {
-        if (judged === 0 || counts.series === 0) continue;
+      for (const { judged, counts } of this.#kernel.judgePlans(columns, view)) {
+        if (judged === 0) continue;
         // What is dropped before the destinations is the same for every group.
         const isForAll = judged < OTHER_SHARD;
         if (isForAll && group > 0) continue;
@@ -453,10 +454,9 @@ export class Pipeline {
   }
 }
 
-export type PipelineNews = Pick<
-  FromEngine,
-  'dropped' | 'told' | 'problems' | 'observed' | 'examples' | 'reached'
->;
+export type PipelineNews = Pick<FromEngine, 'told' | 'problems' | 'observed' | 'examples' | 'reached'> & {
+  readonly dropped: readonly Dropped[];
+};
 
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);

@@ -88,7 +88,7 @@ export class StateKeeper {
   }
 
   /** The engine answered; `keptBytes` are what bodies take that are kept for a new one. */
-  took({ state, saveMs = 0, stats, reached, problems }: FromEngine, keptBytes: number): void {
+  took({ state, saveMs = 0, aggregation, reached, problems }: FromEngine, keptBytes: number): void {
     const { clock, log, onState } = this.#ports;
     this.#deaths = 0;
     this.#reached = reached;
@@ -104,8 +104,8 @@ export class StateKeeper {
       this.#spare = onState?.(state)?.bytes.buffer ?? this.#spare;
     }
     if (!this.#isActive) return;
-    if (stats.aggregation?.stages !== undefined) this.#stages = stats.aggregation.stages;
-    this.#nextFlushMs = stats.aggregation?.nextFlushMs ?? Number.POSITIVE_INFINITY;
+    if (aggregation?.stages !== undefined) this.#stages = aggregation.stages;
+    this.#nextFlushMs = aggregation?.nextFlushMs ?? Number.POSITIVE_INFINITY;
     this.#maybeSave(keptBytes);
     this.#planTick();
   }

@@ -14,7 +14,11 @@ import {
   type Refusal,
   type ToEngine,
 } from './messages.ts';
+import { droppedToNumbers, statsToNumbers } from './numbers.ts';
 import { Pipeline } from './pipeline.ts';
+
+/** What an answer to a message has of its own. */
+type Answered = 'accepted' | 'noted' | 'refused' | 'batches' | 'tickets' | 'state' | 'saveMs';
 
 class EngineThread {
   readonly #port: NonNullable<typeof parentPort>;
@@ -153,8 +157,10 @@ class EngineThread {
     this.#answer({ accepted, noted, refused, batches: 1 });
   }
 
-  #answer(news: Partial<Omit<FromEngine, 'kind' | 'blocks' | 'heldFrom' | 'generation' | 'stats'>>): void {
+  #answer(news: Partial<Pick<FromEngine, Answered>>): void {
     const blocks = this.#running.takeBlocks();
+    const { dropped, ...others } = this.#running.takeNews();
+    const { stats } = this.#running;
     const message: FromEngine = {
       kind: 'done',
       accepted: [],
@@ -162,12 +168,14 @@ class EngineThread {
       refused: [],
       batches: 0,
       tickets: [],
-      ...this.#running.takeNews(),
+      ...others,
       ...news,
+      dropped: droppedToNumbers(dropped),
       blocks,
       heldFrom: this.#running.heldFrom,
       generation: this.#generation,
-      stats: this.#running.stats,
+      stats: statsToNumbers(stats),
+      aggregation: stats.aggregation,
     };
     const owned = blocks.map((block) => block.memory);
     if (message.state !== undefined) owned.push(message.state.bytes.buffer);

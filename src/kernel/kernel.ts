@@ -61,6 +61,12 @@ const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
 /** What `judgePlans` tells apart. */
 export const JUDGEMENTS = 32;
 
+/** What all rows hold of which a plan says the same. */
+export interface Judgement {
+  readonly judged: number;
+  readonly counts: Counts;
+}
+
 export interface EncodeOptions {
   /** Index of the series to begin with. */
   readonly first: number;
@@ -255,8 +261,8 @@ export class Kernel {
     };
   }
 
-  /** What the rows hold, by what the plans say of them for a destination: [judgement] (`model/drops.ts`). */
-  judgePlans(columns: Columns, { ownerAt, ownerBit, formAt }: PlanView): Counts[] {
+  /** What the rows hold, by what the plans say of them for a destination (`model/drops.ts`); without what no row is. */
+  judgePlans(columns: Columns, { ownerAt, ownerBit, formAt }: PlanView): Judgement[] {
     this.exports.judgePlans(
       columns.rowsPtr,
       columns.seriesCount,
@@ -266,14 +272,21 @@ export class Kernel {
       formAt,
       this.#judged,
     );
-    const words = this.memory.u32().subarray(this.#judged / 4, this.#judged / 4 + JUDGEMENTS * 4);
-    return Array.from({ length: JUDGEMENTS }, (_, index) => ({
-      series: words[index * 4]!,
-      samples: words[index * 4 + 1]!,
-      histograms: words[index * 4 + 2]!,
-      exemplars: words[index * 4 + 3]!,
-      metadata: 0,
-    }));
+    const words = this.memory.u32();
+    const found: Judgement[] = [];
+    for (let judged = 0; judged < JUDGEMENTS; judged++) {
+      const at = this.#judged / 4 + judged * 4;
+      if (words[at] === 0) continue;
+      const counts = {
+        series: words[at]!,
+        samples: words[at + 1]!,
+        histograms: words[at + 2]!,
+        exemplars: words[at + 3]!,
+        metadata: 0,
+      };
+      found.push({ judged, counts });
+    }
+    return found;
   }
 
   /** xxHash64 with seed 0. */

@@ -210,7 +210,10 @@ test('every destination gets what was decided, and what it does not get is count
             contentOf([{ series: expected, metadata: [] }]),
           );
         }
-        assert.deepEqual(kernel.judgePlans(columns, view), counts);
+        assert.deepEqual(
+          kernel.judgePlans(columns, view),
+          counts.map((of, judged) => ({ judged, counts: of })).filter(({ counts: { series } }) => series > 0),
+        );
         // Known series need no second decision; those without a ref do.
         scan(set, request);
         const unknown = all.filter((_, index) => columns.ref(index) === NO_REF).length;
@@ -233,10 +236,12 @@ test('a destination that is no shard gets the series of all shards', () => {
     0,
     plans.add(0, { verdict: 0, owners: [39], forms: ['as-it-came', 'none'], fates: [0, 0], heldBack: 0 }, 1),
   );
-  assert.equal(kernel.judgePlans(columns, plans.view(0, undefined))[0]!.series, 1);
-  assert.equal(kernel.judgePlans(columns, plans.view(0, 39))[0]!.series, 1);
-  assert.equal(kernel.judgePlans(columns, plans.view(0, 38))[OTHER_SHARD]!.series, 1);
-  assert.equal(kernel.judgePlans(columns, plans.view(1, 39))[URL_RELABEL]!.series, 1);
+  const seriesOf = (view: PlanView, judged: number) =>
+    kernel.judgePlans(columns, view).find((one) => one.judged === judged)?.counts.series;
+  assert.equal(seriesOf(plans.view(0, undefined), 0), 1);
+  assert.equal(seriesOf(plans.view(0, 39), 0), 1);
+  assert.equal(seriesOf(plans.view(0, 38), OTHER_SHARD), 1);
+  assert.equal(seriesOf(plans.view(1, 39), URL_RELABEL), 1);
 });
 
 test('labels that are no UTF-8 are copied byte for byte', () => {
