@@ -23,8 +23,9 @@ export class Exemplars {
   readonly #sink: SeriesSink;
   readonly #series: PointSeries;
   readonly #attributes: Attributes;
-  /** Where the messages lie, two places for each. */
+  /** Where the messages lie, two places for each; so many places count. */
   readonly #places: number[] = [];
+  #count = 0;
   /** In the order of buckets: which one, times the number of places, and which exemplar. */
   readonly #order: number[] = [];
   #next = 0;
@@ -49,21 +50,22 @@ export class Exemplars {
 
   /** Begins the next point. */
   forget(): void {
-    this.#places.length = 0;
+    this.#count = 0;
   }
 
   /** The point has an exemplar, whose message lies there. */
   note(start: number, end: number): void {
-    this.#places.push(start, end);
+    this.#places[this.#count++] = start;
+    this.#places[this.#count++] = end;
   }
 
   get isEmpty(): boolean {
-    return this.#places.length === 0;
+    return this.#count === 0;
   }
 
   /** Adds all to the series at hand. */
   writeAll(): void {
-    for (let place = 0; place < this.#places.length; place += 2) {
+    for (let place = 0; place < this.#count; place += 2) {
       if (this.#read(place)) this.#write(place);
     }
   }
@@ -71,7 +73,7 @@ export class Exemplars {
   /** Finds out which bucket each is for: the first one whose bound is not below its value. @param bounds where they lie. */
   sort(bounds: readonly number[]): void {
     const order = this.#order;
-    const count = this.#places.length;
+    const count = this.#count;
     order.length = 0;
     this.#next = 0;
     for (let place = 0; place < count; place += 2) {
@@ -94,7 +96,7 @@ export class Exemplars {
   /** Adds those of this bucket to the series at hand; buckets come in order. */
   writeOf(bucket: number): void {
     const order = this.#order;
-    const count = this.#places.length;
+    const count = this.#count;
     const end = (bucket + 1) * count;
     for (; this.#next < order.length && order[this.#next]! < end; this.#next++) {
       const place = order[this.#next]! % count;

@@ -64,14 +64,16 @@ export class SeriesSink {
   /** When the series at hand was begun. */
   #labelsBefore = 0;
   #samplesBefore = 0;
-  #exemplarsBefore = 0;
-  #histogramsBefore = 0;
+  /** Of the series at hand. */
+  #ownExemplars = 0;
+  #ownHistograms = 0;
   /** Of the exemplar at hand: where it begins, and how many labels there were. */
   #exemplarStart = 0;
   #exemplarLabels = 0;
   series = 0;
   seriesWithSamples = 0;
-  #seriesWithData = 0;
+  /** Series with histograms or exemplars only. */
+  #seriesWithOthers = 0;
   labels = 0;
   samples = 0;
   exemplars = 0;
@@ -98,7 +100,9 @@ export class SeriesSink {
     this.#length = 0;
     this.series = 0;
     this.seriesWithSamples = 0;
-    this.#seriesWithData = 0;
+    this.#seriesWithOthers = 0;
+    this.#ownExemplars = 0;
+    this.#ownHistograms = 0;
     this.labels = 0;
     this.samples = 0;
     this.exemplars = 0;
@@ -115,7 +119,8 @@ export class SeriesSink {
   get found(): WriteRequestFound {
     const { series, samples, histograms, exemplars, labels, seriesWithSamples } = this;
     const counts = { series, samples, histograms, exemplars, metadata: this.metadataEntries };
-    return { counts, labels, seriesWithSamples, everySeriesHasData: this.#seriesWithData === series };
+    const everySeriesHasData = seriesWithSamples + this.#seriesWithOthers === series;
+    return { counts, labels, seriesWithSamples, everySeriesHasData };
   }
 
   /** The message so far; valid until the next call. */
@@ -139,8 +144,6 @@ export class SeriesSink {
     this.#length += SERIES_HEAD;
     this.#labelsBefore = this.labels;
     this.#samplesBefore = this.samples;
-    this.#exemplarsBefore = this.exemplars;
-    this.#histogramsBefore = this.histograms;
   }
 
   /** How many bytes of the series at hand are written: for `repeat`. */
@@ -301,14 +304,14 @@ export class SeriesSink {
     this.#varint(length);
     this.#length += length;
     this.labels = this.#exemplarLabels;
-    this.exemplars++;
+    this.#ownExemplars++;
   }
 
   /** A native histogram: the fields of its message. */
   histogram(bytes: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start + 1 + VARINT_MAX);
     this.#bytes(HISTOGRAM_TAG, bytes, start, end);
-    this.histograms++;
+    this.#ownHistograms++;
   }
 
   end(): void {
@@ -327,8 +330,11 @@ export class SeriesSink {
     this.series++;
     const hasSamples = this.samples > this.#samplesBefore;
     if (hasSamples) this.seriesWithSamples++;
-    if (hasSamples || this.histograms > this.#histogramsBefore || this.exemplars > this.#exemplarsBefore)
-      this.#seriesWithData++;
+    if (this.#ownExemplars === 0 && this.#ownHistograms === 0) return;
+    if (!hasSamples) this.#seriesWithOthers++;
+    this.exemplars += this.#ownExemplars;
+    this.histograms += this.#ownHistograms;
+    this.#ownExemplars = this.#ownHistograms = 0;
   }
 
   /** Whole series, each with samples, encoded as this class does it. */
@@ -338,7 +344,6 @@ export class SeriesSink {
     this.#length += bytes.byteLength;
     this.series += series;
     this.seriesWithSamples += series;
-    this.#seriesWithData += series;
     this.samples += samples;
     this.labels += labels;
   }
@@ -348,8 +353,7 @@ export class SeriesSink {
     this.#length = this.#start;
     this.labels = this.#labelsBefore;
     this.samples = this.#samplesBefore;
-    this.exemplars = this.#exemplarsBefore;
-    this.histograms = this.#histogramsBefore;
+    this.#ownExemplars = this.#ownHistograms = 0;
   }
 
   /** @param type `MetricType` of proto/remote.proto. */
