@@ -19,7 +19,7 @@ const LENGTH = 1;
 const NEXT_NAME = 5;
 /** What a series takes at most beside labels, samples and the rest of it, and what a sample takes. */
 const SERIES_BYTES_MAX = 128;
-const SAMPLE_BYTES_MAX = 22;
+const SAMPLE_BYTES_MAX = 33;
 
 /** What is known of a metric. */
 export interface MetricMetadata {

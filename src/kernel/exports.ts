@@ -45,6 +45,7 @@ export interface KernelExports {
     labelsMax: number,
     dst: number,
     capacity: number,
+    keepsStarts: number,
   ): number;
   scanWriteRequest(
     src: number,

@@ -23,7 +23,11 @@ const SECOND = '-remoteWrite.protobufMessage=io.prometheus.write.v2.Request';
 
 interface ReceivedSeries {
   readonly labelsRefs: readonly number[];
-  readonly samples: readonly { readonly value: number; readonly timestamp: number }[];
+  readonly samples: readonly {
+    readonly value: number;
+    readonly timestamp: number;
+    readonly startTimestamp?: number;
+  }[];
   readonly histograms: readonly object[];
   readonly exemplars: readonly { readonly labelsRefs: readonly number[] }[];
   readonly metadata?: { readonly type: number; readonly helpRef: number } | null;
@@ -348,4 +352,55 @@ test('a destination gets no native histograms and no exemplars if it takes none,
   };
   assert.deepEqual(counted({ received }), [1, 0, 0]);
   assert.deepEqual(counted(everything), [1, 1, 2]);
+});
+
+test('start timestamps go on to who takes 2.0, with labels that change; others get the samples all the same', async (t) => {
+  const { received, url } = await startReceiver(t);
+  const sink = await startSink(t);
+  const sluice = await startSluice(t, temporaryDirectory(t), [
+    `-remoteWrite.url=${url}`,
+    `-remoteWrite.url=${sink.url}`,
+    `${SECOND},prometheus.WriteRequest`,
+    '-remoteWrite.label=zone=eu',
+    '-remoteWrite.flushInterval=50ms',
+  ]);
+  const at = (nth: number, more: object = {}) => ({ value: nth, timestamp: NOW_MS + nth, ...more });
+  const startTimestamp = NOW_MS - 60_000;
+  const one = (name: string, samples: readonly object[], more: object = {}) => ({
+    labels: [['__name__', name]] as const,
+    samples,
+    ...more,
+  });
+  const answer = await push2(`${sluice.url}/api/v1/write`, [
+    one('own', [at(1, { startTimestamp })]),
+    one('both', [at(1, { startTimestamp }), at(2, { startTimestamp })], {
+      exemplars: [{ labels: { trace_id: 'x' }, value: 1, timestamp: NOW_MS }],
+    }),
+    one('created', [at(1)], { createdTimestamp: 1 }),
+    one('apart', [at(1, { startTimestamp }), at(2, { startTimestamp: startTimestamp + 1 })]),
+    one('none', [at(1)]),
+  ]);
+  assert.equal(answer.status, 204, answer.text);
+  await until('everything is delivered to both', WITHIN_MS, async () => {
+    const columns = Object.values(assertLedgerBalances(await sluice.metrics()).destinations);
+    return columns.every(({ delivered }) => delivered === 7);
+  });
+  const starts = received.flatMap(({ request }) =>
+    request!.timeseries.map(({ labelsRefs, samples }) => [
+      labelsRefs.map((ref) => request!.symbols[ref]).join(),
+      samples.map((sample) => sample.startTimestamp ?? 0),
+    ]),
+  );
+  assert.deepEqual(
+    new Map(starts as [string, number[]][]),
+    new Map([
+      ['__name__,own,zone,eu', [startTimestamp]],
+      ['__name__,both,zone,eu', [startTimestamp, startTimestamp]],
+      ['__name__,created,zone,eu', [1]],
+      ['__name__,apart,zone,eu', [0, 0]],
+      ['__name__,none,zone,eu', [0]],
+    ]),
+  );
+  assert.equal(sink.samples.samples, 7);
+  assert.equal(metricSum(await sluice.metrics(), 'sluice_start_timestamps_left_out_total'), 2);
 });

@@ -8,7 +8,13 @@ import { randomWriteRequest } from './support/bodies.ts';
 import { assertSame } from './support/compare.ts';
 import { Guarded } from './support/guarded.ts';
 import { Random } from './support/random.ts';
-import { decodeExact, type ExactRequest, ExactWriteRequest } from './support/reference.ts';
+import {
+  bigintOf,
+  decodeExact,
+  type ExactRequest,
+  ExactWriteRequest,
+  type Long64,
+} from './support/reference.ts';
 import { decodeRequest2, ExactRequest2, type Request2 } from './support/reference-2.ts';
 
 const kernel = new Kernel(compileKernel());
@@ -169,6 +175,37 @@ test('there and back again: a Request that was expanded is condensed to the same
       assertSame(condense(message)!, second, 'and once more');
     }),
   );
+});
+
+test('the start of a series is that of all of its samples in a Request, there and back again', () => {
+  const one = (start: number | undefined, more: object = {}) => ({
+    labels: [label('__name__', 'm')],
+    samples: [{ timestamp: 1000 }, { timestamp: 2000 }],
+    ...(start !== undefined && { start_timestamp: start }),
+    ...more,
+  });
+  const exemplars = [{ labels: [label('trace_id', 'x')], timestamp: 5 }];
+  const starts = [1, 2 ** 45, -1, undefined, 7, 8];
+  const bytes = encoded([
+    ...starts.slice(0, 4).map((start) => one(start)),
+    one(7, { exemplars }),
+    // Labels and samples that are not in their places.
+    one(8, { labels: [label('b', 'x'), label('__name__', 'm')] }),
+    one(9, { samples: [], histograms: [{ count_int: 0 }] }),
+  ]);
+  const request = condense(bytes)!;
+  const found = decode(request);
+  const big = (value: number | undefined) => BigInt.asUintN(64, BigInt(value ?? 0));
+  assert.deepEqual(
+    found.timeseries.map(({ samples }) => samples.map(({ start_timestamp: own }) => bigintOf(own))),
+    [...starts.map((start) => [big(start), big(start)]), []],
+  );
+  kernel.memory.bytes().set(request, input);
+  const back = expander.expand(input, request.length, undefined, true);
+  assert.ok(typeof back === 'object' && !('error' in back));
+  const message = Buffer.from(kernel.memory.bytes().subarray(back.ptr, back.ptr + back.length));
+  const again = decodeExact(message)!.timeseries.map(({ start_timestamp: own }) => bigintOf(own as Long64));
+  assert.deepEqual(again, [...starts, undefined].map(big));
 });
 
 const label = (name: string, value: string) => ({ name: Buffer.from(name), value: Buffer.from(value) });

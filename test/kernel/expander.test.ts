@@ -14,7 +14,7 @@ import {
   times,
 } from './support/expansion.ts';
 import { Random } from './support/random.ts';
-import { decodeExact, ExactWriteRequest } from './support/reference.ts';
+import { bigintOf, decodeExact, ExactWriteRequest, type Long64 } from './support/reference.ts';
 import { ExactRequest2 } from './support/reference-2.ts';
 
 const RUNS = 20_000;
@@ -25,7 +25,8 @@ test(`${RUNS} requests, most of them damaged: the kernel and the model agree`, (
     const random = new Random(seed);
     const request = randomRequest(random);
     try {
-      taken += compare(random.chance(0.4) ? request : mutate(random, request)) ? 1 : 0;
+      const keepsStarts = seed % 2 === 0;
+      taken += compare(random.chance(0.4) ? request : mutate(random, request), keepsStarts) ? 1 : 0;
     } catch (cause) {
       throw new Error(`seed ${seed}`, { cause });
     }
@@ -120,6 +121,41 @@ test('a short request that stands for a long one is refused', () => {
     decodeExact(messageOf(expander.expand(big.place(many, 0), many.length)))!.timeseries.length,
     1,
   );
+});
+
+test('the start of a series goes along if somebody takes it and all samples agree; what is left out is counted', () => {
+  const cases: readonly (readonly [object, start: number | undefined, fields: number])[] = [
+    [{ samples: [{ ...sample, start_timestamp: 7 }] }, 7, 1],
+    [{ samples: [{ ...sample, start_timestamp: -7 }] }, -7, 1],
+    [{ created_timestamp: 8, samples: [sample, sample] }, 8, 1],
+    [{ created_timestamp: 8, samples: [sample, { ...sample, start_timestamp: 8 }] }, 8, 2],
+    [{ created_timestamp: 8, samples: [{ ...sample, start_timestamp: 9 }] }, 9, 2],
+    [{ samples: [{ ...sample, start_timestamp: 7 }, sample] }, undefined, 1],
+    [
+      {
+        samples: [
+          { ...sample, start_timestamp: 7 },
+          { ...sample, start_timestamp: 9 },
+        ],
+      },
+      undefined,
+      2,
+    ],
+    [{ created_timestamp: 8, histograms: [{ count_int: 0 }] }, undefined, 1],
+    [{ samples: [sample] }, undefined, 0],
+  ];
+  for (const [series, start, fields] of cases) {
+    const bytes = requestOf(['', 'x', '__name__'], [{ labels_refs: [2, 1], ...series }]);
+    for (const keepsStarts of [false, true]) {
+      const found = expand(bytes, undefined, keepsStarts);
+      assert.ok(typeof found === 'object' && !('error' in found));
+      const isKept = keepsStarts && start !== undefined;
+      assert.equal(found.startTimestamps, isKept ? 0 : fields, JSON.stringify(series));
+      const [written] = decodeExact(messageOf(found))!.timeseries;
+      const expected = isKept ? BigInt.asUintN(64, BigInt(start)) : 0n;
+      assert.equal(bigintOf(written!.start_timestamp as Long64), expected, JSON.stringify(series));
+    }
+  }
 });
 
 test('start timestamps are counted', () => {

@@ -4,7 +4,8 @@
  * `describeMetric` gives metrics their metadata, `condenseSeries` and `condenseSymbols` write the two halves of the message.
  * What a step needs of the one before is in globals; the regions stay as they are in between.
  *
- * Labels go out in order and without those that have no value, as 2.0 has it. Fields of a series that 1.0 does not know are left out.
+ * Labels go out in order and without those that have no value, as 2.0 has it. Fields of a series that 1.0 does not know are left
+ * out, but for the start of its samples, which `expand.ts` puts there: every sample gets it.
  */
 import { copy, putVarint, varintLength } from './bytes';
 import { Fast } from './fast';
@@ -55,8 +56,9 @@ const FINGERPRINT = memory.data(16, 8);
 /** References of a label, name and value. */
 const PAIR_BYTES: usize = 8;
 const REF_BYTES_MAX: usize = 5;
-/** The longest sample field: `12 L 09 value 10 timestamp`. */
-const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10;
+/** The longest sample field: `12 L 09 value 10 timestamp 18 start`. */
+const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10 + 1 + 10;
+const SERIES_START_TAG: u32 = 0x30;
 /** Tag and length of a series, of its references, and all of its metadata. */
 const HEADS_BYTES_MAX: usize = 6 + 6 + 32;
 
@@ -255,12 +257,16 @@ function putRefs(pairs: usize, count: u32): void {
   closeField(0x0a, begin, 2);
 }
 
-function putSample(timestamp: u64, value: u64): void {
+function putSample(timestamp: u64, value: u64, start: u64): void {
   store<u16>(out, 0x12);
   store<u8>(out, 0x09, 2);
   store<u64>(out, value, 3);
   store<u8>(out, 0x10, 11);
-  const end = putVarint(out + 12, timestamp);
+  let end = putVarint(out + 12, timestamp);
+  if (start !== 0) {
+    store<u8>(end, 0x18);
+    end = putVarint(end + 1, start);
+  }
   store<u8>(out, (end - out - 2) as u8, 1);
   out = end;
 }
@@ -398,6 +404,20 @@ function putMetadata(pairs: usize, count: u32): void {
   closeField(0x2a, begin, 2);
 }
 
+/** When the samples of a row began to count; 0: not known. */
+function startOf(row: usize): u64 {
+  let p: usize = load<u32>(row, ROW_REST_PTR);
+  const end = p + (load<u32>(row, ROW_REST_LENGTH) as usize);
+  while (p < end) {
+    const at = p;
+    p = wire.checkField(wire.SERIES, p, end);
+    if (wire.tag !== SERIES_START_TAG) continue;
+    wire.readVarint(wire.readTag(at, p), p);
+    return wire.varint;
+  }
+  return 0;
+}
+
 function putSeries(row: usize, timestamps: usize, values: usize, pairs: usize, labels: u32): bool {
   const samples = load<u32>(row, ROW_SAMPLE_COUNT) as usize;
   const first = load<u32>(row, ROW_SAMPLE_START) as usize;
@@ -410,8 +430,9 @@ function putSeries(row: usize, timestamps: usize, values: usize, pairs: usize, l
   const begin = out;
   out += 2;
   putRefs(pairs, labels);
+  const start: u64 = samples === 0 ? 0 : startOf(row);
   for (let k = first; k < first + samples; k++) {
-    putSample(load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)));
+    putSample(load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)), start);
   }
   if (others !== 0 && !putOthers(row)) return false;
   if (!hasRoom(HEADS_BYTES_MAX)) return false;

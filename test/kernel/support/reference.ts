@@ -5,7 +5,11 @@ import protobuf from 'protobufjs';
 const proto = readFileSync(new URL('../../../proto/remote.proto', import.meta.url), 'utf8');
 // The same wire format, read without losing anything: a JS number drops the payload of a NaN, and strings that are not
 // UTF-8 are refused by protobufjs but carried by everyone else.
-const exact = proto.replace(/\bdouble\b/g, 'fixed64').replace(/\bstring\b/g, 'bytes');
+const exact = proto
+  .replace(/\bdouble\b/g, 'fixed64')
+  .replace(/\bstring\b/g, 'bytes')
+  // What a 2.0 request says of its samples may go along in a field that 1.0 does not know.
+  .replace('repeated Histogram histograms = 4;', '$& int64 start_timestamp = 6;');
 const root = protobuf.parse(exact, { keepCase: true }).root;
 root.resolveAll();
 
@@ -23,6 +27,7 @@ export interface ExactSeries {
   readonly samples: readonly { readonly value: Long64; readonly timestamp: Long64 }[];
   readonly exemplars: readonly unknown[];
   readonly histograms: readonly unknown[];
+  readonly start_timestamp?: Long64 | number;
 }
 
 export interface ExactRequest {
