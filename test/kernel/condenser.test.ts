@@ -13,7 +13,7 @@ import {
   decodeExact,
   type ExactRequest,
   ExactWriteRequest,
-  type Long64,
+  StartedWriteRequest,
 } from './support/reference.ts';
 import { decodeRequest2, ExactRequest2, type Request2 } from './support/reference-2.ts';
 
@@ -186,13 +186,14 @@ test('the start of a series is that of all of its samples in a Request, there an
   });
   const exemplars = [{ labels: [label('trace_id', 'x')], timestamp: 5 }];
   const starts = [1, 2 ** 45, -1, undefined, 7, 8];
-  const bytes = encoded([
+  const timeseries = [
     ...starts.slice(0, 4).map((start) => one(start)),
     one(7, { exemplars }),
     // Labels and samples that are not in their places.
     one(8, { labels: [label('b', 'x'), label('__name__', 'm')] }),
     one(9, { samples: [], histograms: [{ count_int: 0 }] }),
-  ]);
+  ];
+  const bytes = StartedWriteRequest.encode({ timeseries }).finish();
   const request = condense(bytes)!;
   const found = decode(request);
   const big = (value: number | undefined) => BigInt.asUintN(64, BigInt(value ?? 0));
@@ -204,7 +205,9 @@ test('the start of a series is that of all of its samples in a Request, there an
   const back = expander.expand(input, request.length, undefined, true);
   assert.ok(typeof back === 'object' && !('error' in back));
   const message = Buffer.from(kernel.memory.bytes().subarray(back.ptr, back.ptr + back.length));
-  const again = decodeExact(message)!.timeseries.map(({ start_timestamp: own }) => bigintOf(own as Long64));
+  const again = decodeExact(message, StartedWriteRequest)!.timeseries.map(({ start_timestamp: own }) =>
+    bigintOf(own!),
+  );
   assert.deepEqual(again, [...starts, undefined].map(big));
 });
 

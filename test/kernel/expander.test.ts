@@ -14,7 +14,7 @@ import {
   times,
 } from './support/expansion.ts';
 import { Random } from './support/random.ts';
-import { bigintOf, decodeExact, ExactWriteRequest, type Long64 } from './support/reference.ts';
+import { bigintOf, decodeExact, ExactWriteRequest, StartedWriteRequest } from './support/reference.ts';
 import { ExactRequest2 } from './support/reference-2.ts';
 
 const RUNS = 20_000;
@@ -151,9 +151,9 @@ test('the start of a series goes along if somebody takes it and all samples agre
       assert.ok(typeof found === 'object' && !('error' in found));
       const isKept = keepsStarts && start !== undefined;
       assert.equal(found.startTimestamps, isKept ? 0 : fields, JSON.stringify(series));
-      const [written] = decodeExact(messageOf(found))!.timeseries;
+      const [written] = decodeExact(messageOf(found), StartedWriteRequest)!.timeseries;
       const expected = isKept ? BigInt.asUintN(64, BigInt(start)) : 0n;
-      assert.equal(bigintOf(written!.start_timestamp as Long64), expected, JSON.stringify(series));
+      assert.equal(bigintOf(written!.start_timestamp!), expected, JSON.stringify(series));
     }
   }
 });

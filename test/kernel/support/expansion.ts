@@ -6,7 +6,7 @@ import { compileKernel, Kernel } from '../../../src/kernel/kernel.ts';
 import { assertSame } from './compare.ts';
 import { atEdge, Guarded } from './guarded.ts';
 import type { Random } from './random.ts';
-import { decodeExact, ExactWriteRequest } from './reference.ts';
+import { decodeExact, StartedWriteRequest } from './reference.ts';
 import { decodeRequest2, ExactRequest2, expectationOf } from './reference-2.ts';
 
 const INPUT_BYTES_MAX = 1 << 18;
@@ -56,13 +56,13 @@ export function compare(bytes: Uint8Array, keepsStarts = false): boolean {
   const message = messageOf(expand(bytes, undefined, keepsStarts));
   const validated = kernel.validateWriteRequest(output.place(message, 0x1a), message.length);
   assert.ok(!('error' in validated), 'what is written is a WriteRequest');
-  const exact = decodeExact(message)!;
+  const exact = decodeExact(message, StartedWriteRequest)!;
   assert.equal(found.series, decoded.timeseries.length);
   assert.equal(found.rejectedSeries, expected.rejected);
   assert.equal(found.rejected !== undefined, expected.rejected > 0);
   assertSame(
-    ExactWriteRequest.encode({ timeseries: exact.timeseries }).finish(),
-    ExactWriteRequest.encode({ timeseries: expected.timeseries }).finish(),
+    StartedWriteRequest.encode({ timeseries: exact.timeseries }).finish(),
+    StartedWriteRequest.encode({ timeseries: expected.timeseries }).finish(),
     'series',
   );
   const entries = (exact.metadata as Entry[]).map(({ type, metric_family_name, help, unit }) =>
