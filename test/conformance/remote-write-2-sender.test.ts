@@ -404,3 +404,34 @@ test('start timestamps go on to who takes 2.0, with labels that change; others g
   assert.equal(sink.samples.samples, 7);
   assert.equal(metricSum(await sluice.metrics(), 'sluice_start_timestamps_left_out_total'), 2);
 });
+
+test('metadata of tenants goes with their own series', async (t) => {
+  const { received, url } = await startReceiver(t);
+  const sluice = await relay(t, url, temporaryDirectory(t), SECOND, '-enableMultitenantHandlers');
+  const told = {
+    1: { type: 1, help: 'of one' },
+    2: { type: 2, help: 'of two' },
+    3: { type: 1, help: 'of one' },
+  };
+  let nth = 0;
+  const push = async () => {
+    for (const [account, metadata] of Object.entries(told)) {
+      const samples = [{ value: 1, timestamp: NOW_MS + ++nth }];
+      const series = [{ labels: [['__name__', 'm']] as const, samples, metadata }];
+      const answer = await push2(`${sluice.url}/insert/${account}:7/prometheus/api/v1/write`, series);
+      assert.equal(answer.status, 204, answer.text);
+    }
+  };
+  await push();
+  await settled(sluice, 3);
+  received.length = 0;
+  await push();
+  await settled(sluice, 6);
+  const shown = received.flatMap(({ request }) =>
+    request!.timeseries.map(({ labelsRefs, metadata }) => {
+      const labels = labelsRefs.map((ref) => request!.symbols[ref]);
+      return `${labels[labels.indexOf('vm_account_id') + 1]} ${metadata?.type} ${request!.symbols[metadata!.helpRef]}`;
+    }),
+  );
+  assert.deepEqual(shown.toSorted(), ['1 1 of one', '2 2 of two', '3 1 of one']);
+});

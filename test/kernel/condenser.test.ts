@@ -237,6 +237,53 @@ test('metrics are asked for once, and their metadata goes with each of their ser
   );
 });
 
+test('where tenants tell different things of a metric, each series gets what its own tenant said', () => {
+  const tenant = (account: string, project: string) => [
+    label('vm_account_id', account),
+    label('vm_project_id', project),
+  ];
+  const told = (type: number, help: string, unit = '') => ({ type, help, unit });
+  const describe = (name: string) =>
+    name === 'plain'
+      ? told(2, 'plain help')
+      : {
+          ...told(1, 'last help'),
+          tenants: [
+            { ...told(1, 'help of 1', 's'), account: '1', project: '0' },
+            { ...told(3, 'help of 1:2'), account: '1', project: '2' },
+            { ...told(0, ''), account: '4', project: '0' },
+            // Nobody here has this one, so its texts are not sent.
+            { ...told(1, 'help of 9'), account: '9', project: '9' },
+          ],
+        };
+  const series = [
+    named('m', ...tenant('1', '0')),
+    named('m', ...tenant('1', '2')),
+    named('m', ...tenant('4', '0')),
+    named('m', ...tenant('2', '1')),
+    named('m'),
+    named('m', label('vm_account_id', '1')),
+    named('plain', ...tenant('1', '2')),
+  ];
+  const { symbols, timeseries } = decode(condense(encoded(series), describe));
+  const shown = timeseries.map(({ metadata }) => {
+    const { type = 0, help_ref: help = 0, unit_ref: unit = 0 } = metadata ?? {};
+    return `${type} ${symbols[help]} ${symbols[unit]}`;
+  });
+  assert.deepEqual(shown, [
+    '1 help of 1 s',
+    '3 help of 1:2 ',
+    '0  ',
+    '1 last help ',
+    '1 last help ',
+    '1 last help ',
+    '2 plain help ',
+  ]);
+  assert.ok(!symbols.map(String).includes('help of 9'));
+  const without = decode(condense(encoded([named('m'), named('plain')]), describe));
+  assert.deepEqual(without.symbols.map(String), ['', '__name__', 'm', 'plain', 'plain help', 'last help']);
+});
+
 test('a request with more strings than usual', () => {
   const timeseries = Array.from({ length: 9_000 }, (_, nth) => named(`m${nth}`, label('a', `x${nth}`)));
   const { symbols } = decode(
