@@ -15,7 +15,7 @@ import {
 } from './support/expansion.ts';
 import { Random } from './support/random.ts';
 import { bigintOf, decodeExact, ExactWriteRequest, StartedWriteRequest } from './support/reference.ts';
-import { ExactRequest2 } from './support/reference-2.ts';
+import { ExactHistogram2, ExactRequest2 } from './support/reference-2.ts';
 
 const RUNS = 20_000;
 
@@ -92,6 +92,31 @@ test('what is wrong with a series leaves that series out, and says why', () => {
     assert.deepEqual(found.rejected, { index: 1, error });
     assert.equal(found.rejectedSeries, 1);
     assert.equal(decodeExact(messageOf(found))!.timeseries.length, 2, error);
+  }
+});
+
+test('of a count as an integer and as a float the last one counts', () => {
+  const type = ExactHistogram2;
+  const part = (fields: object) => type.encode(fields).finish();
+  const buckets = (counts: object) => ({ positive_spans: [{ length: 1 }], ...counts });
+  const integer = part({ count_int: 3, ...buckets({ positive_deltas: [3] }) });
+  const cases: readonly (readonly [Uint8Array, boolean])[] = [
+    [Buffer.concat([part({ count_float: bits(9) }), integer]), true],
+    [Buffer.concat([integer, part({ count_float: bits(9) })]), false],
+    [Buffer.concat([part({ zero_count_float: bits(-1) }), part({ zero_count_int: 0 }), integer]), true],
+    [Buffer.concat([part({ zero_count_int: 7 }), part({ zero_count_float: bits(1) }), integer]), true],
+    [Buffer.concat([integer, part({ zero_count_float: bits(-1) })]), false],
+  ];
+  for (const [histogram, isGood] of cases) {
+    const head = requestOf(['', '__name__', 'up'], [{ labels_refs: [1, 2] }]);
+    // The series is the last field, and short.
+    const at = head.length - 6;
+    const series = Buffer.concat([head.subarray(at + 2), Buffer.of(0x1a, histogram.length), histogram]);
+    const bytes = Buffer.concat([head.subarray(0, at), Buffer.of(0x2a, series.length), series]);
+    assert.ok(compare(bytes));
+    const found = expand(bytes);
+    assert.ok(typeof found === 'object' && !('error' in found));
+    assert.equal(found.rejectedSeries, isGood ? 0 : 1);
   }
 });
 
