@@ -10,7 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../../util/error.ts';
-import { ByteReader, ByteWriter, DamagedState, STATE_BYTES_MAX } from '../state/bytes.ts';
+import { ByteReader, ByteWriter, DamagedState, STATE_BYTES_MAX, type StateMemory } from '../state/bytes.ts';
 
 const MAGIC = 0x4741_4c53;
 const VERSION = 2;
@@ -22,15 +22,15 @@ export interface CheckpointPart {
 }
 
 export interface EncodedCheckpoint {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   /** Parts that were left out because the checkpoint would be too large; their owners would begin anew. */
   readonly omitted: readonly string[];
 }
 
-/** Into `memory`, which is the checkpoint's from now on, if it is large enough. */
+/** Into `memory`, which is the checkpoint's from now on. */
 export function encodeCheckpoint(
   parts: Iterable<CheckpointPart>,
-  { bytesMax, memory }: { bytesMax?: number | undefined; memory?: ArrayBuffer | undefined } = {},
+  { bytesMax, memory }: { bytesMax?: number | undefined; memory?: StateMemory | undefined } = {},
 ): EncodedCheckpoint {
   const to = new ByteWriter(bytesMax, memory);
   for (const word of [MAGIC, VERSION, 0, 0]) to.u32(word);
