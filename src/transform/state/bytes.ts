@@ -54,10 +54,12 @@ export class ByteWriter {
 
   /** The first `count` numbers, as they lie in memory: the bits of a NaN survive. */
   numbers(values: Float64Array | Int32Array | Uint32Array | Uint8Array, count = values.length): void {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, count * values.BYTES_PER_ELEMENT);
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const { buffer, byteOffset, byteLength } = values;
+    const length = count * values.BYTES_PER_ELEMENT;
+    this.#reserve(length);
+    // Twice as fast into shared memory as `set`, which copies word by word there.
+    Buffer.from(buffer, byteOffset, byteLength).copy(this.#bytes, this.#length, 0, length);
+    this.#length += length;
   }
 
   text(value: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
