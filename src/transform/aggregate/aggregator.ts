@@ -343,11 +343,23 @@ export class RuleAggregator {
     const isAgeChecked = this.spec.ignoreOldSamples || enableWindows;
     const oldestMs = isAgeChecked ? this.#schedule.minDeadlineMs : Number.NEGATIVE_INFINITY;
     const groupOf = this.#state.groupOfTarget;
+    const plain = {
+      targets,
+      groupOf,
+      oldestMs,
+      latestMs: enableWindows ? deadlineMs : Number.POSITIVE_INFINITY,
+    };
     let lagMs = 0;
     let came = 0;
     let nan = 0;
     let tooOld = 0;
     for (let row = 0; row < seriesCount; row++) {
+      const before = current.length;
+      row = current.takePlain(batch, row, plain);
+      came += current.length - before;
+      if (current.length > before) lagMs = Math.max(lagMs, nowMs - current.earliestMs);
+      if (current.length === current.capacity) this.#acceptAll(nowMs);
+      if (row === seriesCount) break;
       const ref = refs[row]!;
       const target = ref < targets.length ? targets[ref]! : UNMATCHED;
       if (target === UNMATCHED) continue;

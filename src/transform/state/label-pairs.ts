@@ -27,6 +27,7 @@ export class LabelPairs {
     BYTES_STEP,
     BYTES_MAX,
   );
+  #view = new DataView(this.#arena.data.buffer);
   #holds = new Int32Array(FIRST_PAIRS);
   #starts = new Int32Array(FIRST_PAIRS);
   #lengths = new Int32Array(FIRST_PAIRS);
@@ -44,8 +45,10 @@ export class LabelPairs {
   }
 
   /** The bytes of all pairs; replaced when pairs come. */
-  get bytes(): Uint8Array {
-    return this.#arena.data;
+  get bytes(): DataView {
+    const { buffer } = this.#arena.data;
+    if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
+    return this.#view;
   }
 
   /** By id: where in `bytes` the field of the pair begins, and how long it is. Replaced when pairs come. */

@@ -21,6 +21,9 @@ const WORDS_STEP = 1;
 const WORDS_MAX = 2 ** 28;
 const IS_FREE = -1;
 
+const PINS_AT_ONCE = 4096;
+const isPinned = new Uint8Array(PINS_AT_ONCE);
+
 /** Nobody outside can make keys that fall on one another. */
 const seed = randomBytes(4).readInt32LE();
 
@@ -146,9 +149,12 @@ export class SlotTable {
     to.u32(limit);
     to.u32(this.#size);
     to.numbers(this.#starts, limit);
-    const pins = new Uint8Array(limit);
-    if (tellsPins) for (let slot = 0; slot < limit; slot++) pins[slot] = this.#pins[slot]! > 0 ? 1 : 0;
-    to.numbers(pins);
+    const pins = this.#pins;
+    for (let from = 0; from < limit; from += PINS_AT_ONCE) {
+      const count = Math.min(PINS_AT_ONCE, limit - from);
+      for (let nth = 0; nth < count; nth++) isPinned[nth] = tellsPins && pins[from + nth]! > 0 ? 1 : 0;
+      to.numbers(isPinned, count);
+    }
     to.u32(this.#arena.used);
     to.numbers(this.#arena.data, this.#arena.used);
     to.numbers(Int32Array.from(this.#free));
