@@ -39,8 +39,8 @@ export class Rows {
     return column;
   }
 
-  window(initial = 0): WindowColumn {
-    const column = Array.from({ length: this.#colours }, () => this.#create(initial, 1));
+  window(initial = 0, width = 1): WindowColumn {
+    const column = Array.from({ length: this.#colours }, () => this.#create(initial, width));
     this.#windows.push(column);
     return column;
   }
