@@ -193,14 +193,13 @@ export class RuleAggregator {
     for (let left = valuesMax; left > 0 && tellings.size > 0; left--, tellings.next()) {
       if (writer.byteLength >= bytesMax) break;
       const { group, kind, low, high } = tellings;
-      const start = groups.keyStart(group);
-      const count = groups.keyLength(group);
+      const count = groups.read(group);
       if (outputRelabel === undefined) {
-        writer.addPairs(pairs, { words: groups.words, start, count }, kind, flushMs, low, high);
+        writer.addPairs(pairs, { words: groups.words, start: 0, count }, kind, flushMs, low, high);
       } else {
         const labels = this.#labels;
         labels.clear();
-        for (let at = start; at < start + count; at++) {
+        for (let at = 0; at < count; at++) {
           labels.push(pairs.nameOf(groups.words[at]!), pairs.valueOf(groups.words[at]!));
         }
         addSuffix(labels, this.#suffixes[kind.output]!);

@@ -169,8 +169,8 @@ export class RuleState {
   }
 
   #releaseGroup(group: number): void {
-    const start = this.groups.keyStart(group);
-    this.#release(this.groups.words, start, start + this.groups.keyLength(group));
+    const length = this.groups.read(group);
+    this.#release(this.groups.words, 0, length);
     this.groups.release(group);
   }
 
@@ -236,9 +236,9 @@ export class RuleState {
       if (!table.isUsed(series) || flushMs <= deadlines[series]!) continue;
       if (deadlines[series] !== Number.NEGATIVE_INFINITY) this.seriesRows.clear(series);
       if (table.isPinned(series) || ports.isHeld(series)) continue;
-      const start = table.keyStart(series);
+      const length = table.read(series);
       // The first word is the group.
-      this.#release(table.words, start + 1, start + table.keyLength(series));
+      this.#release(table.words, 1, length);
       table.release(series);
       this.groups.unpin(this.#groupOf[series]!);
     }
@@ -288,7 +288,7 @@ export class RuleState {
       if (!table.isUsed(slot)) continue;
       const group = this.#groupOf[slot]!;
       const isGroup = group >= 0 && group < this.groups.limit && this.groups.isUsed(group);
-      if (!isGroup || table.keyLength(slot) === 0 || table.words[table.keyStart(slot)] !== group) {
+      if (!isGroup || table.read(slot) === 0 || table.words[0] !== group) {
         throw new DamagedState('a series has no group');
       }
       this.#holdAgain(table, slot, 1);
@@ -297,8 +297,8 @@ export class RuleState {
   }
 
   #holdAgain(table: SlotTable, slot: number, skipped: number): void {
-    const start = table.keyStart(slot);
-    for (let at = start + skipped; at < start + table.keyLength(slot); at++) {
+    const length = table.read(slot);
+    for (let at = skipped; at < length; at++) {
       if (!this.pairs.has(table.words[at]!)) throw new DamagedState('a key has a label that is not there');
       this.pairs.holdId(table.words[at]!);
     }

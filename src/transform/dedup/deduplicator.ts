@@ -179,7 +179,8 @@ export class Deduplicator {
     for (let left = samplesMax; left > 0 && this.#release.size > 0; left--, this.#release.next()) {
       if (writer.byteLength >= bytesMax) break;
       const { slot, timestampMs, low, high } = this.#release;
-      const key = { words: keys.words, start: keys.keyStart(slot), count: keys.keyLength(slot) };
+      const count = keys.read(slot);
+      const key = { words: keys.words, start: 0, count };
       writer.addPairs(pairs, key, AS_THEY_ARE, timestampMs, low, high);
     }
     this.#emitted += before - this.#release.size;
