@@ -91,7 +91,9 @@ export class RuleAggregator {
     // With deduplication the windows are its own: what it hands over belongs to one.
     const colours = spec.enableWindows && !isDeduplicated ? 2 : 1;
     const grouping = this.#grouping;
-    const state = new RuleState({ tellsSeries, grouping, colours, slotsMax: ports.slotsMax });
+    const countsSamples = definitions.some(({ definition }) => definition.ignoresCounts !== true);
+    const { slotsMax } = ports;
+    const state = new RuleState({ tellsSeries, countsSamples, grouping, colours, slotsMax });
     this.#state = state;
     if (isDeduplicated) this.#dedup = new DedupWindow(spec.enableWindows ? 2 : 1);
     if (definitions.some(({ definition }) => definition.needs === 'counters')) {
@@ -475,7 +477,7 @@ export class RuleAggregator {
         colour,
         groups: this.#state.alive,
         groupCount,
-        sampleCounts: this.#state.sampleCounts[colour]!,
+        sampleCounts: this.#state.sampleCounts?.[colour],
         emit: (group, value, label) => {
           if (isTold) tellings.add(group, nth, value, label);
         },
