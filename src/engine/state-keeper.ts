@@ -15,7 +15,7 @@ const SAVE_SHARE = 0.05;
 const SAVE_SHARE_URGENT = 0.2;
 const URGENT_BYTES = 32 * 1024 * 1024;
 /** Bodies that are kept for a new engine take memory: beyond this much, the state is saved sooner. */
-const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const SAVE_EVERY_MS_MIN = 100;
 /** The wall clock is looked at again after this long, for it may have been set. */
 const LOOK_EVERY_MS = 10_000;

@@ -7,6 +7,7 @@
  * nobody needs.
  */
 import type { Labels } from '../../model/labels.ts';
+import { moved } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import { type Colour, Rows } from '../state/columns.ts';
 import { LabelPairs, NO_PAIR } from '../state/label-pairs.ts';
@@ -139,7 +140,7 @@ export class RuleState {
     const { limit } = series;
     this.#reserveSeries(limit);
     if (limit > this.#groupOf.length)
-      this.#groupOf = copied(this.#groupOf, new Int32Array(Math.max(64, Math.ceil(limit * 1.5))));
+      this.#groupOf = moved(this.#groupOf, new Int32Array(Math.max(64, Math.ceil(limit * 1.5))));
     this.#groupOf[slot] = group;
     this.groups.pin(group);
     return slot;
@@ -208,9 +209,9 @@ export class RuleState {
 
   #sweepGroups(flushMs: number, ports: SweepPorts): number {
     const { limit } = this.groups;
-    if (this.alive.length < limit) this.alive = new Int32Array(Math.ceil(limit * 1.5));
+    if (this.alive.length < limit) this.alive = moved(this.alive, new Int32Array(Math.ceil(limit * 1.5)));
     if (this.#groups.length < limit)
-      this.#groups = copied(this.#groups, new Uint8Array(Math.ceil(limit * 1.5)));
+      this.#groups = moved(this.#groups, new Uint8Array(Math.ceil(limit * 1.5)));
     this.#look(flushMs);
     let alive = 0;
     for (let group = 0; group < limit; group++) {
@@ -333,9 +334,4 @@ export class RuleState {
   #rows(): Rows[] {
     return [this.groupRows, this.seriesRows, this.counterRows];
   }
-}
-
-function copied<T extends Int32Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -5,6 +5,7 @@
  *
  * Values are kept as bits, because a stale marker is a NaN that arithmetic would change. A series is a slot.
  */
+import { moved } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import { type Colour, Rows } from '../state/columns.ts';
 import { STALE_HIGH, STALE_LOW } from '../state/samples.ts';
@@ -52,9 +53,8 @@ export class DedupWindow {
     const held = this.#held[colour]!;
     if (held.length + length > held.slots.length) {
       // No more than there are slots.
-      const larger = new Int32Array(Math.min(kept.length / WIDTH, Math.ceil((held.length + length) * 1.5)));
-      larger.set(held.slots.subarray(0, held.length));
-      held.slots = larger;
+      const roomy = Math.min(kept.length / WIDTH, Math.ceil((held.length + length) * 1.5));
+      if (roomy > held.slots.length) held.slots = moved(held.slots, new Int32Array(roomy));
     }
     const { slots } = held;
     let heldCount = held.length;

@@ -3,6 +3,7 @@
  * lie its bytes as a field of a remote-write series, which outputs are put together from. A pair stays as long as
  * somebody holds it.
  */
+import { moved } from '../../util/free-buffer.ts';
 import { encodeVarint } from '../../util/varint.ts';
 import { Arena, NO_PIECE } from './arena.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
@@ -184,11 +185,7 @@ export class LabelPairs {
   #reserve(length: number): void {
     if (length <= this.#holds.length) return;
     const roomy = Math.max(length, Math.ceil(this.#holds.length * 1.5));
-    const larger = (from: Int32Array): Int32Array<ArrayBuffer> => {
-      const to = new Int32Array(roomy);
-      to.set(from);
-      return to;
-    };
+    const larger = (from: Int32Array<ArrayBuffer>) => moved(from, new Int32Array(roomy));
     this.#holds = larger(this.#holds);
     this.#starts = larger(this.#starts);
     this.#lengths = larger(this.#lengths);

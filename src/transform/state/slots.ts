@@ -8,6 +8,7 @@
  * loaded slots that were pinned stay so until then, although those who pinned them are gone.
  */
 import { randomBytes } from 'node:crypto';
+import { freeBuffer, moved } from '../../util/free-buffer.ts';
 import { Arena, NO_PIECE } from './arena.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 
@@ -279,11 +280,7 @@ export class SlotTable {
   #reserve(slots: number): void {
     if (slots > this.#starts.length) {
       const roomy = Math.max(slots, Math.ceil(this.#starts.length * 1.5));
-      const larger = (from: Int32Array): Int32Array<ArrayBuffer> => {
-        const to = new Int32Array(roomy);
-        to.set(from);
-        return to;
-      };
+      const larger = (from: Int32Array<ArrayBuffer>) => moved(from, new Int32Array(roomy));
       this.#starts = larger(this.#starts);
       this.#hashes = larger(this.#hashes);
       this.#pins = larger(this.#pins);
@@ -298,6 +295,7 @@ export class SlotTable {
       while (cells[cell] !== 0) cell = (cell + 1) & mask;
       cells[cell] = used;
     }
+    freeBuffer(before.buffer);
     this.#cells = cells;
   }
 }
