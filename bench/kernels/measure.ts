@@ -78,6 +78,7 @@ function makeSteps(kernel: Kernel): { placed: Placed[]; steps: Record<string, St
     'validate + scan': ({ raw, rawPtr }) => columns.scan(rawPtr, raw.byteLength),
     'validate + scan + slots': ({ raw, rawPtr }) => columns.scan(rawPtr, raw.byteLength, undefined, true),
     'validate + scan + intern': ({ raw, rawPtr }) => columns.scan(rawPtr, raw.byteLength, table),
+    'check: the same in one pass': ({ raw, rawPtr }) => columns.check(rawPtr, raw.byteLength, table),
     'validate + scan + encode': ({ raw, rawPtr }) => {
       columns.scan(rawPtr, raw.byteLength);
       encodeAll();

@@ -18,7 +18,8 @@ import { type Parcel, rowsOf } from './parcel.ts';
 /** Room before the streams for the length preamble of the whole block: a varint of at most 5 bytes. */
 const PREAMBLE_BYTES = 8;
 const FIRST_STREAM_BYTES = 256 * 1024;
-const SNAPPY_WINDOW_BYTES = 64 * 1024;
+/** Snappy looks for repetitions within such pieces. */
+export const SNAPPY_WINDOW_BYTES = 64 * 1024;
 
 export interface BuiltBlock {
   readonly memory: ArrayBuffer;
@@ -85,7 +86,7 @@ export class BlockBuilder {
 
   /** Bytes that still fit before compression. */
   get room(): number {
-    return this.#limits.rawBytesMax - this.#rawLength - this.#tailLength;
+    return this.#limits.rawBytesMax - this.rawLength;
   }
 
   get rowsLeft(): number {
@@ -120,12 +121,34 @@ export class BlockBuilder {
     return this.#tail.ptr + this.#tailLength;
   }
 
-  addVerbatim(parcel: Parcel, nowMs: number): void {
+  /** Bytes of the block before compression. */
+  get rawLength(): number {
+    return this.#rawLength + this.#tailLength;
+  }
+
+  /** Compresses everything that waits (snappy only), so that elements may follow. */
+  seal(): void {
     this.#seal(this.#tailLength);
-    this.#begin(parcel.body, nowMs);
-    this.#appendStream(parcel.elementsPtr, parcel.elementsLength);
-    this.#rawLength += parcel.rawLength;
-    this.#count(parcel.counts, parcel.labels);
+  }
+
+  /** Adds snappy elements that stand for `rawLength` bytes; everything before is sealed. */
+  addElements(
+    body: number,
+    elements: { readonly ptr: number; readonly length: number; readonly rawLength: number },
+    counts: Readonly<Counts>,
+    labels: number,
+    nowMs: number,
+  ): void {
+    this.#begin(body, nowMs);
+    this.#appendStream(elements.ptr, elements.length);
+    this.#rawLength += elements.rawLength;
+    this.#count(counts, labels);
+  }
+
+  addVerbatim(parcel: Parcel, nowMs: number): void {
+    this.seal();
+    const { elementsPtr: ptr, elementsLength: length, rawLength } = parcel;
+    this.addElements(parcel.body, { ptr, length, rawLength }, parcel.counts, parcel.labels, nowMs);
   }
 
   /** Adds a whole message; nothing is copied when it was decoded at `tailEnd`. */
@@ -189,7 +212,7 @@ export class BlockBuilder {
   }
 
   #takeSnappy(): BuiltBlock {
-    this.#seal(this.#tailLength);
+    this.seal();
     const preamble = encodeVarint(this.#rawLength);
     const offset = PREAMBLE_BYTES - preamble.length;
     this.#streams.set(preamble, offset);

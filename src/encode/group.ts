@@ -4,10 +4,11 @@
  * A group with `parallel` = n fills n blocks side by side; lane l owns the slots s with s mod n = l, so that the lanes
  * have no series in common.
  */
-import type { Columns, Encoded, Kernel, PlanView, Round } from '../kernel/kernel.ts';
+import type { Columns, Encoded, EncodeOptions, Kernel, PlanView, Round } from '../kernel/kernel.ts';
+import { Stencils } from '../kernel/stencils.ts';
 import { ALL_SLOTS, type Codec, type SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
-import { BlockBuilder, type BuiltBlock } from './builder.ts';
+import { BlockBuilder, type BuiltBlock, SNAPPY_WINDOW_BYTES } from './builder.ts';
 import { type BlockLimits, isWorthVerbatim, type Lane, pickLane } from './lane.ts';
 import type { Parcel } from './parcel.ts';
 
@@ -65,6 +66,8 @@ export class GroupEncoder {
   readonly #kernel: Kernel;
   readonly #limits: BlockLimits;
   readonly #builders: BlockBuilder[];
+  /** One a builder, made when its first series are written one by one; none for codecs but snappy. */
+  readonly #stencils: (Stencils | undefined)[] = [];
   readonly #progress: LaneProgress[];
   readonly #emit: (block: FinishedBlock) => void;
 
@@ -160,16 +163,21 @@ export class GroupEncoder {
     if (lane === 0 && series === 0 && sample === 0 && this.options.metadata) {
       this.#addMetadata(parcel, columns, nowMs);
     }
+    if (this.options.codec === 'snappy' && !parcel.isShaped && sample === 0) {
+      series = this.#addStenciled(lane, parcel, columns, series, nowMs);
+    }
     while (series < columns.seriesCount) {
       const before = { body: parcel.body, series, sample };
       if (builder.full) this.#finish(lane, before);
-      let step = this.#encode(builder, parcel, columns, before, builder.room);
+      // Only a series that does not even fit into an empty block is cut.
+      const cut = builder.empty ? { firstSample: sample } : {};
+      let step = this.#encode(builder, parcel, columns, before, { capacity: builder.room, ...cut });
       if (step.bytes === 0 && step.next === series && builder.empty) {
         // Nothing of it can be cut off: the labels or the native histograms alone are larger than a block should be.
         const { labelsLength, restLength } = columns.row(series);
         const room = labelsLength + restLength + parcel.suffixLength + SAMPLE_ROOM_BYTES;
         builder.makeRoom(room);
-        step = this.#encode(builder, parcel, columns, before, room);
+        step = this.#encode(builder, parcel, columns, before, { capacity: room, ...cut });
       }
       if (step.bytes > 0) builder.addTail(parcel.body, step.bytes, step.counts, step.labels, nowMs);
       series = step.next;
@@ -179,12 +187,51 @@ export class GroupEncoder {
     if (builder.full) this.#finish(lane, startOf(parcel.body + BODY_STEP));
   }
 
+  /** Writes series that came before by their stencils; returns the one from which on the others are to be written in full. */
+  #addStenciled(lane: number, parcel: Parcel, columns: Columns, first: number, nowMs: number): number {
+    this.#stencils[lane] ??= new Stencils(this.#kernel);
+    const stencils = this.#stencils[lane];
+    const builder = this.#builders[lane]!;
+    const { slots } = builder;
+    const { suffixPtr, suffixLength, suffixLabels } = parcel;
+    const options = { ...this.options, slots, suffixPtr, suffixLength, suffixLabels };
+    const listed = stencils.select(columns, first, options);
+    if (listed === undefined) return first;
+    for (let nth = 0; nth < listed; ) {
+      const before = { body: parcel.body, series: stencils.listed(nth), sample: 0 };
+      if (builder.full) this.#finish(lane, before);
+      const missing = SNAPPY_WINDOW_BYTES - builder.rawLength;
+      if (missing > 0) {
+        // There is little yet that stencils could have parts of.
+        const capacity = Math.min(missing, builder.room);
+        const start = this.#encode(builder, parcel, columns, before, { capacity, spans: false });
+        if (start.bytes > 0) {
+          nth = stencils.place(columns, nth, start.next, builder.tailEnd, builder.rawLength, options);
+          builder.addTail(parcel.body, start.bytes, start.counts, start.labels, nowMs);
+          continue;
+        }
+      }
+      builder.seal();
+      const { rowsLeft: rowsMax, labelsLeft: labelsMax, room: rawBytes } = builder;
+      const limits = { rowsMax, labelsMax, rawBytes };
+      const step = stencils.write(columns, nth, builder.rawLength, options, limits);
+      if (step.rawLength > 0) builder.addElements(parcel.body, step, step.counts, step.labels, nowMs);
+      nth = step.next;
+      if (step.stop === 'done' || step.stop === 'full') continue;
+      const series = stencils.listed(nth);
+      // In an empty block, it is alone larger than blocks should be.
+      if (step.stop === 'too_long' || builder.empty) return series;
+      this.#finish(lane, { body: parcel.body, series, sample: 0 });
+    }
+    return columns.seriesCount;
+  }
+
   #encode(
     builder: BlockBuilder,
     parcel: Parcel,
     columns: Columns,
-    { series, sample }: LaneProgress,
-    capacity: number,
+    { series }: LaneProgress,
+    own: Pick<EncodeOptions, 'capacity' | 'spans' | 'firstSample'>,
   ): Encoded {
     return this.#kernel.encodeSeries(columns, {
       first: series,
@@ -198,11 +245,9 @@ export class GroupEncoder {
       suffixLength: parcel.suffixLength,
       suffixLabels: parcel.suffixLabels,
       dst: builder.tailEnd,
-      capacity,
       rowsMax: builder.rowsLeft,
       labelsMax: builder.labelsLeft,
-      // Only a series that does not even fit into an empty block is cut.
-      ...(builder.empty && { firstSample: sample }),
+      ...own,
     });
   }
 
@@ -234,12 +279,20 @@ export class GroupEncoder {
   /** Gives the memory of the blocks back; everything was flushed. */
   close(): void {
     for (const builder of this.#builders) builder.close();
+    for (const stencils of this.#stencils) stencils?.close();
+  }
+
+  /** These refs belong to other series from now on. */
+  forget(refs: Uint32Array): void {
+    for (const stencils of this.#stencils) stencils?.forget(refs);
   }
 
   #finish(lane: number, progress: LaneProgress): void {
     this.#progress[lane] = progress;
     const builder = this.#builders[lane]!;
     if (builder.empty) return;
-    this.#emit({ ...builder.take(), lane, codec: this.options.codec, slots: builder.slots, progress });
+    const built = builder.take();
+    this.#stencils[lane]?.endBlock(built.rawLength);
+    this.#emit({ ...built, lane, codec: this.options.codec, slots: builder.slots, progress });
   }
 }

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { BODY_STEP, type FinishedBlock, GroupEncoder } from '../encode/group.ts';
 import type { BlockLimits, Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
-import type { Columns, Identity, Kernel } from '../kernel/kernel.ts';
+import type { Columns, Identity, Kernel, WriteRequestFound } from '../kernel/kernel.ts';
 import { Region } from '../kernel/memory.ts';
 import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
@@ -97,6 +97,8 @@ export class Pipeline {
   /** For bodies that were shaped before; made when the first one comes. */
   #placer: Shaper | undefined;
   readonly #dropped = new DropTally();
+  /** The columns hold the body at hand. */
+  #isScanned = false;
   /** The group in whose open block the body at hand was decoded. */
   #host: GroupEncoder | undefined;
 
@@ -194,10 +196,13 @@ export class Pipeline {
     if (!isTaken && !isRerouted && body.arrivedMs !== undefined) this.advance(body.arrivedMs, false);
     this.#reached = Math.max(this.#reached, body.id);
     this.#host = undefined;
-    const unpacked = this.#unpacker!.unpack(body, wire);
+    const suffix = this.#writeSuffix(body.extraLabels);
+    this.#isScanned = false;
+    const unpacked = this.#unpacker!.unpack(body, wire, (ptr, length) =>
+      this.#check(ptr, length, isRerouted, suffix),
+    );
     if ('error' in unpacked) return { id: body.id, ...unpacked };
     const { found, notes, ...decoded } = unpacked;
-    const suffix = this.#writeSuffix(body.extraLabels);
     const parcel: Parcel = {
       body: body.id,
       ...decoded,
@@ -214,6 +219,21 @@ export class Pipeline {
     return { id: body.id, counts: found.counts, notes };
   }
 
+  /** Validates and scans at once what has to be scanned anyway. */
+  #check(ptr: number, length: number, isRerouted: boolean, suffix: Identity): WriteRequestFound | undefined {
+    const isPlain = isRerouted ? this.#config.shape === undefined : this.#shaper === undefined;
+    const needsColumns = !isPlain || suffix.length > 0 || this.#needsSlots;
+    // Where a block may take it as it came, it may have to be moved first.
+    if (!needsColumns || this.#host !== undefined) return undefined;
+    const found = this.#columns.check(ptr, length, this.#table, this.#needsSlots, suffix);
+    this.#isScanned = found !== undefined;
+    return found;
+  }
+
+  get #needsSlots(): boolean {
+    return this.#groups.some((group) => group.options.parallel > 1);
+  }
+
   /** The parcel at a place where nothing is written while the groups look at it. */
   #settled(parcel: Parcel): Parcel {
     const host = this.#host;
@@ -224,14 +244,11 @@ export class Pipeline {
   }
 
   #route(parcel: Parcel, body: BodyRef, nowMs: number): void {
-    let scanned = false;
+    const suffix = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
     const columns = () => {
-      if (!scanned) {
-        const slots = this.#groups.some((group) => group.options.parallel > 1);
-        const identity = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
-        this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#table, slots, identity);
-        scanned = true;
-      }
+      if (!this.#isScanned)
+        this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#table, this.#needsSlots, suffix);
+      this.#isScanned = true;
       return this.#columns;
     };
     const shaper = parcel.isShaped ? this.#placing() : this.#shaper;
@@ -240,7 +257,6 @@ export class Pipeline {
       if (samples > 0 && !body.isJudged)
         this.#dropped.add(undefined, 'too_far_in_future', { ...noCounts, samples });
       const isTaken = body.isTaken === true;
-      const suffix = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
       shaper.shape(columns(), { id: body.id, added: body.extraLabels, suffix, isTaken }, nowMs);
       if (!body.isJudged) this.#countDrops(this.#columns, shaper, GLOBAL, isTaken);
     }
@@ -248,7 +264,7 @@ export class Pipeline {
     const isLookedAt = !parcel.isShaped && this.#talkers.note(parcel.counts.samples, nowMs);
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
     if (parcel.isShaped) return;
-    if (scanned) this.#talkers.noteNew(this.#columns.addedCount);
+    if (this.#isScanned) this.#talkers.noteNew(this.#columns.addedCount);
     // What is forwarded as it came leaves no trace in the series table.
     else if (isLookedAt) this.#columns.scan(parcel.rawPtr, parcel.rawLength);
     if (isLookedAt) this.#talkers.observe(this.#columns, nowMs);
@@ -287,7 +303,7 @@ export class Pipeline {
     this.#kernel.memory.bytes().set(request, rawPtr);
     const found = this.#kernel.validateWriteRequest(rawPtr, request.byteLength);
     assert(!('error' in found), 'outputs are well-formed');
-    const slots = this.#groups.some((group) => group.options.parallel > 1);
+    const slots = this.#needsSlots;
     if (shaper.changesOutputs(from)) {
       this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
       shaper.shapeOutputs(this.#columns, from);
@@ -328,8 +344,8 @@ export class Pipeline {
     for (const [group, config] of this.#config.groups.entries()) {
       if (from !== GLOBAL && (config.form ?? 0) !== from) continue;
       const { view } = shaper.encodingOf(config);
-      for (const [judged, counts] of this.#kernel.judgePlans(columns, view).entries()) {
-        if (judged === 0 || counts.series === 0) continue;
+      for (const [judged, counts] of columns.judge(view).counts) {
+        if (judged === 0) continue;
         // What is dropped before the destinations is the same for every group.
         const isForAll = judged < OTHER_SHARD;
         if (isForAll && group > 0) continue;
@@ -376,6 +392,7 @@ export class Pipeline {
     const freed = this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT)));
     this.#shaper?.forget(freed);
     this.#placer?.forget(freed);
+    for (const group of this.#groups) group.forget(freed);
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */

@@ -26,6 +26,9 @@ export interface Unpacked extends Decoded {
   readonly notes: ParseNotes | undefined;
 }
 
+/** What is in a message; undefined when it does not know. */
+export type Check = (ptr: number, length: number) => WriteRequestFound | undefined;
+
 interface Message {
   readonly decoded: Decoded;
   /** What is in it, where that is known. */
@@ -72,24 +75,34 @@ export class Unpacker {
     this.#packed = new BodyDecoder(kernel, config.bodyBytesMax, reserve, this.#decoder);
   }
 
-  /** `wire` is only read during the call; the result is there until the next one. */
-  unpack(body: BodyFormat, wire: Uint8Array): Unpacked | Flaw {
+  /**
+   * `wire` is only read during the call; the result is there until the next one. `check` may say what is in a message that
+   * stays as it is, so that it is not validated.
+   */
+  unpack(body: BodyFormat, wire: Uint8Array, check?: Check): Unpacked | Flaw {
     const message = body.protocol === REMOTE_WRITE_2 ? this.#expand(body, wire) : this.#read(body, wire);
     if ('error' in message) return message;
     const { rawPtr, rawLength } = message.decoded;
-    const found = this.#kernel.validateWriteRequest(rawPtr, rawLength, message.found);
+    const mayChange = body.tenant !== undefined || this.#converts(body);
+    const known = message.found ?? (mayChange ? undefined : check?.(rawPtr, rawLength));
+    const found = this.#kernel.validateWriteRequest(rawPtr, rawLength, known);
     if ('error' in found) return malformed(rawLength, found);
     const excess = excessOf(found.counts);
     if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
     return this.#amended(body, { ...message.decoded, found, notes: message.notes });
   }
 
+  #converts({ protocol }: BodyFormat): boolean {
+    return this.#convertsHistograms && protocol !== REROUTED;
+  }
+
   /** What has to be written anew before anybody sees it. */
-  #amended({ tenant, protocol }: BodyFormat, unpacked: Unpacked): Unpacked | Flaw {
+  #amended(body: BodyFormat, unpacked: Unpacked): Unpacked | Flaw {
+    const { tenant } = body;
     const { rawPtr, rawLength, found, notes } = unpacked;
     const message = this.#kernel.memory.bytes().subarray(rawPtr, rawPtr + rawLength);
     const hasTenant = tenant !== undefined && namesTenants(message, found.counts.metadata);
-    const hasHistograms = this.#convertsHistograms && found.counts.histograms > 0 && protocol !== REROUTED;
+    const hasHistograms = found.counts.histograms > 0 && this.#converts(body);
     if (!hasTenant && !hasHistograms) return unpacked;
     const own = hasTenant ? ofTenant(message, tenant) : message;
     const converted = hasHistograms

@@ -3,8 +3,9 @@
  * object and are filled anew by every scan; rows point into the scanned message, which must stay where it is as long as
  * the columns are read.
  */
+import type { Counts } from '../model/body.ts';
 import { assert } from '../util/assert.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, PlanView, WriteRequestFound } from './kernel.ts';
 import { Region } from './memory.ts';
 
 /** Words of a row; the layout is in `assembly/row.ts`. */
@@ -38,11 +39,43 @@ export interface Identity {
 
 export const NO_IDENTITY: Identity = { ptr: 0, length: 0 };
 
+/** What plans say of the series of a scan for a destination. */
+export interface Judged {
+  /** The indices of those that it gets: where they are (u32), and how many. */
+  readonly list: number;
+  readonly listed: number;
+  /** What the series hold by judgement (`model/drops.ts`); only those that there are. */
+  readonly counts: readonly (readonly [judgement: number, counts: Counts])[];
+}
+
+/** What plans tell apart. */
+export const JUDGEMENTS = 32;
+const COUNTS_WORDS = 4;
+const NONE_JUDGED: Judged = { list: 0, listed: 0, counts: [] };
+
 export type Round = (value: number) => number;
 
 /** What gives scanned series their refs: the series table. */
 export interface Interner {
-  intern(columns: Columns, identity: Identity): void;
+  /** Makes ready for a scan; returns where the kernels find the table. */
+  begin(): number;
+  /** Gives the series from `first` on their refs that it had no room for. */
+  intern(columns: Columns, first: number): void;
+  /** Takes the series out again that the scan added. */
+  undo(columns: Columns): void;
+}
+
+/** A scan that checks has room for these, whatever is in the message; real series take 30 bytes and more, samples 12. */
+const CHECKED_SERIES_BYTES = 24;
+const CHECKED_SAMPLE_BYTES = 12;
+/** The room is for what few messages hold: in larger ones it would be too much. */
+const CHECKED_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Room in the columns. */
+interface Room {
+  readonly series: number;
+  readonly samples: number;
+  readonly metadata: number;
 }
 
 /** Samples of a scan; timestamps as i64 milliseconds in two words, low first. */
@@ -71,6 +104,8 @@ export class Columns {
   readonly #plans: Region;
   readonly #missing: Region;
   readonly #rounded: Region;
+  readonly #counts: Region;
+  readonly #judged = new Map<string, { scan: number; readonly list: Region; judged: Judged }>();
   /** What `#rounded` holds at the moment. */
   #roundedBy: Round | undefined;
   #hasPlans = false;
@@ -81,7 +116,7 @@ export class Columns {
   #sampleCount = 0;
   #metadataCount = 0;
   #hasSlots = false;
-  /** Number of series whose ref the table gave out in this scan; set by the interner. */
+  /** Number of series whose ref the table gave out in this scan; the interner adds those that it gave later. */
   addedCount = 0;
 
   constructor(kernel: Kernel) {
@@ -95,6 +130,7 @@ export class Columns {
     this.#plans = new Region(kernel.memory);
     this.#missing = new Region(kernel.memory);
     this.#rounded = new Region(kernel.memory);
+    this.#counts = new Region(kernel.memory);
     this.#scratch = new Region(kernel.memory);
   }
 
@@ -103,43 +139,101 @@ export class Columns {
    * `slots` says whether `slot` is needed.
    */
   scan(ptr: number, length: number, table?: Interner, slots = false, identity: Identity = NO_IDENTITY): void {
-    const { counts } = this.#kernel.foundIn(ptr, length);
-    this.#rows.reserve(counts.series * ROW_WORDS * 4);
-    this.#timestamps.reserve(counts.samples * 8);
-    this.#values.reserve(counts.samples * 8);
-    this.#metadata.reserve(counts.metadata * 8);
+    const done = this.#scan(ptr, length, this.#kernel.foundIn(ptr, length).counts, table, identity);
+    assert(done, 'a message does not change between its validation and its scan');
+    this.#settle(table, slots);
+  }
+
+  /**
+   * As `validateWriteRequest` and `scan` in one pass. Undefined, with nothing in the columns and nothing new in the table,
+   * for a message that is malformed or looks like no sender's: `validateWriteRequest` says what it is.
+   */
+  check(
+    ptr: number,
+    length: number,
+    table: Interner,
+    slots = false,
+    identity: Identity = NO_IDENTITY,
+  ): WriteRequestFound | undefined {
+    if (length > CHECKED_BYTES_MAX) return undefined;
+    const series = Math.ceil(length / CHECKED_SERIES_BYTES);
+    const room = { series, samples: Math.ceil(length / CHECKED_SAMPLE_BYTES), metadata: series };
+    if (!this.#scan(ptr, length, room, table, identity)) {
+      table.undo(this);
+      this.#clear();
+      return undefined;
+    }
+    const kernel = this.#kernel;
+    const seriesCount = this.#seriesCount;
+    const found = {
+      counts: {
+        series: seriesCount,
+        samples: this.#sampleCount,
+        histograms: kernel.result(5),
+        exemplars: kernel.result(6),
+        metadata: this.#metadataCount,
+      },
+      labels: kernel.result(7),
+      seriesWithSamples: kernel.result(8),
+      everySeriesHasData: kernel.result(9) === seriesCount,
+    };
+    kernel.validateWriteRequest(ptr, length, found);
+    this.#settle(table, slots);
+    return found;
+  }
+
+  #scan(ptr: number, length: number, room: Room, table: Interner | undefined, identity: Identity): boolean {
+    this.#rows.reserve(room.series * ROW_WORDS * 4);
+    this.#timestamps.reserve(room.samples * 8);
+    this.#values.reserve(room.samples * 8);
+    this.#metadata.reserve(room.metadata * 8);
     // Only written by series that are not canonical; memory that is not touched costs nothing.
     this.#scratch.reserve(length);
-    const done = this.#kernel.exports.scanWriteRequest(
+    if (table !== undefined) this.#added.reserve(room.series * 4);
+    const kernel = this.#kernel;
+    const done = kernel.exports.scanWriteRequest(
       ptr,
       length,
       this.#rows.ptr,
-      counts.series,
+      room.series,
       this.#timestamps.ptr,
       this.#values.ptr,
-      counts.samples,
+      room.samples,
       this.#metadata.ptr,
-      counts.metadata,
+      room.metadata,
       this.#scratch.ptr,
       length,
+      table === undefined ? 0 : table.begin(),
+      identity.ptr,
+      identity.length,
+      this.#added.ptr,
     );
-    assert(done !== 0, 'a message does not change between its validation and its scan');
-    this.#seriesCount = this.#kernel.result(2);
-    this.#sampleCount = this.#kernel.result(3);
-    this.#metadataCount = this.#kernel.result(4);
-    this.#hasSlots = slots;
+    this.#clear();
+    this.#seriesCount = kernel.result(2);
+    this.#sampleCount = kernel.result(3);
+    this.#metadataCount = kernel.result(4);
+    this.addedCount = kernel.result(10);
+    return done !== 0;
+  }
+
+  #clear(): void {
     this.#scans++;
-    this.#hasPlans = false;
-    this.#roundedBy = undefined;
+    this.#seriesCount = 0;
+    this.#sampleCount = 0;
+    this.#metadataCount = 0;
     this.addedCount = 0;
-    if (slots) {
-      this.#slots.reserve(this.#seriesCount);
-      this.#kernel.exports.slotSeries(this.#rows.ptr, this.#seriesCount, this.#slots.ptr);
-    }
-    if (table !== undefined) {
-      this.#added.reserve(this.#seriesCount * 4);
-      table.intern(this, identity);
-    }
+    this.#hasPlans = false;
+    this.#hasSlots = false;
+    this.#roundedBy = undefined;
+  }
+
+  #settle(table: Interner | undefined, slots: boolean): void {
+    const waiting = this.#kernel.result(11);
+    if (waiting < this.#seriesCount) table?.intern(this, waiting);
+    if (!slots) return;
+    this.#hasSlots = true;
+    this.#slots.reserve(this.#seriesCount);
+    this.#kernel.exports.slotSeries(this.#rows.ptr, this.#seriesCount, this.#slots.ptr);
   }
 
   /** Another one for every scan: what rows point to is gone with the next. */
@@ -245,6 +339,47 @@ export class Columns {
       added.ptr,
       added.length,
     );
+  }
+
+  /** Needs plans. Looked up once for each view of a scan. */
+  judge(view: PlanView): Judged {
+    const key = `${view.ownerAt}/${view.ownerBit}/${view.formAt}`;
+    let known = this.#judged.get(key);
+    if (known === undefined) {
+      known = { scan: -1, list: new Region(this.#kernel.memory), judged: NONE_JUDGED };
+      this.#judged.set(key, known);
+    }
+    if (known.scan === this.#scans) return known.judged;
+    known.scan = this.#scans;
+    known.judged = this.#judge(view, known.list.reserve(this.#seriesCount * 4));
+    return known.judged;
+  }
+
+  #judge({ ownerAt, ownerBit, formAt }: PlanView, list: number): Judged {
+    const { exports, memory } = this.#kernel;
+    const out = this.#counts.reserve(JUDGEMENTS * COUNTS_WORDS * 4);
+    const listed = exports.judgePlans(
+      this.#rows.ptr,
+      this.#seriesCount,
+      this.#plans.ptr,
+      ownerAt,
+      ownerBit,
+      formAt,
+      out,
+      list,
+    );
+    const words = memory.u32();
+    const counts: [number, Counts][] = [];
+    for (let judgement = 0; judgement < JUDGEMENTS; judgement++) {
+      const at = out / 4 + judgement * COUNTS_WORDS;
+      if (words[at] === 0) continue;
+      const [series, samples, histograms, exemplars] = words.subarray(at, at + COUNTS_WORDS);
+      counts.push([
+        judgement,
+        { series: series!, samples: samples!, histograms: histograms!, exemplars: exemplars!, metadata: 0 },
+      ]);
+    }
+    return { list, listed, counts };
   }
 
   /** The samples as arrays; they are views, gone when the memory grows. */

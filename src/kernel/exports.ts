@@ -58,6 +58,10 @@ export interface KernelExports {
     metadataMax: number,
     scratch: number,
     scratchBytes: number,
+    table: number,
+    identity: number,
+    identityLength: number,
+    added: number,
   ): number;
   slotSeries(rows: number, count: number, slots: number): void;
   xxh64(ptr: number, length: number): bigint;
@@ -84,6 +88,52 @@ export interface KernelExports {
     labelsMax: number,
     firstSample: number,
     mayCut: number,
+  ): void;
+  selectSeries(
+    from: number,
+    fromCount: number,
+    slots: number,
+    first: number,
+    slotMask: number,
+    list: number,
+  ): number;
+  countKnown(stencils: number, rows: number, list: number, listed: number): void;
+  noteSeries(stencils: number, rows: number, list: number, listed: number): void;
+  placeSeries(
+    stencils: number,
+    rows: number,
+    list: number,
+    nth: number,
+    listed: number,
+    end: number,
+    timestamps: number,
+    omitted: number,
+    raw: number,
+    position: bigint,
+  ): number;
+  stencilSeries(
+    stencils: number,
+    rows: number,
+    timestamps: number,
+    values: number,
+    list: number,
+    nth: number,
+    listed: number,
+    plans: number,
+    ownerAt: number,
+    ownerBit: number,
+    formAt: number,
+    omitted: number,
+    suffixPtr: number,
+    suffixLength: number,
+    suffixLabels: number,
+    scratch: number,
+    scratchBytes: number,
+    dst: number,
+    capacity: number,
+    rawCapacity: number,
+    rowsMax: number,
+    labelsMax: number,
   ): void;
   gatherPlans(
     rows: number,
@@ -115,7 +165,8 @@ export interface KernelExports {
     ownerBit: number,
     formAt: number,
     out: number,
-  ): void;
+    list: number,
+  ): number;
   futureSamples(
     rows: number,
     count: number,
@@ -125,23 +176,8 @@ export interface KernelExports {
     drop: number,
   ): number;
   describeLabels(row: number, out: number, before: number, outBefore: number): void;
-  fingerprintSeries(
-    rows: number,
-    count: number,
-    keyPtr: number,
-    identityPtr: number,
-    identityLength: number,
-  ): void;
-  internSeries(
-    table: number,
-    rows: number,
-    first: number,
-    count: number,
-    epoch: number,
-    added: number,
-    mayGrow: number,
-    nextOut: number,
-  ): number;
+  internSeries(table: number, rows: number, first: number, count: number, added: number): number;
+  removeAdded(table: number, rows: number, count: number, added: number, addedCount: number): void;
   powersPtr(): number;
   scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;

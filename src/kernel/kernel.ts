@@ -57,9 +57,7 @@ export interface PlanView {
   readonly formAt: number;
 }
 
-const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
-/** What `judgePlans` tells apart. */
-export const JUDGEMENTS = 32;
+export const EVERYTHING: PlanView = { ownerAt: 0, ownerBit: 0, formAt: 0 };
 
 export interface EncodeOptions {
   /** Index of the series to begin with. */
@@ -106,14 +104,12 @@ export class Kernel {
   readonly exports: KernelExports;
   /** Word index of the kernels' result area. */
   readonly #result: number;
-  readonly #judged: number;
   #validated: { ptr: number; length: number; found: WriteRequestFound } | undefined;
 
   constructor(module: WebAssembly.Module) {
     this.exports = new WebAssembly.Instance(module).exports as unknown as KernelExports;
     this.memory = new KernelMemory(this.exports.memory, this.exports.heapBase() >>> 0);
     this.#result = (this.exports.resultPtr() >>> 0) / 4;
-    this.#judged = this.memory.alloc(JUDGEMENTS * 16);
   }
 
   /** Word `index` of what the last kernel reported. */
@@ -229,7 +225,7 @@ export class Kernel {
       ownerBit,
       formAt,
       options.spans === true ? 1 : 0,
-      (options.withoutHistograms === true ? 1 : 0) + (options.withoutExemplars === true ? 2 : 0),
+      omittedBy(options),
       options.suffixPtr,
       options.suffixLength,
       options.suffixLabels,
@@ -255,34 +251,18 @@ export class Kernel {
     };
   }
 
-  /** What the rows hold, by what the plans say of them for a destination: [judgement] (`model/drops.ts`). */
-  judgePlans(columns: Columns, { ownerAt, ownerBit, formAt }: PlanView): Counts[] {
-    this.exports.judgePlans(
-      columns.rowsPtr,
-      columns.seriesCount,
-      columns.plansPtr,
-      ownerAt,
-      ownerBit,
-      formAt,
-      this.#judged,
-    );
-    const words = this.memory.u32().subarray(this.#judged / 4, this.#judged / 4 + JUDGEMENTS * 4);
-    return Array.from({ length: JUDGEMENTS }, (_, index) => ({
-      series: words[index * 4]!,
-      samples: words[index * 4 + 1]!,
-      histograms: words[index * 4 + 2]!,
-      exemplars: words[index * 4 + 3]!,
-      metadata: 0,
-    }));
-  }
-
   /** xxHash64 with seed 0. */
   xxh64(ptr: number, length: number): bigint {
     return BigInt.asUintN(64, this.exports.xxh64(ptr, length));
   }
 }
 
+/** Kinds that are left out, as the kernels take them. */
+export function omittedBy(options: Pick<EncodeOptions, 'withoutHistograms' | 'withoutExemplars'>): number {
+  return (options.withoutHistograms === true ? 1 : 0) + (options.withoutExemplars === true ? 2 : 0);
+}
+
 /** A limit as the kernels take it: a number beyond 32 bits would wrap around, down to nothing. */
-function asLimit(limit: number): number {
+export function asLimit(limit: number): number {
   return Math.min(Math.max(0, limit), 0xffffffff);
 }

@@ -7,24 +7,45 @@
  * same labels in another order are another series. The table is bounded: when it is full, new series get NO_REF.
  */
 import { randomBytes } from 'node:crypto';
-import type { Columns, Identity, Interner, Kernel } from '../kernel/kernel.ts';
+import type { Columns, Interner, Kernel } from '../kernel/kernel.ts';
 
 /** Bytes of a slot and layout of the header: `kernel/assembly/table.ts`. */
 const SLOT_BYTES = 32;
 const HEADER_BYTES = 64;
-const HEADER = { entries: 0, mask: 1, size: 2, sizeMax: 3, nextRef: 4, freeRefs: 5, freeCount: 6 } as const;
-/** Word of the header's region that `internSeries` returns its second result in. */
-const NEXT_WORD = 8;
+const HEADER = {
+  entries: 0,
+  mask: 1,
+  size: 2,
+  sizeMax: 3,
+  nextRef: 4,
+  freeRefs: 5,
+  freeCount: 6,
+  places: 7,
+  key: 8,
+  epoch: 9,
+  mayGrow: 10,
+  arena: 11,
+  arenaEnd: 12,
+  arenaUsed: 13,
+} as const;
+/** What is known of a series by its ref: `kernel/assembly/recall.ts`. */
+const PLACE_BYTES = 8;
+/** Comparisons look so far beyond the last record; where there is none is 0, so none begins there. */
+const ARENA_MARGIN = 16;
 
 const FIRST_SLOTS = 1024;
 /** Series per slot before the table grows: probes stay short (2.5 on average when it is nearly full). */
 const LOAD_MAX = 0.75;
-/** 3.1 million series in 128 MiB; far more than one relay of this size carries. */
+/** 3.1 million series in 176 MiB; far more than one relay of this size carries. */
 const DEFAULT_CAPACITY = 2 ** 22 * LOAD_MAX;
+/** A million series that are like their neighbours. Pages that no record was written to cost nothing. */
+const RECALL_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface SeriesTableOptions {
   /** The most series that the table holds. */
   readonly capacity?: number;
+  /** Memory for what is known of the order in which series come. */
+  readonly recallBytesMax?: number;
   /** 16 random bytes; only tests give them. */
   readonly key?: Uint8Array;
 }
@@ -34,24 +55,31 @@ export class SeriesTable implements Interner {
   readonly #kernel: Kernel;
   /** Where the kernels find the table. */
   readonly headerPtr: number;
-  readonly #key: number;
+  readonly #recallBytesMax: number;
   #slots = FIRST_SLOTS;
   /** Written to a series whenever it is seen; the owner moves it on (any unit) and sweeps by it. u32. */
   epoch = 0;
 
   constructor(
     kernel: Kernel,
-    { capacity = DEFAULT_CAPACITY, key = randomBytes(16) }: SeriesTableOptions = {},
+    {
+      capacity = DEFAULT_CAPACITY,
+      recallBytesMax = RECALL_BYTES_MAX,
+      key = randomBytes(16),
+    }: SeriesTableOptions = {},
   ) {
     this.#kernel = kernel;
     this.capacity = capacity;
+    this.#recallBytesMax = recallBytesMax;
     const { memory } = kernel;
     this.headerPtr = memory.allocZeroed(HEADER_BYTES);
-    this.#key = memory.alloc(key.byteLength);
-    memory.bytes().set(key, this.#key);
+    const keyPtr = memory.alloc(key.byteLength);
+    memory.bytes().set(key, keyPtr);
     const entries = memory.allocZeroed(FIRST_SLOTS * SLOT_BYTES);
     const freeRefs = memory.alloc(FIRST_SLOTS * 4);
-    this.#set({ entries, freeRefs, mask: FIRST_SLOTS - 1, sizeMax: this.#fit(FIRST_SLOTS) });
+    const places = memory.allocZeroed(FIRST_SLOTS * PLACE_BYTES);
+    const sizeMax = this.#fit(FIRST_SLOTS);
+    this.#set({ entries, freeRefs, places, mask: FIRST_SLOTS - 1, sizeMax, key: keyPtr });
   }
 
   /** Series in the table. */
@@ -71,30 +99,43 @@ export class SeriesTable implements Interner {
 
   /** Bytes of linear memory. */
   get byteLength(): number {
-    return this.#slots * (SLOT_BYTES + 4);
+    return this.#slots * (SLOT_BYTES + 4 + PLACE_BYTES) + this.#get('arenaUsed');
   }
 
-  /** Gives every scanned series its ref; called by `Columns.scan`. */
-  intern(columns: Columns, identity: Identity): void {
-    const { exports, memory } = this.#kernel;
+  begin(): number {
+    // Nothing is learned of series that come for the first time.
+    if (this.size > 0 && this.#get('arena') === 0) {
+      const arena = this.#kernel.memory.alloc(this.#recallBytesMax);
+      const arenaEnd = this.#recallBytesMax - ARENA_MARGIN;
+      this.#set({ arena, arenaEnd, arenaUsed: ARENA_MARGIN });
+    }
+    this.#set({ epoch: this.epoch, mayGrow: this.#mayGrow });
+    return this.headerPtr;
+  }
+
+  get #mayGrow(): number {
+    return this.#get('sizeMax') < this.capacity ? 1 : 0;
+  }
+
+  intern(columns: Columns, first: number): void {
     const count = columns.seriesCount;
-    exports.fingerprintSeries(columns.rowsPtr, count, this.#key, identity.ptr, identity.length);
-    let next = 0;
-    while (next < count) {
-      const mayGrow = this.#get('sizeMax') < this.capacity;
-      columns.addedCount += exports.internSeries(
+    let next = first;
+    while (this.#get('mayGrow') === 1 && next < count) {
+      this.#grow();
+      columns.addedCount += this.#kernel.exports.internSeries(
         this.headerPtr,
         columns.rowsPtr,
         next,
         count,
-        this.epoch,
         columns.addedPtr + columns.addedCount * 4,
-        mayGrow ? 1 : 0,
-        this.headerPtr + NEXT_WORD * 4,
       );
-      next = memory.u32()[this.headerPtr / 4 + NEXT_WORD]!;
-      if (next < count) this.#grow();
+      next = this.#kernel.result(0);
     }
+  }
+
+  undo(columns: Columns): void {
+    const { rowsPtr, seriesCount, addedPtr, addedCount } = columns;
+    this.#kernel.exports.removeAdded(this.headerPtr, rowsPtr, seriesCount, addedPtr, addedCount);
   }
 
   /**
@@ -111,14 +152,26 @@ export class SeriesTable implements Interner {
   #grow(): void {
     const { exports, memory } = this.#kernel;
     const slots = this.#slots * 2;
-    const from = { entries: this.#get('entries'), freeRefs: this.#get('freeRefs') };
-    const to = { entries: memory.allocZeroed(slots * SLOT_BYTES), freeRefs: memory.alloc(slots * 4) };
+    const from = {
+      entries: this.#get('entries'),
+      freeRefs: this.#get('freeRefs'),
+      places: this.#get('places'),
+    };
+    const to = {
+      entries: memory.allocZeroed(slots * SLOT_BYTES),
+      freeRefs: memory.alloc(slots * 4),
+      places: memory.allocZeroed(slots * PLACE_BYTES),
+    };
     exports.moveTable(from.entries, this.#slots, to.entries, slots);
-    memory.bytes().copyWithin(to.freeRefs, from.freeRefs, from.freeRefs + this.#get('freeCount') * 4);
+    const bytes = memory.bytes();
+    bytes.copyWithin(to.freeRefs, from.freeRefs, from.freeRefs + this.#get('freeCount') * 4);
+    bytes.copyWithin(to.places, from.places, from.places + this.refLimit * PLACE_BYTES);
     memory.free(from.entries, this.#slots * SLOT_BYTES);
     memory.free(from.freeRefs, this.#slots * 4);
+    memory.free(from.places, this.#slots * PLACE_BYTES);
     this.#slots = slots;
     this.#set({ ...to, mask: slots - 1, sizeMax: this.#fit(slots) });
+    this.#set({ mayGrow: this.#mayGrow });
   }
 
   #fit(slots: number): number {

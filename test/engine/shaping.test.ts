@@ -212,4 +212,38 @@ test('samples of the future are counted, and dropped only if that is configured'
   }
 });
 
+test('what is wrong with a body is said in the same words, and it leaves no series behind', () => {
+  const shaped = new Pipeline(new Kernel(module), configOf(shapeOf(DROP_A)));
+  const plain = new Pipeline(new Kernel(module), configOf(shapeOf(DROP_A), { shape: undefined }));
+  const whole = encodeRequest({
+    series: Array.from({ length: 50 }, (_, nth) => seriesOf({ job: `j${nth}` })),
+    metadata: [],
+  });
+  const mixed = [0x0a, 0x04, 0x12, 0x00, 0x22, 0x00];
+  const messages = [
+    [...whole, 0x0a],
+    [...whole, ...mixed],
+    [...whole, 0x08, 0x01],
+    whole.subarray(0, whole.length - 3),
+    new Uint8Array(2_000_002).map((_, index) => (index % 2 === 0 ? 0x0a : 0)),
+  ];
+  const verdict = (pipeline: Pipeline, message: ArrayLike<number>) => {
+    const wire = new Uint8Array(snappy.compress(Uint8Array.from(message)));
+    const place = { id: ++id, slab: 0, offset: 0, length: wire.byteLength };
+    const format = { protocol: 'promremotewrite', encoding: 'snappy-or-zstd', extraLabels: [] } as const;
+    const { id: _, ...judged } = pipeline.accept({ ...place, ...format }, wire, 0);
+    return judged;
+  };
+  for (const message of messages) {
+    const judged = verdict(shaped, message);
+    assert.ok('error' in judged);
+    assert.deepEqual(judged, verdict(plain, message));
+    assert.equal(shaped.stats.seriesTableSize, 0);
+  }
+  // Empty series, more than a sender would put into so few bytes, and one that is none.
+  const odd = [...whole, ...Array.from({ length: 5000 }, () => [0x0a, 0x00]).flat(), 0x0a, 2, 0x12, 0];
+  assert.deepEqual(verdict(shaped, odd), verdict(plain, odd));
+  assert.equal(shaped.stats.seriesTableSize, 51);
+});
+
 const at = (timestamp: number) => ({ bits: 1n, timestamp });

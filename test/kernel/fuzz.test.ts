@@ -7,10 +7,11 @@ import { Differential } from './support/differential.ts';
 const RUNS = 40_000;
 
 test(`${RUNS} damaged and whole inputs: kernels and references agree`, () => {
-  const { accepted, refused } = fuzz(RUNS, 1);
+  const { accepted, refused, checked } = fuzz(RUNS, 1);
   // Neither side may be missing, or the comparison says little.
   assert.ok(accepted > RUNS / 4, `${accepted} accepted`);
   assert.ok(refused > RUNS / 4, `${refused} refused`);
+  assert.ok(checked > RUNS / 20, `${checked} in one pass`);
 });
 
 test('a kernel that disagrees is found', () => {

@@ -19,8 +19,8 @@ import {
 import { checkField, SERIES, tag } from './wire';
 
 const ALL_SLOTS: u32 = 0xffffffff;
-const OMIT_HISTOGRAMS: u32 = 1;
-const OMIT_EXEMPLARS: u32 = 2;
+export const OMIT_HISTOGRAMS: u32 = 1;
+export const OMIT_EXEMPLARS: u32 = 2;
 /** Tag and length of a series. */
 const HEAD_BYTES_MAX: u64 = 1 + 5;
 /** The longest sample field: `12 L 09 value 10 timestamp`. */

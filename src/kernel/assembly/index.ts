@@ -19,10 +19,11 @@ export { describeLabels, gatherPlans, judgePlans } from './plan';
 export { scanPrometheusText } from './prometheus-text';
 export { resultPtr } from './result';
 export { scanWriteRequest } from './scan';
-export { fingerprintSeries } from './siphash';
 export { decode as snappyDecode, decodedLength as snappyDecodedLength } from './snappy-decode';
 export { encode as snappyEncode } from './snappy-encode';
-export { internSeries, moveTable, sweepTable } from './table';
+export { stencilSeries } from './stencil';
+export { countKnown, noteSeries, placeSeries, selectSeries } from './stencil-list';
+export { internSeries, moveTable, removeAdded, sweepTable } from './table';
 export { validateWriteRequest } from './validate';
 export { slotSeries, xxh64 } from './xxh64';
 

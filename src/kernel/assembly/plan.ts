@@ -146,7 +146,10 @@ export function putPatched(dst: usize, patch: usize, plan: usize): usize {
   return d;
 }
 
-/** Adds up what the rows hold by what is judged of them: series, samples, histograms and exemplars (u32) for each of 32. */
+/**
+ * Adds up what the rows hold by what is judged of them: series, samples, histograms and exemplars (u32) for each of 32. Lists the
+ * rows that the destination gets, and returns their number.
+ */
 export function judgePlans(
   rows: usize,
   count: usize,
@@ -155,16 +158,24 @@ export function judgePlans(
   ownerBit: u32,
   formAt: usize,
   out: usize,
-): void {
+  list: usize,
+): usize {
   memory.fill(out, 0, JUDGEMENTS_BYTES);
+  let listed: usize = 0;
   for (let i: usize = 0; i < count; i++) {
     const row = rows + i * ROW_BYTES;
-    const sum = out + (judge(load<u32>(plans + (i << 2)), row, ownerAt, ownerBit, formAt) << 4);
+    const judged = judge(load<u32>(plans + (i << 2)), row, ownerAt, ownerBit, formAt);
+    if (judged === 0) {
+      store<u32>(list + (listed << 2), i as u32);
+      listed++;
+    }
+    const sum = out + (judged << 4);
     store<u32>(sum, load<u32>(sum) + 1);
     store<u32>(sum, load<u32>(sum, 4) + load<u32>(row, ROW_SAMPLE_COUNT), 4);
     store<u32>(sum, load<u32>(sum, 8) + load<u32>(row, ROW_HISTOGRAMS), 8);
     store<u32>(sum, load<u32>(sum, 12) + load<u32>(row, ROW_EXEMPLARS), 12);
   }
+  return listed;
 }
 
 const LABEL_BYTES: usize = 28;

@@ -7,7 +7,9 @@
  */
 import { copy, putVarint, varintLength } from './bytes';
 import { Fast, MARGIN } from './fast';
-import { clearError, errorCode, fail, OK, OUTPUT_TOO_LONG, RESULT, storeError } from './result';
+import { addedCount, beginRefs, endRefs, recallNext, takeRef, waiting } from './intern';
+import { recalledCount, recalledLength } from './recall';
+import { clearError, errorCode, fail, MIXED_SERIES, OK, OUTPUT_TOO_LONG, RESULT, storeError } from './result';
 import {
   NO_REF,
   ROW_BYTES,
@@ -43,6 +45,8 @@ let labelsLength: usize = 0;
 let labelCount: u32 = 0;
 let restPtr: usize = 0;
 let restLength: usize = 0;
+/** Its labels are those that are known to come after the series before. */
+let isRecalled: bool = false;
 
 function pushSample(timestamp: u64, value: u64, at: usize): bool {
   if (sampleCount >= sampleCountMax) {
@@ -199,10 +203,21 @@ function scanSamples(start: usize, end: usize, stop: usize): usize {
   return q;
 }
 
-function scanSeries(start: usize, end: usize, fastEnd: usize): bool {
+/** The labels of a series that came after the one before already: returns where they end, 0 when they are others. */
+function recallLabels(series: u32, start: usize, end: usize): usize {
+  const q = recallNext(series, start, end);
+  isRecalled = q !== 0;
+  labelsPtr = start;
+  labelsLength = recalledLength;
+  labelCount = recalledCount;
+  return q;
+}
+
+function scanSeries(series: u32, start: usize, end: usize, fastEnd: usize): bool {
   const samplesBefore = sampleCount;
   const stop = min(end, fastEnd);
-  let q = scanLabels(start, end, stop);
+  let q = recallLabels(series, start, end);
+  if (q === 0) q = scanLabels(start, end, stop);
   if (q === 0) return renew(start, end, samplesBefore);
   q = scanSamples(q, end, stop);
   if (q === 0) return false;
@@ -219,6 +234,7 @@ function scanSeries(start: usize, end: usize, fastEnd: usize): bool {
 /** Checks the whole series, as only a part of it has been seen, and normalises it. */
 function renew(start: usize, end: usize, samplesBefore: u32): bool {
   sampleCount = samplesBefore;
+  isRecalled = false;
   wire.resetCounts();
   if (!wire.checkMessage(wire.SERIES, start, end)) return false;
   // `normalise` runs over the fields again, and would count them again.
@@ -245,8 +261,10 @@ function storeRow(row: usize, start: usize, end: usize, samplesBefore: u32): voi
 }
 
 /**
- * Returns 1 when the message was taken apart; 0 when it is malformed or does not fit the columns. Result: code, position,
- * series, samples, metadata fields.
+ * Returns 1 when the message was taken apart; 0 when it is malformed or does not fit the columns. `addedPtr` gets the indices
+ * of series that are new in the table; `tablePtr` 0: there is none. Result: code, position, series, samples, metadata fields,
+ * histograms, exemplars, labels, series with samples, series with any of samples, histograms and exemplars, new series, and
+ * the first row that the table has no room for.
  */
 export function scanWriteRequest(
   src: usize,
@@ -260,8 +278,13 @@ export function scanWriteRequest(
   metadataMax: u32,
   scratchPtr: usize,
   scratchBytes: usize,
+  tablePtr: usize,
+  identityPtr: usize,
+  identityLength: usize,
+  addedPtr: usize,
 ): bool {
   clearError();
+  beginRefs(tablePtr, identityPtr, identityLength, addedPtr, src, src + n);
   timestamps = timestampColumn;
   values = valueColumn;
   sampleCount = 0;
@@ -272,6 +295,11 @@ export function scanWriteRequest(
   const fastEnd = n > MARGIN ? end - MARGIN : src;
   let series: u32 = 0;
   let metadataCount: u32 = 0;
+  let labels: u32 = 0;
+  let histograms: u32 = 0;
+  let exemplars: u32 = 0;
+  let withSamples: u32 = 0;
+  let withData: u32 = 0;
   let p = src;
   while (p < end) {
     const length = p < fastEnd ? Fast.seriesLength(p) : 0;
@@ -293,8 +321,19 @@ export function scanWriteRequest(
       }
       const samplesBefore = sampleCount;
       wire.resetCounts();
-      if (!scanSeries(start, seriesEnd, fastEnd)) break;
+      if (!scanSeries(series, start, seriesEnd, fastEnd)) break;
+      const hasSamples = sampleCount !== samplesBefore;
+      if (hasSamples && wire.histograms !== 0) {
+        fail(MIXED_SERIES, p);
+        break;
+      }
+      labels += labelCount;
+      histograms += wire.histograms;
+      exemplars += wire.exemplars;
+      if (hasSamples) withSamples++;
+      if (hasSamples || wire.histograms !== 0 || wire.exemplars !== 0) withData++;
       storeRow(rows + (series as usize) * ROW_BYTES, start, seriesEnd, samplesBefore);
+      if (tablePtr !== 0) takeRef(rows, series, isRecalled);
       series++;
       p = seriesEnd;
       continue;
@@ -311,9 +350,17 @@ export function scanWriteRequest(
     store<u32>(metadata + (metadataCount << 3), (p - at) as u32, 4);
     metadataCount++;
   }
+  if (tablePtr !== 0 && errorCode === OK) endRefs(rows, series);
   storeError(src);
   store<u32>(RESULT, series, 8);
   store<u32>(RESULT, sampleCount, 12);
   store<u32>(RESULT, metadataCount, 16);
+  store<u32>(RESULT, histograms, 20);
+  store<u32>(RESULT, exemplars, 24);
+  store<u32>(RESULT, labels, 28);
+  store<u32>(RESULT, withSamples, 32);
+  store<u32>(RESULT, withData, 36);
+  store<u32>(RESULT, addedCount as u32, 40);
+  store<u32>(RESULT, waiting, 44);
   return errorCode === OK;
 }

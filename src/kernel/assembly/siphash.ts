@@ -3,9 +3,9 @@
  * SipHash-1-3 with 128 bits of output: a keyed fingerprint, so that nobody who does not know the process's random key
  * can make two label sets meet. https://github.com/veorq/SipHash (reference: siphash.c with outlen 16, 1 and 3 rounds)
  */
-import { ROW_BYTES, ROW_FINGERPRINT, ROW_LABELS_LENGTH, ROW_LABELS_PTR } from './row';
+import { ROW_FINGERPRINT, ROW_LABELS_LENGTH, ROW_LABELS_PTR } from './row';
 
-/** The key that an identity stands for; see `fingerprintSeries`. */
+/** The key of the identity at hand; see `deriveKey`. */
 const DERIVED: usize = memory.data(16, 16);
 
 /** The last word: what is left of the input, and the length's lowest byte on top. */
@@ -64,25 +64,19 @@ export function fingerprint(keyPtr: usize, ptr: usize, n: usize, out: usize): vo
 }
 
 /**
- * Fingerprints the labels of every row. What else tells series apart (tenant, labels added from outside) comes as
- * `identity`: the labels are hashed under the key SipHash(key, identity), so that equal labels of different identities
- * are as different as any two label sets.
+ * What else tells series apart (tenant, labels added from outside) comes as an identity: labels are hashed under the key
+ * SipHash(key, identity), so that equal labels of different identities are as different as any two label sets.
  */
-export function fingerprintSeries(
-  rows: usize,
-  count: usize,
-  keyPtr: usize,
-  identityPtr: usize,
-  identityLength: usize,
-): void {
+export function deriveKey(keyPtr: usize, identityPtr: usize, identityLength: usize): void {
   fingerprint(keyPtr, identityPtr, identityLength, DERIVED);
-  let row = rows;
-  for (let i: usize = 0; i < count; i++, row += ROW_BYTES) {
-    fingerprint(
-      DERIVED,
-      load<u32>(row, ROW_LABELS_PTR),
-      load<u32>(row, ROW_LABELS_LENGTH),
-      row + ROW_FINGERPRINT,
-    );
-  }
+}
+
+/** Fingerprints the labels of a row under the key that was derived last. */
+export function fingerprintRow(row: usize): void {
+  fingerprint(
+    DERIVED,
+    load<u32>(row, ROW_LABELS_PTR),
+    load<u32>(row, ROW_LABELS_LENGTH),
+    row + ROW_FINGERPRINT,
+  );
 }

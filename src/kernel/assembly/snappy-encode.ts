@@ -19,7 +19,7 @@ function hash(word: u32, shift: u32): usize {
 }
 
 /** A literal of at most a block. `roomy`: 16 bytes may be read at `src` and written at `dst` whatever the length is. */
-function putLiteral(dst: usize, src: usize, length: usize, roomy: bool): usize {
+export function putLiteral(dst: usize, src: usize, length: usize, roomy: bool): usize {
   let d = dst;
   const n = length - 1;
   if (n < 60) store<u8>(d++, n << 2);
@@ -37,7 +37,7 @@ function putLiteral(dst: usize, src: usize, length: usize, roomy: bool): usize {
   return d + length;
 }
 
-function putCopy(dst: usize, offset: usize, length: usize): usize {
+export function putCopy(dst: usize, offset: usize, length: usize): usize {
   let d = dst;
   let rest = length;
   while (rest >= 68) {
@@ -127,9 +127,9 @@ function encodeBlock(src: usize, n: usize, dst: usize): usize {
   }
 }
 
-/** Encodes to `dst`, which must have room for `n + n / 6 + 32` bytes; returns the encoded length. */
-export function encode(src: usize, n: usize, dst: usize): usize {
-  let d = putVarint(dst, n as u64);
+/** The elements alone, without the length ahead of them; returns where they end. */
+export function encodeElements(src: usize, n: usize, dst: usize): usize {
+  let d = dst;
   let at = src;
   const end = src + n;
   while (at < end) {
@@ -137,5 +137,10 @@ export function encode(src: usize, n: usize, dst: usize): usize {
     d = encodeBlock(at, length, d);
     at += length;
   }
-  return d - dst;
+  return d;
+}
+
+/** Encodes to `dst`, which must have room for `n + n / 6 + 32` bytes; returns the encoded length. */
+export function encode(src: usize, n: usize, dst: usize): usize {
+  return encodeElements(src, n, putVarint(dst, n as u64)) - dst;
 }

@@ -2,23 +2,45 @@
  * The series table: fingerprint → ref, open addressing with linear probing.
  *
  * Header (u32 each): 0 entries, 4 number of slots - 1, 8 series in the table, 12 series that fit before it must grow,
- * 16 next ref that was never given out, 20 stack of free refs, 24 height of that stack.
- * Slot, 32 bytes, two to a cache line: 0 fingerprint (16), 16 ref + 1 (0: empty slot), 20 epoch when last seen.
+ * 16 next ref that was never given out, 20 stack of free refs, 24 height of that stack, 28 places by ref (`recall.ts`),
+ * 32 key of the fingerprints, 36 epoch that series are seen in, 40 whether it can grow, 44 arena of records, 48 where the
+ * last record may end in it, 52 bytes of it in use, 56 bytes of records that are dead.
+ * Slot, 32 bytes, two to a cache line: 0 fingerprint (16), 16 ref + 1 (0: empty slot).
  */
+import { forgetGone, forgetUnseen, markGone, NEXT_REF, placeOf, unmarkGone } from './recall';
+import { RESULT } from './result';
 import { NO_REF, ROW_BYTES, ROW_FINGERPRINT, ROW_REF } from './row';
 
 const ENTRIES: usize = 0;
 const MASK: usize = 4;
 const SIZE: usize = 8;
 const SIZE_MAX: usize = 12;
-const NEXT_REF: usize = 16;
 const FREE_REFS: usize = 20;
 const FREE_COUNT: usize = 24;
+const KEY: usize = 32;
+const EPOCH: usize = 36;
+const MAY_GROW: usize = 40;
 
 const SLOT_BYTES: usize = 32;
 const SLOT_HIGH: usize = 8;
 const SLOT_REF: usize = 16;
-const SLOT_EPOCH: usize = 20;
+
+/** What `internRow` did. */
+export const KNOWN: u32 = 0;
+export const ADDED: u32 = 1;
+export const NO_ROOM: u32 = 2;
+
+export function keyOf(table: usize): usize {
+  return load<u32>(table, KEY);
+}
+
+/** Notes that the series of this ref came now. */
+export function see(table: usize, ref: u32): void {
+  const place = placeOf(table, ref);
+  const epoch = load<u32>(table, EPOCH);
+  // A cache line that is not written need not go back to memory.
+  if (load<u32>(place) !== epoch) store<u32>(place, epoch);
+}
 
 /** The slot that holds this fingerprint, or the empty one where it belongs. */
 export function find(entries: usize, mask: usize, low: u64, high: u64): usize {
@@ -43,55 +65,75 @@ function takeRef(table: usize): u32 {
   return load<u32>(load<u32>(table, FREE_REFS) + ((free - 1) << 2));
 }
 
+/** Gives a row with a fingerprint its ref, and marks the series as seen. NO_ROOM: it is new, and keeps NO_REF. */
+export function internRow(table: usize, row: usize): u32 {
+  const low = load<u64>(row, ROW_FINGERPRINT);
+  const high = load<u64>(row, ROW_FINGERPRINT + 8);
+  const slot = find(load<u32>(table, ENTRIES), load<u32>(table, MASK), low, high);
+  const known = load<u32>(slot, SLOT_REF);
+  if (known !== 0) {
+    store<u32>(row, known - 1, ROW_REF);
+    see(table, known - 1);
+    return KNOWN;
+  }
+  const size = load<u32>(table, SIZE);
+  if (size >= load<u32>(table, SIZE_MAX)) return NO_ROOM;
+  const ref = takeRef(table);
+  store<u64>(slot, low);
+  store<u64>(slot, high, SLOT_HIGH);
+  store<u32>(slot, ref + 1, SLOT_REF);
+  see(table, ref);
+  store<u32>(table, size + 1, SIZE);
+  store<u32>(row, ref, ROW_REF);
+  return ADDED;
+}
+
 /**
- * Gives the rows from `first` to `count` their refs, marks them as seen, and appends the indices of those that are new
- * to `added`. Returns the number of those, with the next row in `*nextOut`: it is `count` unless a new series came and
- * `mayGrow` is set on a full table; without `mayGrow` such a series gets NO_REF.
+ * Gives the rows from `first` to `count` that have none their refs, and appends the indices of those that are new to
+ * `added`. Returns the number of those. Result: the next row, which is `count` unless a new series came and the table can
+ * grow; if it cannot, such a series keeps NO_REF.
  */
-export function internSeries(
-  table: usize,
-  rows: usize,
-  first: usize,
-  count: usize,
-  epoch: u32,
-  added: usize,
-  mayGrow: bool,
-  nextOut: usize,
-): usize {
-  const entries = load<u32>(table, ENTRIES) as usize;
-  const mask = load<u32>(table, MASK) as usize;
+export function internSeries(table: usize, rows: usize, first: usize, count: usize, added: usize): usize {
+  const mayGrow = load<u32>(table, MAY_GROW) !== 0;
   let addedCount: usize = 0;
   let i = first;
   for (; i < count; i++) {
     const row = rows + i * ROW_BYTES;
-    const low = load<u64>(row, ROW_FINGERPRINT);
-    const high = load<u64>(row, ROW_FINGERPRINT + 8);
-    const slot = find(entries, mask, low, high);
-    const known = load<u32>(slot, SLOT_REF);
-    if (known !== 0) {
-      store<u32>(row, known - 1, ROW_REF);
-      // A cache line that is not written need not go back to memory.
-      if (load<u32>(slot, SLOT_EPOCH) !== epoch) store<u32>(slot, epoch, SLOT_EPOCH);
-      continue;
-    }
-    const size = load<u32>(table, SIZE);
-    if (size >= load<u32>(table, SIZE_MAX)) {
-      if (mayGrow) break;
-      store<u32>(row, NO_REF, ROW_REF);
-      continue;
-    }
-    const ref = takeRef(table);
-    store<u64>(slot, low);
-    store<u64>(slot, high, SLOT_HIGH);
-    store<u32>(slot, ref + 1, SLOT_REF);
-    store<u32>(slot, epoch, SLOT_EPOCH);
-    store<u32>(table, size + 1, SIZE);
-    store<u32>(row, ref, ROW_REF);
+    if (load<u32>(row, ROW_REF) !== NO_REF) continue;
+    const done = internRow(table, row);
+    if (done === NO_ROOM && mayGrow) break;
+    if (done !== ADDED) continue;
     store<u32>(added + (addedCount << 2), i as u32);
     addedCount++;
   }
-  store<u32>(nextOut, i as u32);
+  store<u32>(RESULT, i as u32);
   return addedCount;
+}
+
+/** Takes the series out of the table again that were added with these rows; what was learned of others stays. */
+export function removeAdded(table: usize, rows: usize, count: usize, added: usize, addedCount: usize): void {
+  const entries = load<u32>(table, ENTRIES) as usize;
+  const mask = load<u32>(table, MASK) as usize;
+  const stack = load<u32>(table, FREE_REFS) as usize;
+  for (let i = addedCount; i > 0; i--) {
+    const row = rows + (load<u32>(added + ((i - 1) << 2)) as usize) * ROW_BYTES;
+    const slot = find(entries, mask, load<u64>(row, ROW_FINGERPRINT), load<u64>(row, ROW_FINGERPRINT + 8));
+    const ref = load<u32>(slot, SLOT_REF) - 1;
+    remove(entries, mask, (slot - entries) / SLOT_BYTES);
+    markGone(table, ref);
+    const free = load<u32>(table, FREE_COUNT);
+    store<u32>(stack + ((free as usize) << 2), ref);
+    store<u32>(table, free + 1, FREE_COUNT);
+    store<u32>(table, load<u32>(table, SIZE) - 1, SIZE);
+  }
+  for (let i: usize = 0; i < count; i++) {
+    const ref = load<u32>(rows + i * ROW_BYTES, ROW_REF);
+    if (ref !== NO_REF) forgetGone(table, ref);
+  }
+  for (let i: usize = 0; i < addedCount; i++) {
+    const row = rows + (load<u32>(added + (i << 2)) as usize) * ROW_BYTES;
+    unmarkGone(table, load<u32>(row, ROW_REF));
+  }
 }
 
 /** Moves every series from the slots of `from` to those of `to`, which are all empty. The header is the caller's. */
@@ -138,7 +180,7 @@ export function sweepTable(table: usize, minEpoch: u32): usize {
   for (let index: usize = 0; index <= mask; ) {
     const slot = entries + index * SLOT_BYTES;
     const ref = load<u32>(slot, SLOT_REF);
-    if (ref === 0 || load<u32>(slot, SLOT_EPOCH) >= minEpoch) {
+    if (ref === 0 || load<u32>(placeOf(table, ref - 1)) >= minEpoch) {
       index++;
       continue;
     }
@@ -148,5 +190,6 @@ export function sweepTable(table: usize, minEpoch: u32): usize {
   }
   store<u32>(table, free as u32, FREE_COUNT);
   store<u32>(table, load<u32>(table, SIZE) - ((free - before) as u32), SIZE);
+  if (free > before) forgetUnseen(table, minEpoch);
   return free - before;
 }
