@@ -27,6 +27,8 @@ export interface GroupConfig {
   /** Whether it takes no native histograms, no exemplars. */
   readonly withoutHistograms?: boolean;
   readonly withoutExemplars?: boolean;
+  /** Whether somebody in it takes the start of samples (remote write 2.0); they go along for all groups then. */
+  readonly takesStarts?: boolean;
   /** Number of blocks with disjoint series that are filled side by side; 1 keeps all series in one block. */
   readonly parallel: number;
   /** Index into `ShapeConfig.forms`: 0 if absent. */

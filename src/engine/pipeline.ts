@@ -150,7 +150,8 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
-    const sources = { protocolOptions: {}, ...this.#config };
+    const keepsStarts = this.#config.groups.some(({ takesStarts }) => takesStarts);
+    const sources = { protocolOptions: {}, ...this.#config, keepsStarts };
     this.#unpacker = new Unpacker(this.#kernel, sources, (length) => this.#target(length), this.#unpacker);
     this.#groups = this.#config.groups.map((config, group) => {
       const options = { ...config, ...this.#shaper?.encodingOf(config) };

@@ -26,6 +26,11 @@ export interface Unpacked extends Decoded {
   readonly notes: ParseNotes | undefined;
 }
 
+export interface UnpackerConfig extends BodyParserConfig {
+  /** Whether a destination takes the start of samples. */
+  readonly keepsStarts?: boolean;
+}
+
 /** What is in a message; undefined when it does not know. */
 export type Check = (ptr: number, length: number) => WriteRequestFound | undefined;
 
@@ -40,6 +45,7 @@ export class Unpacker {
   readonly #kernel: Kernel;
   readonly #expandedBytesMax: number;
   readonly #convertsHistograms: boolean;
+  readonly #keepsStarts: boolean;
   readonly #scanner: TextScanner;
   readonly #parser: BodyParser;
   readonly #decoder: BodyDecoder;
@@ -51,17 +57,13 @@ export class Unpacker {
   readonly #room: Region;
 
   /** `target`: where a message of this length goes. It puts what comes in where `before` did. */
-  constructor(
-    kernel: Kernel,
-    config: BodyParserConfig,
-    target: (length: number) => number,
-    before?: Unpacker,
-  ) {
+  constructor(kernel: Kernel, config: UnpackerConfig, target: (length: number) => number, before?: Unpacker) {
     this.#kernel = kernel;
     this.#expandedBytesMax = Math.min(
       EXPANDED_BYTES_MAX,
       Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * config.bodyBytesMax),
     );
+    this.#keepsStarts = config.keepsStarts === true;
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
     this.#parser = new BodyParser(config, this.#scanner);
@@ -140,9 +142,10 @@ export class Unpacker {
   #expand(body: BodyFormat, wire: Uint8Array): Message | Flaw {
     const packed = this.#packed.decode(wire, body.encoding);
     if ('error' in packed) return packed;
-    const expanded = this.#expander.expand(packed.rawPtr, packed.rawLength, this.#expandedBytesMax);
+    const { rawPtr, rawLength } = packed;
+    const expanded = this.#expander.expand(rawPtr, rawLength, this.#expandedBytesMax, this.#keepsStarts);
     if (expanded === 'too_large') return tooLarge('once its labels are written in full');
-    if ('error' in expanded) return malformed(packed.rawLength, expanded);
+    if ('error' in expanded) return malformed(rawLength, expanded);
     const notes = notesOf(expanded);
     if (expanded.series > 0 && expanded.rejectedSeries === expanded.series) {
       return {
