@@ -13,6 +13,7 @@ import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
+import type { StateMemory } from '../transform/state/bytes.ts';
 import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
@@ -376,7 +377,7 @@ export class Pipeline {
   }
 
   /** Finishes all blocks, and gives the state that goes with them; undefined when there is none. */
-  save(memory?: ArrayBuffer): EngineState | undefined {
+  save(memory?: StateMemory): EngineState | undefined {
     this.flush();
     this.#wantsSave = false;
     return this.#stages === undefined ? undefined : { bytes: this.#stages.save(memory), at: this.#reached };

@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { BODY_STEP } from '../encode/group.ts';
 import { BlockMemory } from '../model/block.ts';
 import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
+import type { StateMemory } from '../transform/state/bytes.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Arena } from './arena.ts';
@@ -82,7 +83,7 @@ export class EnginePool implements Intake {
   #reached = 0;
 
   /** `restored`: the state of aggregation that an earlier run left. */
-  constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array<ArrayBuffer>) {
+  constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array) {
     this.#configs.set(1, config);
     this.#ports = ports;
     this.aggregation = new StateKeeper({
@@ -226,12 +227,12 @@ export class EnginePool implements Intake {
     this.aggregation.wake();
   }
 
-  #ticketed(kind: 'flush' | 'save', memory?: ArrayBuffer): Promise<void> {
+  #ticketed(kind: 'flush' | 'save', memory?: StateMemory): Promise<void> {
     this.#outbox.send();
     const ticket = this.#nextTicket++;
     return new Promise((settle) => {
       this.#tickets.set(ticket, { kind, settle });
-      this.#post({ kind, ticket, memory }, memory === undefined ? [] : [memory]);
+      this.#post({ kind, ticket, memory });
     });
   }
 
@@ -265,8 +266,8 @@ export class EnginePool implements Intake {
     await worker?.terminate();
   }
 
-  #post(message: ToEngine, transferred: readonly ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transferred);
+  #post(message: ToEngine): void {
+    this.#worker?.postMessage(message);
   }
 
   #startWorker(): void {

@@ -1,6 +1,7 @@
 /** The engine thread: takes messages, runs the pipeline, answers. A failure inside ends the thread; the pool starts another. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Kernel } from '../kernel/kernel.ts';
+import { createStateMemory, type StateMemory } from '../transform/state/bytes.ts';
 import { assert } from '../util/assert.ts';
 import { systemClock } from '../util/clock.ts';
 import { tidyHeap } from '../util/tidy-heap.ts';
@@ -99,7 +100,7 @@ class EngineThread {
     else this.#answer({});
   }
 
-  #save(tickets: number[], memory?: ArrayBuffer): void {
+  #save(tickets: number[], memory: StateMemory = createStateMemory()): void {
     this.#flush(Number.POSITIVE_INFINITY);
     const startMs = systemClock.monotonicMs();
     const state = this.#running.save(memory);
@@ -177,9 +178,10 @@ class EngineThread {
       stats: statsToNumbers(stats),
       aggregation: stats.aggregation,
     };
-    const owned = blocks.map((block) => block.memory);
-    if (message.state !== undefined) owned.push(message.state.bytes.buffer);
-    this.#port.postMessage(message, owned);
+    this.#port.postMessage(
+      message,
+      blocks.map((block) => block.memory),
+    );
     this.#planFlush();
   }
 }

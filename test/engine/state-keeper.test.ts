@@ -31,7 +31,7 @@ function setUp(restored?: Uint8Array<ArrayBuffer>) {
     const message = { problems: [], reached: 0, aggregation, ...news };
     keeper.took(message as unknown as FromEngine, keptBytes);
   };
-  const state = (at: number) => ({ bytes: new Uint8Array(1), at });
+  const state = (at: number) => ({ bytes: new Uint8Array(new SharedArrayBuffer(1)), at });
   const taken = () => calls.splice(0);
   return { clock, log, keeper, answer, state, taken };
 }
