@@ -108,12 +108,14 @@ export class BodyParser {
 }
 
 function notesOf(sink: SeriesSink, { firstItem }: Parameters): ParseNotes | undefined {
-  const rowsRead = sink.rowsRead ?? sink.samples;
-  const { rowsInvalid, rowsIgnored, samples, items } = sink;
-  const isAsExpected = rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === samples;
+  const { rowsInvalid, rowsIgnored, items, examples } = sink;
+  const rows = sink.samples + sink.histograms;
+  const rowsRead = sink.rowsRead ?? rows;
+  // There may be something to tell of rows that were taken.
+  const isAsExpected = examples.length === 0 && rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === rows;
   if (isAsExpected && firstItem === undefined) return undefined;
   const ignored = rowsIgnored === 0 ? {} : { rowsIgnored };
-  return { rowsRead, rowsInvalid, ...ignored, items, examples: [...sink.examples] };
+  return { rowsRead, rowsInvalid, ...ignored, items, examples: [...examples] };
 }
 
 function tooLarge(why: string, remedy: string): ParsedBody {

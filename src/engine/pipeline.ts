@@ -13,6 +13,7 @@ import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
+import type { StateMemory } from '../transform/state/bytes.ts';
 import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
@@ -21,6 +22,7 @@ import {
   type AggregationStats,
   type BlockMessage,
   type BodyRef,
+  type Dropped,
   type EngineConfig,
   type EngineReport,
   type EngineResume,
@@ -149,7 +151,8 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
-    const sources = { protocolOptions: {}, ...this.#config };
+    const keepsStarts = this.#config.groups.some(({ takesStarts }) => takesStarts);
+    const sources = { protocolOptions: {}, ...this.#config, keepsStarts };
     this.#unpacker = new Unpacker(
       this.#kernel,
       sources,
@@ -381,7 +384,7 @@ export class Pipeline {
   }
 
   /** Finishes all blocks, and gives the state that goes with them; undefined when there is none. */
-  save(memory?: ArrayBuffer): EngineState | undefined {
+  save(memory?: StateMemory): EngineState | undefined {
     this.flush();
     this.#wantsSave = false;
     return this.#stages === undefined ? undefined : { bytes: this.#stages.save(memory), at: this.#reached };
@@ -477,10 +480,9 @@ export class Pipeline {
   }
 }
 
-export type PipelineNews = Pick<
-  FromEngine,
-  'dropped' | 'told' | 'problems' | 'observed' | 'examples' | 'reached'
->;
+export type PipelineNews = Pick<FromEngine, 'told' | 'problems' | 'observed' | 'examples' | 'reached'> & {
+  readonly dropped: readonly Dropped[];
+};
 
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);

@@ -28,6 +28,11 @@ export interface Unpacked extends Decoded {
   readonly cuts?: readonly Cut[] | undefined;
 }
 
+export interface UnpackerConfig extends BodyParserConfig {
+  /** Whether a destination takes the start of samples. */
+  readonly keepsStarts?: boolean;
+}
+
 /** What is in a message; undefined when it does not know. */
 export type Check = (ptr: number, length: number) => WriteRequestFound | undefined;
 
@@ -43,6 +48,7 @@ export class Unpacker {
   readonly #kernel: Kernel;
   readonly #expandedBytesMax: number;
   readonly #convertsHistograms: boolean;
+  readonly #keepsStarts: boolean;
   readonly #scanner: TextScanner;
   readonly #parsed: MessageRoom;
   readonly #parser: BodyParser;
@@ -60,7 +66,7 @@ export class Unpacker {
    */
   constructor(
     kernel: Kernel,
-    config: BodyParserConfig,
+    config: UnpackerConfig,
     target: (length: number, isCompressed: boolean) => number,
     before?: Unpacker,
   ) {
@@ -69,6 +75,7 @@ export class Unpacker {
       EXPANDED_BYTES_MAX,
       Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * config.bodyBytesMax),
     );
+    this.#keepsStarts = config.keepsStarts === true;
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
     this.#parsed = new MessageRoom(kernel, (length) => target(length, this.#scanner.elements.isOn));
@@ -158,9 +165,10 @@ export class Unpacker {
   #expand(body: BodyFormat, wire: Uint8Array): Message | Flaw {
     const packed = this.#packed.decode(wire, body.encoding);
     if ('error' in packed) return packed;
-    const expanded = this.#expander.expand(packed.rawPtr, packed.rawLength, this.#expandedBytesMax);
+    const { rawPtr, rawLength } = packed;
+    const expanded = this.#expander.expand(rawPtr, rawLength, this.#expandedBytesMax, this.#keepsStarts);
     if (expanded === 'too_large') return tooLarge('once its labels are written in full');
-    if ('error' in expanded) return malformed(packed.rawLength, expanded);
+    if ('error' in expanded) return malformed(rawLength, expanded);
     const notes = notesOf(expanded);
     if (expanded.series > 0 && expanded.rejectedSeries === expanded.series) {
       return {

@@ -25,6 +25,19 @@ export interface KernelExports {
     unit: number,
     unitLength: number,
   ): number;
+  describeTenant(
+    name: number,
+    room: number,
+    account: number,
+    accountLength: number,
+    project: number,
+    projectLength: number,
+    type: number,
+    help: number,
+    helpLength: number,
+    unit: number,
+    unitLength: number,
+  ): number;
   condenseSeries(
     rows: number,
     count: number,
@@ -45,6 +58,7 @@ export interface KernelExports {
     labelsMax: number,
     dst: number,
     capacity: number,
+    keepsStarts: number,
   ): number;
   scanWriteRequest(
     src: number,

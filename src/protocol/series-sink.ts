@@ -2,10 +2,10 @@
  * Where parsers put what they read: a WriteRequest in protobuf, in a buffer that grows. Names and values are copied as
  * bytes; no text is made of them, and nothing of the parser's memory is kept. A series is
  *
- *     begin(), label()…, sample()…, end()
+ *     begin(), label()…, sample()…, [ beginExemplar(), label()…, endExemplar() ]…, histogram()…, end()
  *
- * in this order, so every series is canonical: all labels, then all samples. Rows that cannot be read are counted by
- * `skip()`, with a few examples.
+ * in this order, so every series is canonical: all labels, then all samples, or native histograms. Rows that cannot be read
+ * are counted by `skip()`, with a few examples.
  */
 import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { Place } from '../kernel/text-scanner.ts';
@@ -17,6 +17,10 @@ const LABEL_TAG = 0x0a;
 const NAME_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 const SAMPLE_TAG = 0x12;
+const EXEMPLAR_TAG = 0x1a;
+const EXEMPLAR_VALUE_TAG = 0x11;
+const EXEMPLAR_TIMESTAMP_TAG = 0x18;
+const HISTOGRAM_TAG = 0x22;
 const SAMPLE_VALUE_TAG = 0x09;
 const SAMPLE_TIMESTAMP_TAG = 0x10;
 const METADATA_TYPE_TAG = 0x08;
@@ -28,6 +32,8 @@ const METADATA_UNIT_TAG = 0x2a;
 const SERIES_HEAD = 3;
 const VARINT_MAX = 5;
 const SAMPLE_MAX = 2 + 9 + 11;
+/** Value and timestamp of an exemplar, and what its length may take beyond a byte. */
+const EXEMPLAR_END_MAX = 9 + 11 + VARINT_MAX;
 const START_BYTES = 64 * 1024;
 /** Apart from each other: small enough for blocks to be filled with what is between two of them. */
 const CUT_SAMPLES = 1000;
@@ -88,10 +94,20 @@ export class SeriesSink {
   /** When the series at hand was begun. */
   #labelsBefore = 0;
   #samplesBefore = 0;
+  /** Of the series at hand. */
+  #ownExemplars = 0;
+  #ownHistograms = 0;
+  /** Of the exemplar at hand: where it begins, and how many labels there were. */
+  #exemplarStart = 0;
+  #exemplarLabels = 0;
   series = 0;
   seriesWithSamples = 0;
+  /** Series with histograms or exemplars only. */
+  #seriesWithOthers = 0;
   labels = 0;
   samples = 0;
+  exemplars = 0;
+  histograms = 0;
   metadataEntries = 0;
   /** Rows that were read, where they are not the same as samples. */
   rowsRead: number | undefined;
@@ -120,8 +136,13 @@ export class SeriesSink {
     this.#use(Math.min(bytesMax, Math.max(START_BYTES, bytes)));
     this.series = 0;
     this.seriesWithSamples = 0;
+    this.#seriesWithOthers = 0;
+    this.#ownExemplars = 0;
+    this.#ownHistograms = 0;
     this.labels = 0;
     this.samples = 0;
+    this.exemplars = 0;
+    this.histograms = 0;
     this.metadataEntries = 0;
     this.rowsRead = undefined;
     this.rowsInvalid = 0;
@@ -132,9 +153,10 @@ export class SeriesSink {
 
   /** What the message holds, as the engine's own check would find it. */
   get found(): WriteRequestFound {
-    const { series, samples, labels, seriesWithSamples, metadataEntries: metadata } = this;
-    const counts = { series, samples, histograms: 0, exemplars: 0, metadata };
-    return { counts, labels, seriesWithSamples, everySeriesHasData: seriesWithSamples === series };
+    const { series, samples, histograms, exemplars, labels, seriesWithSamples } = this;
+    const counts = { series, samples, histograms, exemplars, metadata: this.metadataEntries };
+    const everySeriesHasData = seriesWithSamples + this.#seriesWithOthers === series;
+    return { counts, labels, seriesWithSamples, everySeriesHasData };
   }
 
   /** The message so far; valid until the next call. */
@@ -279,6 +301,56 @@ export class SeriesSink {
     this.samples++;
   }
 
+  /** Begins an exemplar of the series at hand: its labels are those that come until it ends. */
+  beginExemplar(): void {
+    this.#reserve(2);
+    this.#buffer[this.#length] = EXEMPLAR_TAG;
+    // One byte for its length, as most have fewer than 128.
+    this.#length += 2;
+    this.#exemplarStart = this.#length;
+    this.#exemplarLabels = this.labels;
+  }
+
+  /** Where the exemplar at hand ends so far: for `cutExemplar`. */
+  get exemplarPosition(): number {
+    return this.#length - this.#exemplarStart;
+  }
+
+  /** The labels of the exemplar at hand, encoded; valid until the next call. */
+  get exemplarBytes(): Uint8Array {
+    return this.#buffer.subarray(this.#exemplarStart, this.#length);
+  }
+
+  /** Takes back the labels of the exemplar at hand that came behind this position. */
+  cutExemplar(position: number): void {
+    this.#length = this.#exemplarStart + position;
+  }
+
+  /** @param at where the eight bytes of the value lie, a little-endian double. */
+  endExemplar(bytes: Uint8Array, at: number, timestampMs: number): void {
+    this.#reserve(EXEMPLAR_END_MAX);
+    this.#buffer[this.#length++] = EXEMPLAR_VALUE_TAG;
+    this.#copy(bytes, at, at + 8);
+    this.#buffer[this.#length++] = EXEMPLAR_TIMESTAMP_TAG;
+    this.#int64(timestampMs);
+    const start = this.#exemplarStart;
+    const length = this.#length - start;
+    const shift = varintLength(length) - 1;
+    if (shift > 0) this.#buffer.copyWithin(start + shift, start, this.#length);
+    this.#length = start - 1;
+    this.#varint(length);
+    this.#length += length;
+    this.labels = this.#exemplarLabels;
+    this.#ownExemplars++;
+  }
+
+  /** A native histogram: the fields of its message. */
+  histogram(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start + 1 + VARINT_MAX);
+    this.#bytes(HISTOGRAM_TAG, bytes, start, end);
+    this.#ownHistograms++;
+  }
+
   end(): void {
     const body = this.#start + SERIES_HEAD;
     const length = this.#length - body;
@@ -293,7 +365,13 @@ export class SeriesSink {
     this.#lastBody = this.#length;
     this.#length += length;
     this.series++;
-    if (this.samples > this.#samplesBefore) this.seriesWithSamples++;
+    const hasSamples = this.samples > this.#samplesBefore;
+    if (hasSamples) this.seriesWithSamples++;
+    if (this.#ownExemplars === 0 && this.#ownHistograms === 0) return;
+    if (!hasSamples) this.#seriesWithOthers++;
+    this.exemplars += this.#ownExemplars;
+    this.histograms += this.#ownHistograms;
+    this.#ownExemplars = this.#ownHistograms = 0;
   }
 
   /** Whole series, each with samples, encoded as this class does it. */
@@ -351,6 +429,7 @@ export class SeriesSink {
     this.#length = this.#start;
     this.labels = this.#labelsBefore;
     this.samples = this.#samplesBefore;
+    this.#ownExemplars = this.#ownHistograms = 0;
   }
 
   /** @param type `MetricType` of proto/remote.proto. */

@@ -7,7 +7,14 @@
  * with a page that is never handed out, so that `pointer + small constant` cannot wrap around.
  */
 
-export { condenseSeries, condenseSymbols, describeMetric, internLabels, symbolsLength } from './condense';
+export {
+  condenseSeries,
+  condenseSymbols,
+  describeMetric,
+  describeTenant,
+  internLabels,
+  symbolsLength,
+} from './condense';
 export { powersPtr } from './decimal';
 export { openElements } from './elements';
 export { encodeSeries } from './encode-series';
