@@ -1,6 +1,6 @@
 /** Where a parser writes the message of a body: right where messages are worked on, so nobody has to copy it. Engine thread only. */
 import type { Kernel } from '../kernel/kernel.ts';
-import type { SinkMemory } from '../protocol/series-sink.ts';
+import type { SinkMemory } from '../protocol/sink-memory.ts';
 
 export class MessageRoom implements SinkMemory {
   readonly #kernel: Kernel;

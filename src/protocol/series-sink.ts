@@ -10,6 +10,7 @@
 import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { Place } from '../kernel/text-scanner.ts';
 import type { Cut } from '../model/body.ts';
+import { HeapMemory, type SinkMemory } from './sink-memory.ts';
 
 const SERIES_TAG = 0x0a;
 const METADATA_TAG = 0x1a;
@@ -57,28 +58,6 @@ const STALE_LOW = 2;
 
 /** Thrown by the sink, past the parser, to whoever gave the sink to it. */
 export class SinkFull extends Error {}
-
-/** What a sink writes to. */
-export interface SinkMemory {
-  /** Room for so many bytes. It begins with the first `used` ones of the room that was given before. */
-  reserve(byteLength: number, used: number): Uint8Array;
-  /** Where the room begins in the linear memory of the kernels; undefined when it is not there. */
-  readonly ptr: number | undefined;
-}
-
-class HeapMemory implements SinkMemory {
-  readonly ptr = undefined;
-  #bytes = new Uint8Array(0);
-
-  reserve(byteLength: number, used: number): Uint8Array {
-    if (byteLength > this.#bytes.byteLength) {
-      const grown = new Uint8Array(byteLength);
-      grown.set(this.#bytes.subarray(0, used));
-      this.#bytes = grown;
-    }
-    return this.#bytes.subarray(0, byteLength);
-  }
-}
 
 export class SeriesSink {
   readonly #memory: SinkMemory;
