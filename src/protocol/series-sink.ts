@@ -10,6 +10,9 @@
 import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { Place } from '../kernel/text-scanner.ts';
 import type { Cut } from '../model/body.ts';
+import { varintLength } from '../util/varint.ts';
+import { excerpt } from './excerpt.ts';
+import { MessageCuts } from './message-cuts.ts';
 import { HeapMemory, type SinkMemory } from './sink-memory.ts';
 
 const SERIES_TAG = 0x0a;
@@ -36,9 +39,6 @@ const SAMPLE_MAX = 2 + 9 + 11;
 /** Value and timestamp of an exemplar, and what its length may take beyond a byte. */
 const EXEMPLAR_END_MAX = 9 + 11 + VARINT_MAX;
 const START_BYTES = 64 * 1024;
-/** Apart from each other: small enough for blocks to be filled with what is between two of them. */
-const CUT_SAMPLES = 1000;
-const CUT_BYTES = 512 * 1024;
 /** Memory grows by this, so that little of it is left behind where it cannot be given back. */
 const GROWTH = 4;
 const TWO_TO_32 = 2 ** 32;
@@ -46,7 +46,6 @@ const TWO_TO_32 = 2 ** 32;
 const INT64_MAX = 2 ** 63 - 1024;
 const INT64_MIN = -(2 ** 63);
 const EXAMPLES_MAX = 5;
-const EXAMPLE_BYTES_MAX = 120;
 
 const METRIC_NAME = Buffer.from('__name__');
 const NOTHING = new Uint8Array();
@@ -96,7 +95,7 @@ export class SeriesSink {
   /** Rows that are right and no samples. */
   rowsIgnored = 0;
   readonly #examples: string[] = [];
-  #cuts: Cut[] = [];
+  #cuts = new MessageCuts();
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
   constructor(bytesMax: number, memory: SinkMemory = new HeapMemory()) {
@@ -104,14 +103,11 @@ export class SeriesSink {
     this.#bytesMax = bytesMax;
   }
 
-  /**
-   * Empties the sink for the next body.
-   * @param bytes what it will take, as far as that is known.
-   */
+  /** Empties the sink for the next body, which is expected to take so many bytes. */
   reset(bytesMax: number, bytes = START_BYTES): void {
     this.#bytesMax = bytesMax;
     this.#length = 0;
-    this.#cuts = [];
+    this.#cuts = new MessageCuts();
     this.#use(Math.min(bytesMax, Math.max(START_BYTES, bytes)));
     this.series = 0;
     this.seriesWithSamples = 0;
@@ -357,8 +353,7 @@ export class SeriesSink {
   append(bytes: Uint8Array, series: number, samples: number, labels: number): void {
     this.#reserve(bytes.byteLength);
     this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.byteLength;
-    this.#countSeries(series, samples, labels);
+    this.appendPlaced(bytes.byteLength, series, samples, labels, 0);
   }
 
   /** Where so many bytes, or more, can be written in linear memory for `appendPlaced`; undefined when they cannot. */
@@ -371,36 +366,18 @@ export class SeriesSink {
   }
 
   /** As `append`, of bytes that were written at `place`; returns whether a cut was noted behind them. */
-  appendPlaced(
-    byteLength: number,
-    series: number,
-    samples: number,
-    labels: number,
-    elements: number,
-  ): boolean {
-    this.#length += byteLength;
-    this.#countSeries(series, samples, labels);
-    const last = this.#cuts.at(-1);
-    const isCut =
-      this.samples - (last?.counts.samples ?? 0) >= CUT_SAMPLES ||
-      this.#length - (last?.bytes ?? 0) >= CUT_BYTES;
-    if (isCut) {
-      const { counts } = this.found;
-      this.#cuts.push({ bytes: this.#length, elements, counts, labels: this.labels });
-    }
-    return isCut;
-  }
-
-  /** Where the message can be cut, in order; none of its end, and none where only parsers wrote. */
-  get cuts(): readonly Cut[] {
-    return this.#cuts;
-  }
-
-  #countSeries(series: number, samples: number, labels: number): void {
+  appendPlaced(bytes: number, series: number, samples: number, labels: number, elements: number): boolean {
+    this.#length += bytes;
     this.series += series;
     this.seriesWithSamples += series;
     this.samples += samples;
     this.labels += labels;
+    return this.#cuts.note(this.#length, elements, this.found);
+  }
+
+  /** Where the message can be cut, in order; none of its end, and none where only parsers wrote. */
+  get cuts(): readonly Cut[] {
+    return this.#cuts.all;
   }
 
   /** Takes back what was written since `begin`. */
@@ -515,20 +492,6 @@ export class SeriesSink {
   }
 }
 
-function varintLength(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  return value < 0x1000_0000 ? 4 : 5;
-}
-
 function fieldLength(length: number): number {
   return length === 0 ? 0 : 1 + varintLength(length) + length;
-}
-
-/** The text in quotes, escaped and cut. */
-export function excerpt(bytes: Uint8Array, start: number, end: number): string {
-  const shown = Math.min(end, start + EXAMPLE_BYTES_MAX);
-  const text = JSON.stringify(Buffer.from(bytes.subarray(start, shown)).toString());
-  return shown < end ? `${text}…` : text;
 }

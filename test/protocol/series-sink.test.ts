@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
-import { excerpt, SeriesSink, SinkFull } from '../../src/protocol/series-sink.ts';
+import { SeriesSink, SinkFull } from '../../src/protocol/series-sink.ts';
 
 const encoder = new TextEncoder();
 const BYTES_MAX = 8 * 1024 * 1024;
@@ -215,5 +215,4 @@ test('a few examples of invalid rows are kept, escaped and cut', () => {
   assert.equal(sink.rowsInvalid, 20);
   assert.equal(sink.examples.length, 5);
   assert.match(sink.examples[0]!, /^line 1: why: "bad\\u0000\\"x+"…$/);
-  assert.equal(excerpt(bytes, 0, 3), '"bad"');
 });
