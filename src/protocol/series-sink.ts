@@ -136,7 +136,7 @@ export class SeriesSink {
 
   /** The message so far; valid until the next call. */
   get bytes(): Uint8Array {
-    this.#reserve(0);
+    if (this.#buffer.byteLength === 0) this.#use(this.#capacity);
     return this.#buffer.subarray(0, this.#length);
   }
 

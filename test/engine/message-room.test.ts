@@ -45,6 +45,15 @@ test('a sink goes on after the memory has grown between two series, and at its e
   );
 });
 
+test('a message without series is empty, also after the memory has grown', () => {
+  const { kernel, room } = setUp();
+  const sink = new SeriesSink(1_000, room);
+  assert.equal(sink.bytes.byteLength, 0);
+  sink.reset(1_000);
+  kernel.memory.alloc(64 * 1024 * 1024);
+  assert.equal(sink.bytes.byteLength, 0);
+});
+
 test('what is placed counts as what is appended, and there is no place beyond the limit', () => {
   const { kernel, room } = setUp();
   const writer = new SeriesSink(1_000);
