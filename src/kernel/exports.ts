@@ -197,6 +197,6 @@ export interface KernelExports {
   scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanPrometheusText(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
-  moveTable(from: number, fromSlots: number, to: number, toSlots: number): void;
+  moveTable(table: number, to: number, toSlots: number): void;
   sweepTable(table: number, minEpoch: number): number;
 }
