@@ -45,6 +45,9 @@ export class AggregationState {
   readonly #ports: AggregationStatePorts;
   #latest: EngineState | undefined;
   #writing: Promise<boolean> | undefined;
+  #written: EngineState | undefined;
+  /** Of no use any more. */
+  readonly #free: EngineState[] = [];
   /** The file has the state up to here. */
   #safeTo = -1;
   #takenSeq = 0;
@@ -113,14 +116,15 @@ export class AggregationState {
     return this.#isKept && this.#ports.isActive() ? Math.floor(this.#safeTo) + 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** The engine gave its state. Returns the one before if nobody needs it any more: left to the collector, they pile up. */
+  /** The engine gave its state. Returns an older one that nobody needs any more: left to the collector, they pile up. */
   offer(state: EngineState): EngineState | undefined {
     const before = this.#latest;
     this.#latest = state;
-    const isFree = this.#writing === undefined;
+    if (before !== undefined && before !== this.#written) this.#free.push(before);
+    const free = this.#free.pop();
     // A crash in the first moments would begin other windows.
     if (this.#safeTo < 0) void this.maintain();
-    return isFree ? before : undefined;
+    return free;
   }
 
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */
@@ -150,9 +154,12 @@ export class AggregationState {
   }
 
   async #writeAlone(state: EngineState): Promise<boolean> {
+    this.#written = state;
     this.#writing = this.#write(state);
     const isWritten = await this.#writing;
     this.#writing = undefined;
+    this.#written = undefined;
+    if (state !== this.#latest) this.#free.push(state);
     return isWritten;
   }
 

@@ -141,7 +141,7 @@ export class Destinations {
   drop(dropped: readonly Dropped[], number: number): void {
     const generation = this.#under(number);
     for (const { group, reason, counts } of dropped) {
-      for (const ledger of this.#ledgersOf(generation, group)) ledger.drop(reason, counts);
+      this.#eachLedger(generation, group, (ledger) => ledger.drop(reason, counts));
     }
   }
 
@@ -149,15 +149,20 @@ export class Destinations {
   tell(told: readonly Told[], number: number): void {
     const generation = this.#under(number);
     for (const { group, kind, samples } of told) {
-      for (const ledger of this.#ledgersOf(generation, group)) ledger.tell(kind, samples);
+      this.#eachLedger(generation, group, (ledger) => ledger.tell(kind, samples));
     }
   }
 
   /** Of a group's members, or of all. */
-  #ledgersOf({ members, groups }: Generation, group: number | undefined): DestinationLedger[] {
-    const meant = group === undefined ? members : groups[group]!;
-    const ledgers = meant.map(({ queue }) => queue.ledger);
-    return meant.includes(members[0]!) ? [...ledgers, this.way] : ledgers;
+  #eachLedger(
+    { members, groups }: Generation,
+    group: number | undefined,
+    count: (ledger: DestinationLedger) => void,
+  ): void {
+    for (const member of group === undefined ? members : groups[group]!) {
+      count(member.queue.ledger);
+      if (member === members[0]) count(this.way);
+    }
   }
 
   /** Gives a block to those that it was made for. */

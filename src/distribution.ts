@@ -176,6 +176,7 @@ export class Distribution {
       metadata: needs.some(({ metadata }) => metadata),
       withoutHistograms: needs.every(({ withoutHistograms }) => withoutHistograms),
       withoutExemplars: needs.every(({ withoutExemplars }) => withoutExemplars),
+      takesStarts: needs.some(({ takesStarts }) => takesStarts),
       parallel: Math.max(...needs.map(({ parallel }) => parallel)),
     };
     return needs.map(() => common);

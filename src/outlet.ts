@@ -12,7 +12,7 @@ import { Sender } from './deliver/sender.ts';
 import type { Transport } from './destination/destination.ts';
 import type { WithheldKind } from './ledger/ledger.ts';
 import type { Block, Codec } from './model/block.ts';
-import type { BodyOrigin, Counts } from './model/body.ts';
+import { type BodyOrigin, type Counts, REMOTE_WRITE_2 } from './model/body.ts';
 import type { DropReason } from './model/drops.ts';
 import { registerOutletMetrics } from './outlet-metrics.ts';
 import type { QueueConfig } from './queue/config.ts';
@@ -138,6 +138,7 @@ export class Outlet {
       metadata: !withholds.includes('metadata'),
       ...(withholds.includes('histograms') && { withoutHistograms: true }),
       ...(withholds.includes('exemplars') && { withoutExemplars: true }),
+      ...(this.#setup.values['remoteWrite.protobufMessage'] === REMOTE_WRITE_2 && { takesStarts: true }),
       parallel: this.#parallel,
       ...this.#share,
     };

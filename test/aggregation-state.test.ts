@@ -79,7 +79,8 @@ test('the file is written every ten seconds at most, and a state that another on
   await state.maintain();
   assert.equal(state.neededFrom, 2);
   clock.advance(9_999);
-  assert.equal(state.offer({ bytes: bytes(3), at: 3 }), second);
+  const third = { bytes: bytes(3), at: 3 };
+  assert.equal(state.offer(third), second);
   await state.maintain();
   assert.equal(state.neededFrom, 2);
   clock.advance(1);
@@ -87,6 +88,8 @@ test('the file is written every ten seconds at most, and a state that another on
   assert.equal(state.offer({ bytes: bytes(4), at: 4 }), undefined, 'it is being written');
   await writing;
   assert.equal(state.neededFrom, 4);
+  const given = [5, 6, 7].map((at) => state.offer({ bytes: bytes(at), at })?.at);
+  assert.deepEqual(given, [4, 5, 6], 'and what waited while it was written comes with the others');
 });
 
 test('a damaged file is told, and nothing is believed of it', async () => {

@@ -45,6 +45,7 @@ export class Attempts {
           if (!signal.aborted) this.#note(response !== undefined && hasWorked(response.status), startMs);
         }
       },
+      isDoneWith: (bytes) => transport.isDoneWith?.(bytes) ?? false,
       close: () => transport.close(),
     };
   }

@@ -18,6 +18,7 @@ import { type DeliverValues, freshParallelOf, parallelOf } from './options.ts';
 import { chooseProxy, proxyAuthorization } from './proxy.ts';
 import { Redactor, TEXT_BYTES_MAX } from './redact.ts';
 import { namingOf, type Resolver, systemResolver } from './resolve.ts';
+import { SocketWrites } from './socket-writes.ts';
 import { TlsFiles } from './tls-files.ts';
 
 const IDLE_MS = 60_000;
@@ -57,6 +58,7 @@ export class HttpClient implements HttpExchange {
   readonly #tlsFiles: TlsFiles;
   readonly #backends: Backends<Connection>;
   readonly #live = new Set<Pool>();
+  readonly #writes = new SocketWrites();
   #tls: Awaited<ReturnType<TlsFiles['current']>> | undefined;
   #cancelWatch: () => void = () => {};
   #closed = false;
@@ -107,6 +109,10 @@ export class HttpClient implements HttpExchange {
       cancel();
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  isDoneWith(body: Uint8Array): boolean {
+    return !this.#writes.has(body);
   }
 
   async close(): Promise<void> {
@@ -223,6 +229,7 @@ export class HttpClient implements HttpExchange {
         bodyTimeout: 0,
         connect: connectorTo(config, { ...this.#ports, resolver: this.#resolver }, (socket) => {
           sockets.add(socket);
+          this.#writes.watch(socket);
           socket.once('close', () => sockets.delete(socket));
         }),
       },

@@ -426,6 +426,7 @@ export class Sender {
     }
     if (refusal === undefined) this.#metrics.delivered(bytes, lease.block.counts);
     else this.#refused(lease.block, outcome, refusal);
+    if (this.#ports.transport.isDoneWith?.(lease.block.bytes)) lease.block.memory?.unpin();
     lease.end(outcome);
     this.#noteQuiet();
   }

@@ -35,6 +35,8 @@ export interface Transport {
    * `signal` aborts; whether the peer has taken the block is then unknown.
    */
   send(block: WireBlock, signal: AbortSignal): Promise<Response>;
+  /** Whether no attempt reads these bytes any more, those that were broken off included; absent: nobody knows. */
+  isDoneWith?(bytes: Uint8Array): boolean;
   /** Ends open connections and files. Attempts that are under way reject. */
   close(): Promise<void>;
 }
@@ -42,6 +44,8 @@ export interface Transport {
 /** A POST of one body with the destination's own headers, credentials, TLS and proxy. Implemented by `deliver/http.ts`. */
 export interface HttpExchange {
   post(headers: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<HttpResponse>;
+  /** Whether every write of these bytes to a socket has ended. */
+  isDoneWith(body: Uint8Array): boolean;
   close(): Promise<void>;
 }
 

@@ -83,6 +83,10 @@ class FileTransport implements Transport {
     return { status: 204, text: '' };
   }
 
+  isDoneWith(): boolean {
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;

@@ -116,6 +116,10 @@ export class Version2 implements Transport {
     return { status, retryAfter, text, written: written ?? NOTHING, sentBytes: body.byteLength };
   }
 
+  isDoneWith(bytes: Uint8Array): boolean {
+    return this.#first.isDoneWith?.(bytes) ?? false;
+  }
+
   close(): Promise<void> {
     return this.#first.close();
   }

@@ -40,6 +40,7 @@ export const prometheus: DestinationKind = {
     const http = ports.http();
     const first: Transport = {
       send: (block, signal) => http.post(contentHeaders[block.codec], block.bytes, signal),
+      isDoneWith: (bytes) => http.isDoneWith(bytes),
       close: () => http.close(),
     };
     const isSecond = config.options['remoteWrite.protobufMessage'] === REMOTE_WRITE_2;

@@ -9,7 +9,7 @@ import { Stencils } from '../kernel/stencils.ts';
 import { ALL_SLOTS, type Codec, type SlotMask } from '../model/block.ts';
 import { addCounts, type Counts, noCounts } from '../model/body.ts';
 import { BlockBuilder, type BuiltBlock, SNAPPY_WINDOW_BYTES } from './builder.ts';
-import { type BlockLimits, isWorthVerbatim, type Lane, pickLane } from './lane.ts';
+import { type BlockLimits, fitsOneBlock, isWorthVerbatim, type Lane, pickLane, slicesOf } from './lane.ts';
 import type { Parcel } from './parcel.ts';
 
 export interface GroupOptions {
@@ -109,21 +109,29 @@ export class GroupEncoder {
     return open.length === 0 ? undefined : Math.min(...open);
   }
 
+  /** Whether it may take a message in its compressed form. */
+  get takesElements(): boolean {
+    const { codec, parallel, view } = this.options;
+    return codec === 'snappy' && parallel === 1 && view === undefined;
+  }
+
   /**
    * Where the next body is best decoded, so that `join` need not copy it; undefined when the group would not join it
    * or has no room for it in the block that is open. Ask `takesInPlace` before anything is added.
+   * @param isCompressed whether it came in snappy, and may go on in it.
    */
-  decodeTarget(rawLength: number): number | undefined {
+  decodeTarget(rawLength: number, isCompressed: boolean): number | undefined {
     const [first] = this.#builders;
     if (this.options.parallel !== 1 || this.options.view !== undefined || first === undefined)
       return undefined;
-    if (this.options.codec === 'snappy' && isWorthVerbatim(rawLength)) return undefined;
+    if (isCompressed && this.options.codec === 'snappy' && isWorthVerbatim(rawLength)) return undefined;
     return rawLength <= first.room ? first.tailEnd : undefined;
   }
 
   /** Whether a parcel that lies at `decodeTarget` can stay there: it will be joined to the block that is open. */
   takesInPlace(parcel: Parcel): boolean {
-    return this.#laneOf(parcel) === 'join' && !this.#isOut(0, parcel) && this.#builders[0]!.fits(parcel);
+    if (this.#laneOf(parcel) !== 'join' || this.#isOut(0, parcel)) return false;
+    return fitsOneBlock(parcel, this.#limits) && this.#builders[0]!.fits(parcel);
   }
 
   #laneOf(parcel: Parcel): Lane {
@@ -148,9 +156,13 @@ export class GroupEncoder {
     }
     if (this.#isOut(0, parcel)) return lane;
     const builder = this.#builders[0]!;
-    if (!builder.fits(parcel)) this.#finish(0, startOf(parcel.body));
-    if (lane === 'verbatim') builder.addVerbatim(parcel, nowMs);
-    else builder.addMessage(parcel, nowMs);
+    let series = 0;
+    for (const slice of slicesOf(parcel, this.#limits)) {
+      if (!builder.fits(slice)) this.#finish(0, { ...startOf(parcel.body), series });
+      if (lane === 'verbatim') builder.addVerbatim(slice, nowMs);
+      else builder.addMessage(slice, nowMs);
+      series += slice.counts.series;
+    }
     if (builder.full) this.#finish(0, startOf(parcel.body + BODY_STEP));
     return lane;
   }

@@ -8,6 +8,7 @@
  * - `column`: series are looked at one by one and written anew.
  */
 import type { Codec } from '../model/block.ts';
+import { type Cut, noCounts, subtractCounts } from '../model/body.ts';
 import { type Parcel, rowsOf } from './parcel.ts';
 
 export type Lane = 'verbatim' | 'join' | 'column';
@@ -42,6 +43,40 @@ export function isWorthVerbatim(rawLength: number): boolean {
   return rawLength >= VERBATIM_RAW_BYTES_MIN;
 }
 
+export function fitsOneBlock(parcel: Parcel, limits: BlockLimits): boolean {
+  return (
+    rowsOf(parcel.counts) <= limits.rowsMax &&
+    parcel.labels <= limits.rowsMax * LABELS_PER_ROW_MAX &&
+    parcel.counts.metadata <= limits.metadataMax &&
+    parcel.rawLength <= limits.rawBytesMax
+  );
+}
+
+/** What goes into blocks one after another: the parcel, or what lies between its cuts when it does not fit into one block. */
+export function slicesOf(parcel: Parcel, limits: BlockLimits): readonly Parcel[] {
+  const { cuts = [], ...whole } = parcel;
+  if (cuts.length === 0 || fitsOneBlock(parcel, limits)) return [whole];
+  const { rawLength: bytes, elementsLength: elements, counts, labels } = whole;
+  let from: Cut = { bytes: 0, elements: 0, counts: noCounts, labels: 0 };
+  const slices: Parcel[] = [];
+  for (const to of [...cuts, { bytes, elements, counts, labels }]) {
+    if (to.bytes === from.bytes) continue;
+    const own = { ...to.counts };
+    subtractCounts(own, from.counts);
+    slices.push({
+      ...whole,
+      rawPtr: whole.rawPtr + from.bytes,
+      rawLength: to.bytes - from.bytes,
+      elementsPtr: whole.elementsPtr + from.elements,
+      elementsLength: elements === 0 ? 0 : to.elements - from.elements,
+      counts: own,
+      labels: to.labels - from.labels,
+    });
+    from = to;
+  }
+  return slices;
+}
+
 export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel): Lane {
   const untouched =
     config.isShaped !== true &&
@@ -51,12 +86,7 @@ export function pickLane(config: LaneConfig, limits: BlockLimits, parcel: Parcel
     (config.metadata || parcel.counts.metadata === 0) &&
     (config.withoutHistograms !== true || parcel.counts.histograms === 0) &&
     (config.withoutExemplars !== true || parcel.counts.exemplars === 0);
-  const fitsOneBlock =
-    rowsOf(parcel.counts) <= limits.rowsMax &&
-    parcel.labels <= limits.rowsMax * LABELS_PER_ROW_MAX &&
-    parcel.counts.metadata <= limits.metadataMax &&
-    parcel.rawLength <= limits.rawBytesMax;
-  if (!untouched || !fitsOneBlock) return 'column';
+  if (!untouched || !slicesOf(parcel, limits).every((slice) => fitsOneBlock(slice, limits))) return 'column';
   if (config.codec === 'zstd') return 'join';
   return parcel.elementsLength > 0 && isWorthVerbatim(parcel.rawLength) ? 'verbatim' : 'join';
 }

@@ -1,10 +1,11 @@
 /** Turns the body of a protocol that has a parser into a WriteRequest message. Engine thread only. */
 import type { WriteRequestFound } from '../kernel/kernel.ts';
 import type { TextScanner } from '../kernel/text-scanner.ts';
-import type { Parameters, ParseNotes } from '../model/body.ts';
+import type { Cut, Parameters, ParseNotes } from '../model/body.ts';
 import { protocolOf } from '../protocol/index.ts';
 import type { OptionValues, Protocol } from '../protocol/protocol.ts';
 import { SeriesSink, SinkFull } from '../protocol/series-sink.ts';
+import type { SinkMemory } from '../protocol/sink-memory.ts';
 import { freeOwned } from '../util/free-buffer.ts';
 import { decodeContent } from './content.ts';
 import type { BodyFormat } from './messages.ts';
@@ -14,6 +15,10 @@ import type { BodyFormat } from './messages.ts';
  * their size.
  */
 const GROWTH_MAX = 8;
+/** Room for it is made in one piece mostly. */
+const GROWTH_COMMON = 2;
+/** Smaller bodies are joined and compressed together. */
+const ELEMENTS_FROM_BYTES = 16 * 1024;
 const MESSAGE_BYTES_MIN = 1024 * 1024;
 /** A little less than a power of two, which is what linear memory is taken by. */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024 - 64 * 1024;
@@ -28,6 +33,7 @@ export type ParsedBody =
   | {
       readonly message: Uint8Array;
       readonly found: WriteRequestFound;
+      readonly cuts: readonly Cut[];
       readonly notes: ParseNotes | undefined;
     }
   | { readonly status: 400; readonly reason: 'malformed'; readonly error: string }
@@ -36,16 +42,23 @@ export type ParsedBody =
 export class BodyParser {
   readonly #config: BodyParserConfig;
   readonly #scanner: TextScanner | undefined;
-  readonly #sink = new SeriesSink(MESSAGE_BYTES_MIN);
+  readonly #sink: SeriesSink;
 
-  /** @param scanner absent: the parsers read every line themselves. */
-  constructor(config: BodyParserConfig, scanner?: TextScanner) {
+  /**
+   * @param scanner absent: the parsers read every line themselves.
+   * @param room where messages are written.
+   */
+  constructor(config: BodyParserConfig, scanner?: TextScanner, room?: SinkMemory) {
     this.#config = config;
     this.#scanner = scanner;
+    this.#sink = new SeriesSink(MESSAGE_BYTES_MIN, room);
   }
 
-  /** Undefined when the body is remote write, which needs no parser. The message is valid until the next call. */
-  parse(format: BodyFormat, wire: Uint8Array): ParsedBody | undefined {
+  /**
+   * Undefined when the body is remote write, which needs no parser. The message is valid until the next call.
+   * @param wantsElements whether scanners shall make its snappy elements as well; see `TextScanner.elements`.
+   */
+  parse(format: BodyFormat, wire: Uint8Array, wantsElements = false): ParsedBody | undefined {
     const protocol = protocolOf(format.protocol);
     if (protocol?.parse === undefined) return undefined;
     const option = protocol.sizeOption ?? 'maxInsertRequestSize';
@@ -58,6 +71,8 @@ export class BodyParser {
       );
     }
     if ('error' in content) return { status: 400, reason: 'malformed', error: content.error };
+    const isWorthIt = protocol.hasElements === true && content.bytes.byteLength >= ELEMENTS_FROM_BYTES;
+    this.#scanner?.elements.begin(wantsElements && isWorthIt);
     const parsed = this.#parse(protocol, format, content.bytes);
     freeOwned(content.bytes, content.owned);
     return parsed;
@@ -66,7 +81,7 @@ export class BodyParser {
   #parse(protocol: Protocol, { arrival }: BodyFormat, bytes: Uint8Array): ParsedBody {
     const sink = this.#sink;
     const grown = Math.max(MESSAGE_BYTES_MIN, GROWTH_MAX * this.#bytesMaxOf(protocol));
-    sink.reset(Math.min(MESSAGE_BYTES_MAX, grown));
+    sink.reset(Math.min(MESSAGE_BYTES_MAX, grown), GROWTH_COMMON * bytes.byteLength);
     const request = {
       parameters: arrival?.parameters ?? {},
       receivedMs: arrival?.receivedMs ?? 0,
@@ -83,7 +98,8 @@ export class BodyParser {
         'send smaller requests',
       );
     }
-    return { message: sink.bytes, found: sink.found, notes: notesOf(sink, request.parameters) };
+    const { bytes: message, found, cuts } = sink;
+    return { message, found, cuts, notes: notesOf(sink, request.parameters) };
   }
 
   #bytesMaxOf({ sizeOption }: Protocol): number {
@@ -93,12 +109,14 @@ export class BodyParser {
 }
 
 function notesOf(sink: SeriesSink, { firstItem }: Parameters): ParseNotes | undefined {
-  const rowsRead = sink.rowsRead ?? sink.samples;
-  const { rowsInvalid, rowsIgnored, samples, items } = sink;
-  const isAsExpected = rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === samples;
+  const { rowsInvalid, rowsIgnored, items, examples } = sink;
+  const rows = sink.samples + sink.histograms;
+  const rowsRead = sink.rowsRead ?? rows;
+  // There may be something to tell of rows that were taken.
+  const isAsExpected = examples.length === 0 && rowsInvalid === 0 && rowsIgnored === 0 && rowsRead === rows;
   if (isAsExpected && firstItem === undefined) return undefined;
   const ignored = rowsIgnored === 0 ? {} : { rowsIgnored };
-  return { rowsRead, rowsInvalid, ...ignored, items, examples: [...sink.examples] };
+  return { rowsRead, rowsInvalid, ...ignored, items, examples: [...examples] };
 }
 
 function tooLarge(why: string, remedy: string): ParsedBody {

@@ -11,6 +11,7 @@ import type { Arrival, BodyEncoding, Counts, Label, ParseNotes, Tenant } from '.
 import type { DropReason } from '../model/drops.ts';
 import type { OptionValues } from '../protocol/protocol.ts';
 import type { TalkersReport } from '../series/talkers.ts';
+import type { StateMemory } from '../transform/state/bytes.ts';
 import type { StageStats } from './aggregation-stage.ts';
 import type { ShapeConfig } from './shape.ts';
 import type { DropExample } from './shaper.ts';
@@ -26,6 +27,8 @@ export interface GroupConfig {
   /** Whether it takes no native histograms, no exemplars. */
   readonly withoutHistograms?: boolean;
   readonly withoutExemplars?: boolean;
+  /** Whether somebody in it takes the start of samples (remote write 2.0); they go along for all groups then. */
+  readonly takesStarts?: boolean;
   /** Number of blocks with disjoint series that are filled side by side; 1 keeps all series in one block. */
   readonly parallel: number;
   /** Index into `ShapeConfig.forms`: 0 if absent. */
@@ -75,8 +78,8 @@ export interface BodyRef extends BodyFormat {
 
 /** What aggregation and deduplication hold. */
 export interface EngineState {
-  /** A checkpoint (`transform/aggregate/checkpoint.ts`), at the front of its memory. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** A checkpoint (`transform/aggregate/checkpoint.ts`), at the front of its memory; the engine does not write there any more. */
+  readonly bytes: Uint8Array;
   /** It holds all bodies up to this number, and all outputs up to it are out in blocks. */
   readonly at: number;
 }
@@ -115,8 +118,8 @@ export type ToEngine =
   | { readonly kind: 'flush'; readonly ticket: number }
   /** Time went by: windows may be over. `isLate`: for the first time since a pause of the program. */
   | { readonly kind: 'tick'; readonly nowMs: number; readonly isLate: boolean }
-  /** As `flush`, and asks for the state of aggregation; in `memory`, which is transferred, if it is large enough. */
-  | { readonly kind: 'save'; readonly ticket: number; readonly memory?: ArrayBuffer | undefined }
+  /** As `flush`, and asks for the state of aggregation; in `memory`, which is its own until it answers. */
+  | { readonly kind: 'save'; readonly ticket: number; readonly memory?: StateMemory | undefined }
   /** The state of aggregation will not be kept: what is to be told at the end is told. */
   | { readonly kind: 'finish' }
   /** Asks for an `EngineReport`. */
@@ -182,7 +185,8 @@ export interface FromEngine {
   /** What parsers have to say of some of them. */
   readonly noted: readonly { readonly id: number; readonly notes: ParseNotes }[];
   readonly refused: readonly Refusal[];
-  readonly dropped: readonly Dropped[];
+  /** See `numbers.ts`. */
+  readonly dropped: readonly number[];
   readonly told: readonly Told[];
   readonly observed: readonly StageObservation[];
   readonly state?: EngineState | undefined;
@@ -202,7 +206,9 @@ export interface FromEngine {
   readonly tickets: readonly number[];
   /** Set after a `configure`: blocks of this and later messages belong to that configuration. */
   readonly generation: number;
-  readonly stats: EngineStats;
+  /** All but what they say of aggregation; see `numbers.ts`. */
+  readonly stats: readonly number[];
+  readonly aggregation: AggregationStats | undefined;
 }
 
 export interface ShapingStats {

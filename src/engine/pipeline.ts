@@ -13,6 +13,7 @@ import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
 import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
+import type { StateMemory } from '../transform/state/bytes.ts';
 import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
@@ -21,6 +22,7 @@ import {
   type AggregationStats,
   type BlockMessage,
   type BodyRef,
+  type Dropped,
   type EngineConfig,
   type EngineReport,
   type EngineResume,
@@ -149,8 +151,14 @@ export class Pipeline {
       rawBytesMax: this.#config.maxBlockBytes,
       metadataMax: this.#config.maxMetadataPerBlock,
     };
-    const sources = { protocolOptions: {}, ...this.#config };
-    this.#unpacker = new Unpacker(this.#kernel, sources, (length) => this.#target(length), this.#unpacker);
+    const keepsStarts = this.#config.groups.some(({ takesStarts }) => takesStarts);
+    const sources = { protocolOptions: {}, ...this.#config, keepsStarts };
+    this.#unpacker = new Unpacker(
+      this.#kernel,
+      sources,
+      (length, isCompressed) => this.#target(length, isCompressed),
+      this.#unpacker,
+    );
     this.#groups = this.#config.groups.map((config, group) => {
       const options = { ...config, ...this.#shaper?.encodingOf(config) };
       return new GroupEncoder(this.#kernel, options, limits, progress?.[group], (block) =>
@@ -195,9 +203,12 @@ export class Pipeline {
     if (!isTaken && !isRerouted && body.arrivedMs !== undefined) this.advance(body.arrivedMs, false);
     this.#reached = Math.max(this.#reached, body.id);
     this.#host = undefined;
+    const wantsElements = body.extraLabels.length === 0 && this.#groups.some((group) => group.takesElements);
     const suffix = this.#writeSuffix(body.extraLabels);
     this.#isScanned = false;
-    const unpacked = this.#unpacker!.unpack(body, wire, (ptr, length) => this.#check(ptr, length, suffix));
+    const unpacked = this.#unpacker!.unpack(body, wire, wantsElements, (ptr, length) =>
+      this.#check(ptr, length, suffix),
+    );
     if ('error' in unpacked) return { id: body.id, ...unpacked };
     const { found, notes, ...decoded } = unpacked;
     const parcel: Parcel = {
@@ -211,7 +222,7 @@ export class Pipeline {
       suffixLabels: body.extraLabels.length,
       isShaped: isRerouted,
     };
-    this.#route(this.#settled(parcel), { ...body, isTaken }, nowMs);
+    this.#route(this.#settled(parcel, found), { ...body, isTaken }, nowMs);
     for (const group of this.#groups) group.compact();
     return { id: body.id, counts: found.counts, notes };
   }
@@ -231,11 +242,12 @@ export class Pipeline {
   }
 
   /** The parcel at a place where nothing is written while the groups look at it. */
-  #settled(parcel: Parcel): Parcel {
+  #settled(parcel: Parcel, found: WriteRequestFound): Parcel {
     const host = this.#host;
     if (host === undefined || host.takesInPlace(parcel)) return parcel;
     const rawPtr = this.#scratch.reserve(parcel.rawLength);
     this.#kernel.memory.bytes().copyWithin(rawPtr, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
+    this.#kernel.validateWriteRequest(rawPtr, parcel.rawLength, found);
     return { ...parcel, rawPtr };
   }
 
@@ -371,7 +383,7 @@ export class Pipeline {
   }
 
   /** Finishes all blocks, and gives the state that goes with them; undefined when there is none. */
-  save(memory?: ArrayBuffer): EngineState | undefined {
+  save(memory?: StateMemory): EngineState | undefined {
     this.flush();
     this.#wantsSave = false;
     return this.#stages === undefined ? undefined : { bytes: this.#stages.save(memory), at: this.#reached };
@@ -392,9 +404,9 @@ export class Pipeline {
   }
 
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */
-  #target(rawLength: number): number {
+  #target(rawLength: number, isCompressed: boolean): number {
     for (const group of this.#groups) {
-      const place = group.decodeTarget(rawLength);
+      const place = group.decodeTarget(rawLength, isCompressed);
       if (place === undefined) continue;
       this.#host = group;
       return place;
@@ -467,10 +479,9 @@ export class Pipeline {
   }
 }
 
-export type PipelineNews = Pick<
-  FromEngine,
-  'dropped' | 'told' | 'problems' | 'observed' | 'examples' | 'reached'
->;
+export type PipelineNews = Pick<FromEngine, 'told' | 'problems' | 'observed' | 'examples' | 'reached'> & {
+  readonly dropped: readonly Dropped[];
+};
 
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);

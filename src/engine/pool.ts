@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { BODY_STEP } from '../encode/group.ts';
 import { BlockMemory } from '../model/block.ts';
 import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
+import type { StateMemory } from '../transform/state/bytes.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Arena } from './arena.ts';
@@ -24,6 +25,7 @@ import {
   type Refusal,
   type ToEngine,
 } from './messages.ts';
+import { countsAt, droppedOf, statsOf } from './numbers.ts';
 import { type Held, Outbox } from './outbox.ts';
 import type { PoolPorts, Replayed } from './pool-ports.ts';
 import { isAggregating } from './stages.ts';
@@ -68,6 +70,8 @@ export class EnginePool implements Intake {
   #restarts = 0;
   #closed = false;
   #closing: Promise<void> | undefined;
+  /** What the engine said last, and that as it is asked for. */
+  #said: Pick<FromEngine, 'stats' | 'aggregation'> | undefined;
   #stats: EngineStats | undefined;
   /** The first body of which the engine still holds something; undefined while it holds none. */
   #outFrom: number | undefined;
@@ -79,7 +83,7 @@ export class EnginePool implements Intake {
   #reached = 0;
 
   /** `restored`: the state of aggregation that an earlier run left. */
-  constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array<ArrayBuffer>) {
+  constructor(config: EngineConfig, ports: PoolPorts, restored?: Uint8Array) {
     this.#configs.set(1, config);
     this.#ports = ports;
     this.aggregation = new StateKeeper({
@@ -99,6 +103,7 @@ export class EnginePool implements Intake {
   }
 
   get stats(): EngineStats | undefined {
+    this.#stats ??= this.#said && statsOf(this.#said.stats, this.#said.aggregation);
     return this.#stats;
   }
 
@@ -222,12 +227,12 @@ export class EnginePool implements Intake {
     this.aggregation.wake();
   }
 
-  #ticketed(kind: 'flush' | 'save', memory?: ArrayBuffer): Promise<void> {
+  #ticketed(kind: 'flush' | 'save', memory?: StateMemory): Promise<void> {
     this.#outbox.send();
     const ticket = this.#nextTicket++;
     return new Promise((settle) => {
       this.#tickets.set(ticket, { kind, settle });
-      this.#post({ kind, ticket, memory }, memory === undefined ? [] : [memory]);
+      this.#post({ kind, ticket, memory });
     });
   }
 
@@ -261,8 +266,8 @@ export class EnginePool implements Intake {
     await worker?.terminate();
   }
 
-  #post(message: ToEngine, transferred: readonly ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transferred);
+  #post(message: ToEngine): void {
+    this.#worker?.postMessage(message);
   }
 
   #startWorker(): void {
@@ -288,7 +293,7 @@ export class EnginePool implements Intake {
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
     const nowMs = this.#ports.clock.nowMs();
-    const isFirst = this.#stats === undefined;
+    const isFirst = this.#said === undefined;
     const resume = { state: this.aggregation.state, countedTo: this.#reached, isFirst };
     const [generation, config] = active;
     this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
@@ -305,7 +310,8 @@ export class EnginePool implements Intake {
 
   #onMessage(message: FromEngine): void {
     this.#restartsInRow = 0;
-    this.#stats = message.stats;
+    this.#said = { stats: message.stats, aggregation: message.aggregation };
+    this.#stats = undefined;
     if (message.generation !== this.#activeGeneration) {
       this.#configs.delete(this.#activeGeneration);
       this.#activeGeneration = message.generation;
@@ -316,25 +322,17 @@ export class EnginePool implements Intake {
     this.#reached = Math.max(this.#reached, message.reached);
     if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
     if (message.observed.length > 0) this.#ports.onObserved?.(message.observed);
-    if (message.dropped.length > 0) this.#ports.onDropped(message.dropped, message.generation);
+    if (message.dropped.length > 0) this.#ports.onDropped(droppedOf(message.dropped), message.generation);
     for (const { body, ...example } of message.examples) {
       this.#ports.onDropExample({ ...example, client: this.#held.get(body)?.client ?? '' });
     }
     for (const block of message.blocks) this.#onBlock(block);
     const { accepted } = message;
-    const notes = new Map(message.noted.map((note) => [note.id, note.notes]));
+    const { noted } = message;
+    const notes = noted.length === 0 ? undefined : new Map(noted.map((note) => [note.id, note.notes]));
     for (let at = 0; at < accepted.length; at += ACCEPTED_FIELDS) {
-      this.#onAccepted(
-        accepted[at]!,
-        {
-          series: accepted[at + 1]!,
-          samples: accepted[at + 2]!,
-          histograms: accepted[at + 3]!,
-          exemplars: accepted[at + 4]!,
-          metadata: accepted[at + 5]!,
-        },
-        notes.get(accepted[at]!),
-      );
+      const id = accepted[at]!;
+      this.#onAccepted(id, countsAt(accepted, at + 1), notes?.get(id));
     }
     for (const refusal of message.refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;

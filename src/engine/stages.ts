@@ -13,7 +13,7 @@ import {
   decodeCheckpoint,
   encodeCheckpoint,
 } from '../transform/aggregate/checkpoint.ts';
-import { ByteReader } from '../transform/state/bytes.ts';
+import { ByteReader, type StateMemory } from '../transform/state/bytes.ts';
 import { OutputWriter } from '../transform/state/output-writer.ts';
 import type { SampleBatch } from '../transform/state/samples.ts';
 import type { Clock } from '../util/clock.ts';
@@ -240,11 +240,11 @@ export class Stages {
     for (const [, stage] of this.#all) stage.forget(refs);
   }
 
-  /** The whole state, in `memory` if that is large enough. What is too much for it is told by `takeProblems`. */
-  save(memory?: ArrayBuffer): Uint8Array<ArrayBuffer> {
+  /** The whole state, in `memory` if there is some. What is too much for it is told by `takeProblems`. */
+  save(memory?: StateMemory): Uint8Array {
     const slices: CheckpointPart = { id: SLICES, write: (to) => to.f64(this.#nextSliceMs) };
     const parts = this.#all.flatMap(([, stage]) => stage.save());
-    const { bytes, omitted } = encodeCheckpoint([slices, ...parts], { memory });
+    const { bytes, omitted } = encodeCheckpoint([slices, ...parts], { memory, hasChecksum: false });
     if (omitted.length > 0) {
       this.#problems = omitted.map((id) => `${id} is too large to be saved, and would begin anew`);
     }

@@ -2,6 +2,7 @@
  * The main thread's side of aggregation in the engine: tells it the time when windows end, and keeps the last state that it
  * gave, from which a new engine goes on. Bodies that came after that state are needed again until the next one.
  */
+import type { StateMemory } from '../transform/state/bytes.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { StageStats } from './aggregation-stage.ts';
@@ -14,7 +15,7 @@ const SAVE_SHARE = 0.05;
 const SAVE_SHARE_URGENT = 0.2;
 const URGENT_BYTES = 32 * 1024 * 1024;
 /** Bodies that are kept for a new engine take memory: beyond this much, the state is saved sooner. */
-const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const SAVE_EVERY_MS_MIN = 100;
 /** The wall clock is looked at again after this long, for it may have been set. */
 const LOOK_EVERY_MS = 10_000;
@@ -27,11 +28,11 @@ export interface StateKeeperPorts {
   /** Tells the engine the time. */
   readonly tick: (isLate: boolean) => void;
   /** Asks the engine for its state, in memory that it may use. */
-  readonly save: (memory: ArrayBuffer | undefined) => void;
+  readonly save: (memory: StateMemory | undefined) => void;
   /** Returns a state that was offered before and is of no use any more. */
   readonly onState?: (state: EngineState) => EngineState | undefined;
   /** What an earlier run left. */
-  readonly restored: Uint8Array<ArrayBuffer> | undefined;
+  readonly restored: Uint8Array | undefined;
 }
 
 export class StateKeeper {
@@ -49,7 +50,7 @@ export class StateKeeper {
   #losses = 0;
   #cancelTick = () => {};
   /** What an older state lay in: the next one goes there. */
-  #spare: ArrayBuffer | undefined;
+  #spare: StateMemory | undefined;
 
   constructor(ports: StateKeeperPorts) {
     this.#ports = ports;
@@ -88,7 +89,7 @@ export class StateKeeper {
   }
 
   /** The engine answered; `keptBytes` are what bodies take that are kept for a new one. */
-  took({ state, saveMs = 0, stats, reached, problems }: FromEngine, keptBytes: number): void {
+  took({ state, saveMs = 0, aggregation, reached, problems }: FromEngine, keptBytes: number): void {
     const { clock, log, onState } = this.#ports;
     this.#deaths = 0;
     this.#reached = reached;
@@ -101,11 +102,12 @@ export class StateKeeper {
       this.#isSaving = false;
       this.#savedMs = clock.monotonicMs();
       this.#saveMs = saveMs;
-      this.#spare = onState?.(state)?.bytes.buffer ?? this.#spare;
+      const free = onState?.(state)?.bytes.buffer;
+      if (free instanceof SharedArrayBuffer) this.#spare = free;
     }
     if (!this.#isActive) return;
-    if (stats.aggregation?.stages !== undefined) this.#stages = stats.aggregation.stages;
-    this.#nextFlushMs = stats.aggregation?.nextFlushMs ?? Number.POSITIVE_INFINITY;
+    if (aggregation?.stages !== undefined) this.#stages = aggregation.stages;
+    this.#nextFlushMs = aggregation?.nextFlushMs ?? Number.POSITIVE_INFINITY;
     this.#maybeSave(keptBytes);
     this.#planTick();
   }

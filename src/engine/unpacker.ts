@@ -6,11 +6,12 @@ import { EXPANDED_BYTES_MAX, type Expanded, Expander } from '../kernel/expander.
 import type { Kernel, WriteRequestFound } from '../kernel/kernel.ts';
 import { Region } from '../kernel/memory.ts';
 import { TextScanner } from '../kernel/text-scanner.ts';
-import { type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
+import { type Cut, type ParseNotes, REMOTE_WRITE_2 } from '../model/body.ts';
 import { CONVERT_HISTOGRAMS } from '../protocol/remote-write.ts';
 import { assert } from '../util/assert.ts';
 import { BodyParser, type BodyParserConfig } from './body-parser.ts';
 import { BodyDecoder, type Decoded, type Flaw } from './decoder.ts';
+import { MessageRoom } from './message-room.ts';
 import { type BodyFormat, REROUTED } from './messages.ts';
 import { convertHistograms } from './native-histograms.ts';
 import { excessOf } from './request-limits.ts';
@@ -25,6 +26,12 @@ const EXPANDED_BYTES_MIN = 32 * 1024 * 1024;
 export interface Unpacked extends Decoded {
   readonly found: WriteRequestFound;
   readonly notes: ParseNotes | undefined;
+  readonly cuts?: readonly Cut[] | undefined;
+}
+
+export interface UnpackerConfig extends BodyParserConfig {
+  /** Whether a destination takes the start of samples. */
+  readonly keepsStarts?: boolean;
 }
 
 /** What is in a message; undefined when it does not know. */
@@ -32,6 +39,7 @@ export type Check = (ptr: number, length: number) => WriteRequestFound | undefin
 
 interface Message {
   readonly decoded: Decoded;
+  readonly cuts?: readonly Cut[];
   /** What is in it, where that is known. */
   readonly found?: WriteRequestFound;
   readonly notes: ParseNotes | undefined;
@@ -41,7 +49,9 @@ export class Unpacker {
   readonly #kernel: Kernel;
   readonly #expandedBytesMax: number;
   readonly #convertsHistograms: boolean;
+  readonly #keepsStarts: boolean;
   readonly #scanner: TextScanner;
+  readonly #parsed: MessageRoom;
   readonly #parser: BodyParser;
   readonly #decoder: BodyDecoder;
   /** For blocks of destinations that are gone. */
@@ -51,11 +61,14 @@ export class Unpacker {
   readonly #expander: Expander;
   readonly #room: Region;
 
-  /** `target`: where a message of this length goes. It puts what comes in where `before` did. */
+  /**
+   * `target`: where a message of this length goes, and whether it may go on in the compressed form that it came in. It puts
+   * what comes in where `before` did.
+   */
   constructor(
     kernel: Kernel,
-    config: BodyParserConfig,
-    target: (length: number) => number,
+    config: UnpackerConfig,
+    target: (length: number, isCompressed: boolean) => number,
     before?: Unpacker,
   ) {
     this.#kernel = kernel;
@@ -63,25 +76,32 @@ export class Unpacker {
       EXPANDED_BYTES_MAX,
       Math.max(EXPANDED_BYTES_MIN, EXPANSION_MAX * config.bodyBytesMax),
     );
+    this.#keepsStarts = config.keepsStarts === true;
     this.#convertsHistograms = config.protocolOptions[CONVERT_HISTOGRAMS] === true;
     this.#scanner = before === undefined ? new TextScanner(kernel) : before.#scanner;
-    this.#parser = new BodyParser(config, this.#scanner);
+    this.#parsed = new MessageRoom(kernel, (length) => target(length, this.#scanner.elements.isOn));
+    this.#parser = new BodyParser(config, this.#scanner, this.#parsed);
     this.#room = before === undefined ? new Region(kernel.memory) : before.#room;
     this.#expander = before === undefined ? new Expander(kernel) : before.#expander;
     const input = before === undefined ? undefined : before.#decoder;
-    this.#decoder = new BodyDecoder(kernel, config.bodyBytesMax, target, input);
+    const decoded = (length: number) => target(length, true);
+    this.#decoder = new BodyDecoder(kernel, config.bodyBytesMax, decoded, input);
     const reroutedMax = Math.max(config.bodyBytesMax, REROUTED_BYTES_MAX);
-    this.#rerouted = new BodyDecoder(kernel, reroutedMax, target, this.#decoder);
+    this.#rerouted = new BodyDecoder(kernel, reroutedMax, decoded, this.#decoder);
     const reserve = (length: number) => this.#room.reserve(length);
     this.#packed = new BodyDecoder(kernel, config.bodyBytesMax, reserve, this.#decoder);
   }
 
   /**
-   * `wire` is only read during the call; the result is there until the next one. `check` may say what is in a message that
-   * stays as it is, so that it is not validated.
+   * `wire` is only read during the call; the result is there until the next one.
+   * @param wantsElements whether somebody may take a message in snappy that did not come in it.
+   * @param check may say what is in a message that stays as it is, so that it is not validated.
    */
-  unpack(body: BodyFormat, wire: Uint8Array, check?: Check): Unpacked | Flaw {
-    const message = body.protocol === REMOTE_WRITE_2 ? this.#expand(body, wire) : this.#read(body, wire);
+  unpack(body: BodyFormat, wire: Uint8Array, wantsElements = false, check?: Check): Unpacked | Flaw {
+    const message =
+      body.protocol === REMOTE_WRITE_2
+        ? this.#expand(body, wire)
+        : this.#read(body, wire, wantsElements && body.tenant === undefined);
     if ('error' in message) return message;
     const { rawPtr, rawLength } = message.decoded;
     const mayChange = body.tenant !== undefined || this.#converts(body);
@@ -90,7 +110,8 @@ export class Unpacker {
     if ('error' in found) return malformed(rawLength, found);
     const excess = excessOf(found.counts);
     if (excess !== undefined) return { status: 413, reason: 'too_large', error: excess };
-    return this.#amended(body, { ...message.decoded, found, notes: message.notes });
+    const { decoded, notes, cuts } = message;
+    return this.#amended(body, { ...decoded, found, notes, cuts });
   }
 
   #converts({ protocol }: BodyFormat): boolean {
@@ -128,12 +149,16 @@ export class Unpacker {
     };
   }
 
-  #read(body: BodyFormat, wire: Uint8Array): Message | Flaw {
-    const parsed = this.#parser.parse(body, wire);
+  #read(body: BodyFormat, wire: Uint8Array, wantsElements: boolean): Message | Flaw {
+    const parsed = this.#parser.parse(body, wire, wantsElements);
     if (parsed !== undefined) {
-      return 'error' in parsed
-        ? parsed
-        : { decoded: this.#decoder.place(parsed.message), found: parsed.found, notes: parsed.notes };
+      if ('error' in parsed) return parsed;
+      const { message, found, notes, cuts } = parsed;
+      const rawPtr = this.#parsed.ptr;
+      const rawLength = message.byteLength;
+      const elements = this.#scanner.elements.finish(rawPtr, rawLength);
+      const { ptr: elementsPtr, length: elementsLength } = elements ?? { ptr: 0, length: 0 };
+      return { decoded: { rawPtr, rawLength, elementsPtr, elementsLength }, found, notes, cuts };
     }
     const decoder = body.protocol === REROUTED ? this.#rerouted : this.#decoder;
     const decoded = decoder.decode(wire, body.encoding);
@@ -143,9 +168,10 @@ export class Unpacker {
   #expand(body: BodyFormat, wire: Uint8Array): Message | Flaw {
     const packed = this.#packed.decode(wire, body.encoding);
     if ('error' in packed) return packed;
-    const expanded = this.#expander.expand(packed.rawPtr, packed.rawLength, this.#expandedBytesMax);
+    const { rawPtr, rawLength } = packed;
+    const expanded = this.#expander.expand(rawPtr, rawLength, this.#expandedBytesMax, this.#keepsStarts);
     if (expanded === 'too_large') return tooLarge('once its labels are written in full');
-    if ('error' in expanded) return malformed(packed.rawLength, expanded);
+    if ('error' in expanded) return malformed(rawLength, expanded);
     const notes = notesOf(expanded);
     if (expanded.series > 0 && expanded.rejectedSeries === expanded.series) {
       return {

@@ -1,6 +1,7 @@
 /** The engine thread: takes messages, runs the pipeline, answers. A failure inside ends the thread; the pool starts another. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Kernel } from '../kernel/kernel.ts';
+import { createStateMemory, type StateMemory } from '../transform/state/bytes.ts';
 import { assert } from '../util/assert.ts';
 import { systemClock } from '../util/clock.ts';
 import { tidyHeap } from '../util/tidy-heap.ts';
@@ -14,7 +15,11 @@ import {
   type Refusal,
   type ToEngine,
 } from './messages.ts';
+import { droppedToNumbers, statsToNumbers } from './numbers.ts';
 import { Pipeline } from './pipeline.ts';
+
+/** What an answer to a message has of its own. */
+type Answered = 'accepted' | 'noted' | 'refused' | 'batches' | 'tickets' | 'state' | 'saveMs';
 
 class EngineThread {
   readonly #port: NonNullable<typeof parentPort>;
@@ -95,7 +100,7 @@ class EngineThread {
     else this.#answer({});
   }
 
-  #save(tickets: number[], memory?: ArrayBuffer): void {
+  #save(tickets: number[], memory: StateMemory = createStateMemory()): void {
     this.#flush(Number.POSITIVE_INFINITY);
     const startMs = systemClock.monotonicMs();
     const state = this.#running.save(memory);
@@ -153,8 +158,10 @@ class EngineThread {
     this.#answer({ accepted, noted, refused, batches: 1 });
   }
 
-  #answer(news: Partial<Omit<FromEngine, 'kind' | 'blocks' | 'heldFrom' | 'generation' | 'stats'>>): void {
+  #answer(news: Partial<Pick<FromEngine, Answered>>): void {
     const blocks = this.#running.takeBlocks();
+    const { dropped, ...others } = this.#running.takeNews();
+    const { stats } = this.#running;
     const message: FromEngine = {
       kind: 'done',
       accepted: [],
@@ -162,16 +169,19 @@ class EngineThread {
       refused: [],
       batches: 0,
       tickets: [],
-      ...this.#running.takeNews(),
+      ...others,
       ...news,
+      dropped: droppedToNumbers(dropped),
       blocks,
       heldFrom: this.#running.heldFrom,
       generation: this.#generation,
-      stats: this.#running.stats,
+      stats: statsToNumbers(stats),
+      aggregation: stats.aggregation,
     };
-    const owned = blocks.map((block) => block.memory);
-    if (message.state !== undefined) owned.push(message.state.bytes.buffer);
-    this.#port.postMessage(message, owned);
+    this.#port.postMessage(
+      message,
+      blocks.map((block) => block.memory),
+    );
     this.#planFlush();
   }
 }

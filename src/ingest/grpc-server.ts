@@ -17,6 +17,7 @@ import { messageOf, SluiceError } from '../util/error.ts';
 import type { Counter, Meter } from '../util/meter.ts';
 import { Connections } from './connections.ts';
 import { encodingOf, endCall, GrpcCall, timeoutOf } from './grpc-call.ts';
+import { readMetadata } from './grpc-metadata.ts';
 import { Insert, type InsertPorts, InsertTarget } from './insert.ts';
 import { InsertMetrics } from './insert-metrics.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -153,7 +154,9 @@ export class GrpcServer {
     server.maxConnections = this.#values['http.maxConnections'];
     this.#connections.attach(server);
     server.on('session', (session) => this.#begin(session));
-    server.on('stream', (stream, headers) => this.#handle(stream, headers));
+    const onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _: number, raw: string[]) =>
+      this.#handle(stream, headers, raw);
+    server.on('stream', onStream);
     // A session that failed is closed by Node; the client knows.
     server.on('sessionError', () => {});
     const { host, port } = parseListenAddress(address);
@@ -194,7 +197,7 @@ export class GrpcServer {
     if (this.#isDraining) connection.close();
   }
 
-  #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
     this.#requests.inc();
     stream.on('error', () => {});
     const connection = this.#sessions.get(stream.session ?? {});
@@ -209,10 +212,15 @@ export class GrpcServer {
       stream.close();
       return;
     }
-    this.#call(stream, headers, connection.client);
+    this.#call(stream, headers, rawHeaders, connection.client);
   }
 
-  #call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, client: string): void {
+  #call(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+    client: string,
+  ): void {
     const [path = ''] = String(headers[':path']).split('?', 1);
     if (path !== this.#method.path) {
       this.#unsupported.inc();
@@ -249,6 +257,12 @@ export class GrpcServer {
       );
       return;
     }
+    const { enableMultitenantHandlers: hasTenants, enableMultitenancyViaHeaders: viaHeaders } = this.#values;
+    const metadata = readMetadata(headers, rawHeaders, hasTenants && viaHeaders);
+    if ('error' in metadata) {
+      call.refuse(400, metadata.error);
+      return;
+    }
     if (timeoutMs !== undefined) {
       const error = 'the call did not end within the time that the client gave it';
       stream.on(
@@ -258,7 +272,7 @@ export class GrpcServer {
     }
     const arrival = { parameters: this.#method.parameters ?? {}, receivedMs: clock.nowMs() };
     const message = this.#target.protocol.name;
-    new Insert(this.#target, call, { message, tenant: undefined, extraLabels: [], arrival }).start(undefined);
+    new Insert(this.#target, call, { message, ...metadata, arrival }).start(undefined);
   }
 
   /** Takes no new connections and no new calls; those in work end first. */

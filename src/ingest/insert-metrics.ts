@@ -55,7 +55,7 @@ export class InsertMetrics {
     if (protocol.parse === undefined) {
       this.#startTimestamps = counter(
         'sluice_start_timestamps_left_out_total',
-        'Created and start timestamps of remote write 2.0, which are not carried on.',
+        'Created and start timestamps of remote write 2.0 that were not carried on.',
       );
     }
     this.#rowsRead = counter('vm_protoparser_rows_read_total', 'Samples and histograms parsed.');

@@ -338,7 +338,8 @@ export class Insert implements BodySink {
   #tell({ rowsInvalid, examples }: ParseNotes): void {
     if (examples.length === 0) return;
     const { ports, protocol } = this.#target;
-    ports.log.limited(`invalid ${protocol.name}`, LOG_EVERY_MS).warn('left out rows that make no sense', {
+    const what = rowsInvalid > 0 ? 'rows' : 'parts of rows';
+    ports.log.limited(`invalid ${protocol.name}`, LOG_EVERY_MS).warn(`left out ${what} that make no sense`, {
       protocol: protocol.name,
       rows: rowsInvalid,
       examples,

@@ -60,7 +60,7 @@ export const ingestOptions = options({
     kind: 'bool',
     default: true,
     summary:
-      'With -enableMultitenantHandlers: paths /insert/… without a tenant take it from the headers AccountID and ProjectID.',
+      'With -enableMultitenantHandlers: paths /insert/… without a tenant take it from the headers AccountID and ProjectID, and calls of gRPC from metadata of these names.',
   },
   'http.pathPrefix': {
     kind: 'string',

@@ -31,13 +31,18 @@ function parse(text: string): Query {
   const parameters = new URLSearchParams(text);
   const extraLabels: Label[] = [];
   for (const pair of parameters.getAll('extra_label')) {
-    const equals = pair.indexOf('=');
-    // An empty name would stand for the metric name at some receivers.
-    if (equals <= 0) {
+    const label = labelOf(pair);
+    if (label === undefined) {
       const error = `cannot read the query parameter extra_label=${JSON.stringify(pair)}: it is not of the form name=value`;
       return { parameters, extraLabels: [], error };
     }
-    extraLabels.push({ name: pair.slice(0, equals), value: pair.slice(equals + 1) });
+    extraLabels.push(label);
   }
   return { parameters, extraLabels, error: undefined };
+}
+
+/** `name=value`; undefined if it is not. An empty name would stand for the metric name at some receivers. */
+export function labelOf(pair: string): Label | undefined {
+  const equals = pair.indexOf('=');
+  return equals <= 0 ? undefined : { name: pair.slice(0, equals), value: pair.slice(equals + 1) };
 }

@@ -7,6 +7,8 @@ import type { Tenant } from '../model/body.ts';
 
 const PREFIX = '/insert/';
 const MULTITENANT = 'multitenant';
+const ACCOUNT_HEADER = 'accountid';
+const PROJECT_HEADER = 'projectid';
 const ID_MAX = 2 ** 32 - 1;
 const SHOWN_LENGTH_MAX = 100;
 
@@ -32,17 +34,27 @@ export function readTenantPath(
     if (tenant === undefined) return { error: unreadable(`the tenant ${shown(first)} in the path`) };
     return { tenant: tenant === MULTITENANT ? undefined : tenant, rest: afterFirst };
   }
-  const rest = path.slice(PREFIX.length - 1);
-  const account = headerOf('accountid');
-  const project = headerOf('projectid');
-  if (account === MULTITENANT) return { tenant: undefined, rest };
+  const named = tenantOfHeaders(headerOf);
+  return 'error' in named ? named : { ...named, rest: path.slice(PREFIX.length - 1) };
+}
+
+/** Whether the headers say anything of a tenant. */
+export function namesTenant(headerOf: HeaderOf): boolean {
+  return headerOf(ACCOUNT_HEADER) !== '' || headerOf(PROJECT_HEADER) !== '';
+}
+
+/** By the headers alone; 0 for one that is absent. */
+export function tenantOfHeaders(headerOf: HeaderOf): Pick<TenantPath, 'tenant'> | { readonly error: string } {
+  const account = headerOf(ACCOUNT_HEADER);
+  const project = headerOf(PROJECT_HEADER);
+  if (account === MULTITENANT) return { tenant: undefined };
   const accountId = parseId(account === '' ? '0' : account);
   if (accountId === undefined)
     return { error: unreadable(`the tenant in the header AccountID: ${shown(account)}`) };
   const projectId = parseId(project === '' ? '0' : project);
   if (projectId === undefined)
     return { error: unreadable(`the tenant in the header ProjectID: ${shown(project)}`) };
-  return { tenant: tenantOf(accountId, projectId), rest };
+  return { tenant: tenantOf(accountId, projectId) };
 }
 
 function looksLikeTenant(segment: string): boolean {

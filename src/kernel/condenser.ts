@@ -11,6 +11,7 @@ import { Region } from './memory.ts';
 
 const KEY_BYTES = 16;
 const SYMBOL_BYTES = 40;
+const TENANT_BYTES = 24;
 const SYMBOLS_FIRST = 16 * 1024;
 const TEXT_BYTES_FIRST = 64 * 1024;
 /** Fields of a symbol (`assembly/symbols.ts`, `assembly/condense.ts`), in words. */
@@ -19,7 +20,7 @@ const LENGTH = 1;
 const NEXT_NAME = 5;
 /** What a series takes at most beside labels, samples and the rest of it, and what a sample takes. */
 const SERIES_BYTES_MAX = 128;
-const SAMPLE_BYTES_MAX = 22;
+const SAMPLE_BYTES_MAX = 33;
 
 /** What is known of a metric. */
 export interface MetricMetadata {
@@ -27,6 +28,19 @@ export interface MetricMetadata {
   readonly type: number;
   readonly help: string;
   readonly unit: string;
+  /** Of series with these tenants in their labels; absent where all tenants say the same. */
+  readonly tenants?: readonly TenantMetadata[];
+}
+
+export interface TenantMetadata extends MetricMetadata {
+  /** Values of `vm_account_id` and `vm_project_id`. */
+  readonly account: string;
+  readonly project: string;
+}
+
+interface Described {
+  readonly ref: number;
+  readonly metadata: MetricMetadata | TenantMetadata;
 }
 
 export class Condenser {
@@ -36,6 +50,7 @@ export class Condenser {
   readonly #slots: Region;
   readonly #refs: Region;
   readonly #texts: Region;
+  readonly #tenants: Region;
   readonly #series: Region;
   readonly #message: Region;
 
@@ -45,6 +60,7 @@ export class Condenser {
     this.#slots = new Region(kernel.memory);
     this.#refs = new Region(kernel.memory);
     this.#texts = new Region(kernel.memory);
+    this.#tenants = new Region(kernel.memory);
     this.#series = new Region(kernel.memory);
     this.#message = new Region(kernel.memory);
     this.#key = kernel.memory.alloc(KEY_BYTES);
@@ -99,33 +115,45 @@ export class Condenser {
   /** Asks for every metric name, along their chain. */
   #describe(symbols: number, last: number, describe: (name: string) => MetricMetadata | undefined): boolean {
     const { memory } = this.#kernel;
-    const known: { readonly ref: number; readonly metadata: MetricMetadata }[] = [];
+    const known: Described[] = [];
     const words = memory.u32();
     for (let ref = last; ref !== 0; ) {
       const at = symbols / 4 + ref * SYMBOL_WORDS;
       const ptr = words[at]!;
       const name = Buffer.from(memory.bytes().buffer, ptr, words[at + LENGTH]!).toString();
       const metadata = describe(name);
-      if (metadata !== undefined) known.push({ ref, metadata });
+      if (metadata !== undefined) {
+        known.push({ ref, metadata });
+        for (const own of metadata.tenants ?? []) known.push({ ref, metadata: own });
+      }
       ref = words[at + NEXT_NAME]!;
     }
-    const texts = known.map(
-      ({ metadata: { help, unit } }) => [Buffer.from(help), Buffer.from(unit)] as const,
-    );
-    const bytes = texts.reduce(
-      (sum, [help, unit]) => sum + help.byteLength + unit.byteLength,
-      TEXT_BYTES_FIRST,
-    );
+    return this.#tell(known);
+  }
+
+  #tell(known: readonly Described[]): boolean {
+    const { memory, exports } = this.#kernel;
+    const texts = known.map(({ metadata: { help, unit, ...rest } }) => {
+      const tenant = 'account' in rest ? [rest.account, rest.project] : [];
+      return [help, unit, ...tenant].map((text) => Buffer.from(text));
+    });
+    const bytes = texts.flat().reduce((sum, { byteLength }) => sum + byteLength, TEXT_BYTES_FIRST);
     let at = this.#texts.reserve(bytes);
+    let room = this.#tenants.reserve(TENANT_BYTES * known.length);
     for (const [index, { ref, metadata }] of known.entries()) {
-      const [help, unit] = texts[index]!;
-      memory.bytes().set(help, at);
-      memory.bytes().set(unit, at + help.byteLength);
-      const unitAt = at + help.byteLength;
-      const { exports } = this.#kernel;
-      if (exports.describeMetric(ref, metadata.type, at, help.byteLength, unitAt, unit.byteLength) === 0)
-        return false;
-      at = unitAt + unit.byteLength;
+      const places = texts[index]!.map((text): [ptr: number, length: number] => {
+        const ptr = at;
+        memory.bytes().set(text, ptr);
+        at += text.byteLength;
+        return [ptr, text.byteLength];
+      });
+      const [help, unit, account, project] = places;
+      const isTold =
+        account === undefined
+          ? exports.describeMetric(ref, metadata.type, ...help!, ...unit!)
+          : exports.describeTenant(ref, room, ...account, ...project!, metadata.type, ...help!, ...unit!);
+      if (isTold === 0) return false;
+      room += TENANT_BYTES;
     }
     return true;
   }

@@ -36,7 +36,7 @@ export interface Expanded {
   readonly rejectedRows: number;
   /** The first of them. */
   readonly rejected: Rejected | undefined;
-  /** Created and start timestamps, which a WriteRequest has no place for. */
+  /** Created and start timestamps that were left out. */
   readonly startTimestamps: number;
 }
 
@@ -53,8 +53,16 @@ export class Expander {
     this.#message = new Region(kernel.memory);
   }
 
-  /** `bytesMax` bounds the WriteRequest. `too_large`: it would be larger, or there are too many symbols. */
-  expand(ptr: number, length: number, bytesMax = EXPANDED_BYTES_MAX): Expanded | Malformed | 'too_large' {
+  /**
+   * `bytesMax` bounds the WriteRequest. `too_large`: it would be larger, or there are too many symbols.
+   * @param keepsStarts start timestamps go along, in a field that 1.0 does not know.
+   */
+  expand(
+    ptr: number,
+    length: number,
+    bytesMax = EXPANDED_BYTES_MAX,
+    keepsStarts = false,
+  ): Expanded | Malformed | 'too_large' {
     const limit = Math.min(bytesMax, EXPANDED_BYTES_MAX);
     let symbols = SYMBOLS_MIN;
     let bytes = Math.min(limit, Math.max(MESSAGE_BYTES_MIN, GROWTH_FIRST * length));
@@ -71,6 +79,7 @@ export class Expander {
         LABELS_MAX,
         dst,
         bytes,
+        keepsStarts ? 1 : 0,
       );
       if (isDone !== 0) return this.#found(dst);
       const { errorCode: code, errorAt: at } = this.#kernel;

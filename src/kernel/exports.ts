@@ -25,6 +25,19 @@ export interface KernelExports {
     unit: number,
     unitLength: number,
   ): number;
+  describeTenant(
+    name: number,
+    room: number,
+    account: number,
+    accountLength: number,
+    project: number,
+    projectLength: number,
+    type: number,
+    help: number,
+    helpLength: number,
+    unit: number,
+    unitLength: number,
+  ): number;
   condenseSeries(
     rows: number,
     count: number,
@@ -45,6 +58,7 @@ export interface KernelExports {
     labelsMax: number,
     dst: number,
     capacity: number,
+    keepsStarts: number,
   ): number;
   scanWriteRequest(
     src: number,
@@ -172,9 +186,10 @@ export interface KernelExports {
   internSeries(table: number, rows: number, first: number, count: number, added: number): number;
   removeAdded(table: number, rows: number, count: number, added: number, addedCount: number): void;
   powersPtr(): number;
+  openElements(dst: number, from: number): void;
   scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanPrometheusText(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
-  moveTable(from: number, fromSlots: number, to: number, toSlots: number): void;
+  moveTable(table: number, to: number, toSlots: number): void;
   sweepTable(table: number, minEpoch: number): number;
 }

@@ -7,6 +7,7 @@
  */
 import { copyBytes } from '../util/copy-bytes.ts';
 import { encodeVarint } from '../util/varint.ts';
+import { Elements } from './elements.ts';
 import type { Kernel } from './kernel.ts';
 import { Region } from './memory.ts';
 
@@ -18,17 +19,42 @@ const PIECE_BYTES = 128 * 1024 - SLACK;
 /** Longer lines are left to the parser, and those that become more than this. */
 const PIECE_BYTES_MAX = 4 * 1024 * 1024 - SLACK;
 const SETTINGS_BYTES = 64;
+/** What a scan writes at most, unless a line needs more. */
+const OUTPUT_BYTES = 512 * 1024;
 /** Samples of a line of JSON. */
 const VALUES_MAX = 64 * 1024;
 
 const POWER_MIN = -64;
 const POWER_MAX = 64;
 
-/** Why a scan ended; the last word of its result. */
+/** Why a scan ended; words of `assembly/text.ts`. */
+const LEFT = 1;
 const FULL = 2;
 
-/** What takes the series: fields of a WriteRequest. They are only there during the call. */
+/** Behind the first `length` bytes of a message. */
+export interface Place {
+  readonly ptr: number;
+  readonly byteLength: number;
+  readonly length: number;
+}
+
+/** What takes the series: fields of a WriteRequest. */
 export interface SeriesTarget {
+  /** Where so many bytes, or more, can be written in linear memory; undefined: `append` takes them from elsewhere. */
+  place(byteLength: number): Place | undefined;
+  /**
+   * So many bytes were written at the last `place`.
+   * @param elements bytes of snappy elements of the message so far.
+   * @returns whether the message may be cut here, so that nothing behind refers to what is before.
+   */
+  appendPlaced(
+    byteLength: number,
+    series: number,
+    samples: number,
+    labels: number,
+    elements: number,
+  ): boolean;
+  /** The bytes are only there during the call. */
   append(bytes: Uint8Array, series: number, samples: number, labels: number): void;
 }
 
@@ -66,11 +92,14 @@ export class TextScanner {
   readonly #texts: Region;
   readonly #input: Region;
   readonly #output: Region;
+  /** Of the message at hand; whoever wants them begins and finishes it. */
+  readonly elements: Elements;
   #values = 0;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     const { memory } = kernel;
+    this.elements = new Elements(kernel);
     this.#settings = memory.alloc(SETTINGS_BYTES);
     this.#texts = new Region(kernel.memory);
     this.#input = new Region(kernel.memory);
@@ -118,7 +147,7 @@ export class TextScanner {
     // What of the body is in the input region: whole lines.
     let from = 0;
     let to = 0;
-    this.#output.reserve(PIECE_BYTES + SLACK);
+    let room = PIECE_BYTES + SLACK;
     return (start) => {
       let next = start;
       let lines = 0;
@@ -130,31 +159,50 @@ export class TextScanner {
           // The line is too long.
           if (to === from) break;
         }
+        const placed = target.place(room);
+        const out = placed ?? this.#ownRoom(room);
+        const outBytes = Math.min(out.byteLength, Math.max(room, OUTPUT_BYTES));
+        if (placed === undefined) this.elements.drop();
+        this.elements.open(out.ptr - (placed?.length ?? 0), placed?.length ?? 0, outBytes);
         const base = this.#input.ptr - from;
-        const output = this.#output;
-        const end = base + to;
         const reached =
-          (scan(this.#settings, base + next, end, output.ptr, output.ptr + output.byteLength) >>> 0) - base;
-        const written = this.#kernel.result(0);
-        if (written > 0) {
-          const message = this.#kernel.memory.bytes().subarray(output.ptr, output.ptr + written);
-          const kernel = this.#kernel;
-          target.append(message, kernel.result(1), kernel.result(2), kernel.result(6));
-        }
+          (scan(this.#settings, base + next, base + to, out.ptr, out.ptr + outBytes) >>> 0) - base;
+        this.#give(target, placed === undefined ? out.ptr : undefined);
         lines += this.#kernel.result(3);
         rows += this.#kernel.result(4);
         const isStuck = reached === next;
         // The last line may have got its end from us.
         next = Math.min(reached, bytes.byteLength);
         const why = this.#kernel.result(5);
-        if (why === 0) continue;
-        if (why !== FULL) break;
-        if (!isStuck) continue;
-        if (output.byteLength >= PIECE_BYTES_MAX) break;
-        output.reserve(2 * output.byteLength);
+        if (why === LEFT) break;
+        if (why !== FULL || !isStuck) continue;
+        if (outBytes >= PIECE_BYTES_MAX) break;
+        room = 2 * outBytes;
       }
       return { next, lines, rows };
     };
+  }
+
+  #ownRoom(byteLength: number): Region {
+    this.#output.reserve(byteLength);
+    return this.#output;
+  }
+
+  /** Gives the target what a scan has written; `ptr`: in our own room. */
+  #give(target: SeriesTarget, ptr: number | undefined): void {
+    const kernel = this.#kernel;
+    const written = kernel.result(0);
+    if (written === 0) return;
+    const series = kernel.result(1);
+    const samples = kernel.result(2);
+    const labels = kernel.result(6);
+    if (ptr !== undefined) {
+      target.append(kernel.memory.bytes().subarray(ptr, ptr + written), series, samples, labels);
+      return;
+    }
+    this.elements.taken(written);
+    const isCut = target.appendPlaced(written, series, samples, labels, this.elements.length);
+    if (isCut) this.elements.cut();
   }
 
   /** Brings whole lines from `start` on into the input region; returns where they end, `start` if that does not go. */

@@ -90,7 +90,8 @@ export class DestinationLedger {
   }
 
   /** Without what is withheld. */
-  #taken(counts: Readonly<Counts>): Counts {
+  #taken(counts: Readonly<Counts>): Readonly<Counts> {
+    if (this.withholds.length === 0) return counts;
     const taken = { ...counts };
     for (const kind of this.withholds) taken[kind] = 0;
     return taken;

@@ -34,25 +34,30 @@ export interface Block {
 }
 
 /**
- * Who needs a block's bytes in memory, so that they can be given back as soon as every destination has them in its file.
- * Left to the garbage collector, the blocks of an outage make V8 collect the whole heap again and again.
+ * Who needs a block's bytes in memory, so that they can be given back as soon as every destination has taken them or has them
+ * in its file. Left to the garbage collector, they make V8 collect the whole heap for every 30 MB of blocks.
  */
 export class BlockMemory {
   #holders = 0;
-  #isPinned = false;
+  #pins = 0;
 
-  /** A queue has taken the block. */
+  /** A queue has taken the block, or writes it to its file. */
   hold(): void {
     this.#holders++;
   }
 
-  /** A sender has seen the bytes, and a socket may still use them: they are left to the garbage collector. */
+  /** A sender has seen the bytes, and a socket may use them until `unpin`; without it they are left to the garbage collector. */
   pin(): void {
-    this.#isPinned = true;
+    this.#pins++;
   }
 
-  /** A queue has the block in its file and needs `bytes` no more. */
+  /** The sender and its sockets are done with the bytes; `release` follows. */
+  unpin(): void {
+    this.#pins--;
+  }
+
+  /** Whoever held the block needs `bytes` no more; nobody does when all have said so. */
   release({ buffer }: Uint8Array): void {
-    if (--this.#holders === 0 && !this.#isPinned && buffer instanceof ArrayBuffer) freeBuffer(buffer);
+    if (--this.#holders === 0 && this.#pins === 0 && buffer instanceof ArrayBuffer) freeBuffer(buffer);
   }
 }

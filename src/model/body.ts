@@ -134,3 +134,12 @@ export interface Intake {
   /** Copies `body.bytes` before it returns the promise, so that the caller may reuse the memory at once. */
   submit(body: Body): Promise<Verdict>;
 }
+
+/** A place between two series of a message, and what is before it. */
+export interface Cut {
+  readonly bytes: number;
+  /** Bytes of its snappy elements. None of those behind refers to what is before. */
+  readonly elements: number;
+  readonly counts: Counts;
+  readonly labels: number;
+}

@@ -10,11 +10,12 @@
 import { options, type Values } from '../config/option.ts';
 import type { TakeLines, TextScanner } from '../kernel/text-scanner.ts';
 import { receiveBody } from './content-encoding.ts';
+import { excerpt } from './excerpt.ts';
 import { eachLine, firstLineOf, linePieces } from './lines.ts';
 import { NumberReader } from './number.ts';
 import type { ParseFailure, ParseRequest, Protocol, Reception, RequestHead } from './protocol.ts';
 import { Scratch } from './scratch.ts';
-import { excerpt, type SeriesSink } from './series-sink.ts';
+import type { SeriesSink } from './series-sink.ts';
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -462,4 +463,5 @@ export const influx: Protocol = {
   accepted: { status: 204 },
   receive,
   parse,
+  hasElements: true,
 };

@@ -10,14 +10,19 @@ import { encodeRpcStatus, rpcCodeOf } from './rpc-status.ts';
 const PROTOBUF_TYPE = 'application/x-protobuf';
 export const JSON_TYPE = 'application/json';
 
-/** What the client is told of the data points that were left out. */
-function reasonOf({ examples }: ParseNotes): string {
-  return `left out data points that make no sense: ${examples.join('; ')}`;
+/** What the client is told of the data points that were left out; of none, what was odd about those that were taken. */
+function reasonOf({ rowsInvalid, examples }: ParseNotes): string {
+  const what = rowsInvalid > 0 ? 'data points that make no sense' : 'parts of data points that make no sense';
+  return `left out ${what}: ${examples.join('; ')}`;
+}
+
+function hasNothingToTell(notes: ParseNotes | undefined): notes is undefined {
+  return notes === undefined || (notes.rowsInvalid === 0 && notes.examples.length === 0);
 }
 
 /** An ExportMetricsServiceResponse; empty when nothing was left out. */
 export function exportResponse(notes: ParseNotes | undefined): Uint8Array {
-  if (notes === undefined || notes.rowsInvalid === 0) return new Uint8Array();
+  if (hasNothingToTell(notes)) return new Uint8Array();
   const writer = protobuf.Writer.create().uint32(0x0a).fork();
   return writer.uint32(0x08).int64(notes.rowsInvalid).uint32(0x12).string(reasonOf(notes)).ldelim().finish();
 }
@@ -39,7 +44,7 @@ export const inProtobuf: Wording = {
 
 export const inJson: Wording = {
   accepted: (notes) => {
-    if (notes === undefined || notes.rowsInvalid === 0) return json(200, {});
+    if (hasNothingToTell(notes)) return json(200, {});
     const rejectedDataPoints = String(notes.rowsInvalid);
     return json(200, { partialSuccess: { rejectedDataPoints, errorMessage: reasonOf(notes) } });
   },

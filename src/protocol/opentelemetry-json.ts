@@ -11,6 +11,8 @@ import { BYTES, FIXED64, VARINT } from './wire-reader.ts';
 type Scalar =
   | 'text'
   | 'base64'
+  | 'hex'
+  | 'temporality'
   | 'bool'
   | 'double'
   | 'int64'
@@ -45,9 +47,20 @@ const anyValue: Message = {
 const keyValue: Message = { key: one(1, 'text'), value: one(2, () => anyValue) };
 const attributes = (number: number) => list(number, () => keyValue);
 
+const exemplar: Message = {
+  timeUnixNano: one(2, 'fixed64'),
+  asDouble: one(3, 'double'),
+  spanId: one(4, 'hex'),
+  traceId: one(5, 'hex'),
+  asInt: one(6, 'sfixed64'),
+  filteredAttributes: attributes(7),
+};
+const exemplars = (number: number) => list(number, () => exemplar);
+
 const numberPoint: Message = {
   timeUnixNano: one(3, 'fixed64'),
   asDouble: one(4, 'double'),
+  exemplars: exemplars(5),
   asInt: one(6, 'sfixed64'),
   attributes: attributes(7),
   flags: one(8, 'uint32'),
@@ -58,6 +71,7 @@ const histogramPoint: Message = {
   sum: one(5, 'double'),
   bucketCounts: list(6, 'fixed64'),
   explicitBounds: list(7, 'double'),
+  exemplars: exemplars(8),
   attributes: attributes(9),
   flags: one(10, 'uint32'),
 };
@@ -72,6 +86,7 @@ const exponentialPoint: Message = {
   positive: one(8, () => buckets),
   negative: one(9, () => buckets),
   flags: one(10, 'uint32'),
+  exemplars: exemplars(11),
   zeroThreshold: one(14, 'double'),
 };
 const quantile: Message = { quantile: one(1, 'double'), value: one(2, 'double') };
@@ -85,7 +100,10 @@ const summaryPoint: Message = {
 };
 const numbers: Message = { dataPoints: list(1, () => numberPoint), isMonotonic: one(3, 'bool') };
 const histograms: Message = { dataPoints: list(1, () => histogramPoint) };
-const exponentials: Message = { dataPoints: list(1, () => exponentialPoint) };
+const exponentials: Message = {
+  dataPoints: list(1, () => exponentialPoint),
+  aggregationTemporality: one(2, 'temporality'),
+};
 const summaries: Message = { dataPoints: list(1, () => summaryPoint) };
 const metric: Message = {
   name: one(1, 'text'),
@@ -126,6 +144,8 @@ export class OtlpJsonError extends Error {}
 const wireTypes: Readonly<Record<Scalar, number>> = {
   text: BYTES,
   base64: BYTES,
+  hex: BYTES,
+  temporality: VARINT,
   bool: VARINT,
   double: FIXED64,
   int64: VARINT,
@@ -134,6 +154,14 @@ const wireTypes: Readonly<Record<Scalar, number>> = {
   sfixed64: FIXED64,
   uint32: VARINT,
   sint32: VARINT,
+};
+
+/** OTLP has enums as numbers; libraries that know protobuf only write names. Others do not make a difference. */
+const temporalities: Readonly<Record<string, number>> = {
+  1: 1,
+  2: 2,
+  AGGREGATION_TEMPORALITY_DELTA: 1,
+  AGGREGATION_TEMPORALITY_CUMULATIVE: 2,
 };
 
 interface Range {
@@ -238,12 +266,12 @@ class Translator {
     const isText = json.peek() === QUOTE;
     const isTaken = isText ? json.takeString() : json.takeToken();
     if (!isTaken) this.#fail(`${key} has no value`);
-    if (kind === 'text' || kind === 'base64') {
+    if (kind === 'text' || kind === 'base64' || kind === 'hex') {
       if (!isText) this.#fail(`${key} is not a text`);
       const begin = this.#beginLength();
       if (kind === 'text') {
         this.#length = unescapeJson(this.#bytes, json.start, json.stop, this.#out, this.#length);
-      } else this.#base64(key);
+      } else this.#binary(key, kind);
       this.#endLength(begin);
       return;
     }
@@ -251,14 +279,19 @@ class Translator {
     if (kind === 'bool') {
       if (isText || (value !== 'true' && value !== 'false')) this.#fail(`${key} is neither true nor false`);
       this.#varint(value === 'true' ? 1 : 0, 0);
+    } else if (kind === 'temporality') {
+      this.#varint(Object.hasOwn(temporalities, value) ? temporalities[value]! : 0, 0);
     } else if (kind === 'double') this.#double(key, value, isText);
     else this.#integer(key, value, kind);
   }
 
-  #base64(key: string): void {
+  /** Ids are hex in OTLP; libraries that know protobuf only write them in base64, which never looks like an id in hex. */
+  #binary(key: string, kind: 'base64' | 'hex'): void {
     const text = this.#takenText();
-    if (!/^[\w+/-]*={0,2}$/.test(text)) this.#fail(`${key} is not base64`);
-    const bytes = Buffer.from(text, 'base64');
+    const isHex = kind === 'hex' && /^([\da-f]{2})*$/i.test(text);
+    if (!isHex && !/^[\w+/-]*={0,2}$/.test(text))
+      this.#fail(`${key} is not ${kind === 'hex' ? 'an id in hex' : 'base64'}`);
+    const bytes = Buffer.from(text, isHex ? 'hex' : 'base64');
     this.#out.reserve(this.#length, bytes.byteLength).set(bytes, this.#length);
     this.#length += bytes.byteLength;
   }

@@ -5,7 +5,7 @@
  *     ResourceMetrics  1 Resource (1 attributes), 2 ScopeMetrics
  *     ScopeMetrics     1 scope (1 name, 2 version, 3 attributes), 2 Metric
  *     Metric           1 name, 2 description, 3 unit, 12 metadata, and one of 5 gauge, 7 sum, 9 histogram,
- *                      10 exponential histogram, 11 summary, each with 1 data points
+ *                      10 exponential histogram, 11 summary, each with 1 data points, and 10 with 2 temporality
  *
  * Every message is walked twice where what comes later decides about what came before, instead of keeping what was read:
  * so memory does not depend on what is in the body.
@@ -33,6 +33,8 @@ const SUM_FIELD = 7;
 const HISTOGRAM_FIELD = 9;
 const EXPONENTIAL_FIELD = 10;
 const SUMMARY_FIELD = 11;
+/** AggregationTemporality. */
+const DELTA = 1;
 
 /** Field of a Metric → `MetricType` of proto/remote.proto; a sum that is monotonic is a counter. */
 const typeOfField: Readonly<Record<number, number>> = {
@@ -60,6 +62,7 @@ export class MetricsReader {
   readonly #points: PointWriter;
   readonly #isConverted: boolean;
   readonly #hasScope: boolean;
+  readonly #hasNative: boolean;
   /** Attributes of resources to leave out, or those to take alone; undefined takes all. */
   readonly #listed: ReadonlySet<string> | undefined;
   readonly #isListTaken: boolean;
@@ -82,6 +85,7 @@ export class MetricsReader {
     this.#points = new PointWriter(this.#reader, sink, this.#series, this.#attributes);
     this.#isConverted = isPrometheus || options['opentelemetry.convertMetricNamesToPrometheus'];
     this.#hasScope = options['opentelemetry.promoteScopeMetadata'];
+    this.#hasNative = options['opentelemetry.nativeHistograms'];
     const takesAll = options['opentelemetry.promoteAllResourceAttributes'];
     const list = options[`opentelemetry.${takesAll ? 'ignore' : 'promote'}ResourceAttributes`];
     this.#isListTaken = !takesAll;
@@ -268,13 +272,14 @@ export class MetricsReader {
       const { field } = reader;
       if (typeOfField[field] === undefined) continue;
       const { start: from, end: to } = reader;
+      const form = field === EXPONENTIAL_FIELD ? this.#formOf(from, to) : 'ranges';
       reader.at = from;
       while (reader.next(to)) {
         if (reader.field !== 1) continue;
         reader.expect(BYTES);
         const { start: pointStart, end: pointEnd } = reader;
         if (field === HISTOGRAM_FIELD) this.#points.histogram(pointStart, pointEnd);
-        else if (field === EXPONENTIAL_FIELD) this.#points.exponential(pointStart, pointEnd);
+        else if (field === EXPONENTIAL_FIELD) this.#points.exponential(pointStart, pointEnd, form);
         else if (field === SUMMARY_FIELD) this.#points.summary(pointStart, pointEnd);
         else this.#points.number(pointStart, pointEnd);
         reader.at = pointEnd;
@@ -293,6 +298,20 @@ export class MetricsReader {
       while (reader.next(to)) if (reader.field === 1) points++;
     }
     return points;
+  }
+
+  /** What becomes of the points of the ExponentialHistogram that lies there. */
+  #formOf(start: number, end: number): 'ranges' | 'delta' | 'total' {
+    if (!this.#hasNative) return 'ranges';
+    const reader = this.#reader;
+    let temporality = 0;
+    reader.at = start;
+    while (reader.next(end)) {
+      if (reader.field !== 2) continue;
+      reader.expect(VARINT);
+      temporality = reader.low;
+    }
+    return temporality === DELTA ? 'delta' : 'total';
   }
 
   #isMonotonic(start: number, end: number): boolean {

@@ -52,6 +52,13 @@ export const opentelemetryOptions = options({
     default: [],
     summary: 'Attributes of resources that do not become labels.',
   },
+  'opentelemetry.nativeHistograms': {
+    kind: 'bool',
+    default: false,
+    ours: true,
+    summary:
+      'Make native histograms of exponential histograms, as Prometheus does, instead of series with vmrange buckets.',
+  },
   opentelemetryGRPCListenAddr: {
     kind: 'string',
     default: '',

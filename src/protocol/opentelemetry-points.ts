@@ -1,20 +1,23 @@
 /**
  * Data points of OpenTelemetry as series. What is read of the messages (proto/opentelemetry.proto), by field number:
  *
- *     number       3 time, 4 double, 6 int, 7 attributes, 8 flags
- *     histogram    3 time, 4 count, 5 sum, 6 bucket counts, 7 bounds, 9 attributes, 10 flags
+ *     number       3 time, 4 double, 5 exemplars, 6 int, 7 attributes, 8 flags
+ *     histogram    3 time, 4 count, 5 sum, 6 bucket counts, 7 bounds, 8 exemplars, 9 attributes, 10 flags
  *     exponential  1 attributes, 3 time, 4 count, 5 sum, 6 scale, 7 zero count, 8 and 9 buckets (1 offset, 2 counts),
- *                  10 flags, 14 zero threshold
+ *                  10 flags, 11 exemplars, 14 zero threshold
  *     summary      3 time, 4 count, 5 sum, 6 quantiles (1 quantile, 2 value), 7 attributes, 8 flags
  *
  * A histogram becomes `_count`, `_sum` and `_bucket{le="…"}` with counts that add up, an exponential one
- * `_bucket{vmrange="…"}`, a summary `_count`, `_sum` and `{quantile="…"}`. Times are nanoseconds, cut to milliseconds; whether
- * points are deltas or add up makes no difference. A point with the flag "no recorded value" ends its series; a number
- * without a value is no data point.
+ * `_bucket{vmrange="…"}` or a native histogram, a summary `_count`, `_sum` and `{quantile="…"}`. Times are nanoseconds, cut to
+ * milliseconds; whether points are deltas or add up makes no difference but for native histograms. A point with the flag "no
+ * recorded value" ends its series; a number without a value is no data point. Exemplars go with the number, with the bucket that
+ * they fall into, with the native histogram, or with `_count` where there are ranges.
  */
 import { exponentText } from './go-float.ts';
 import type { Attributes } from './opentelemetry-attributes.ts';
 import { boundText, boundTextAt, power } from './opentelemetry-bounds.ts';
+import { Exemplars } from './opentelemetry-exemplars.ts';
+import { type ExponentialPoint, NativeHistogram } from './opentelemetry-native.ts';
 import type { PointSeries } from './opentelemetry-series.ts';
 import type { SeriesSink } from './series-sink.ts';
 import { BYTES, FIXED64, VARINT, type WireReader } from './wire-reader.ts';
@@ -22,13 +25,11 @@ import { BYTES, FIXED64, VARINT, type WireReader } from './wire-reader.ts';
 const NO_RECORDED_VALUE = 1;
 const NONE = -1;
 const TWO_TO_32 = 2 ** 32;
-/** 2^32 nanoseconds, in whole milliseconds and the rest. */
-const HIGH_MS = Math.floor(TWO_TO_32 / 1e6);
-const HIGH_REST_NS = TWO_TO_32 - HIGH_MS * 1e6;
 /** Tags of a number. */
 const START_TIME_TAG = 0x11;
 const TIME_TAG = 0x19;
 const DOUBLE_TAG = 0x21;
+const EXEMPLAR_TAG = 0x2a;
 const INTEGER_TAG = 0x31;
 const ATTRIBUTE_TAG = 0x3a;
 const NO_SUFFIX = new Uint8Array();
@@ -41,6 +42,8 @@ export class PointWriter {
   readonly #reader: WireReader;
   readonly #sink: SeriesSink;
   readonly #series: PointSeries;
+  readonly #exemplars: Exemplars;
+  readonly #native: NativeHistogram;
   readonly #le: Uint8Array;
   readonly #vmrange: Uint8Array;
   readonly #quantile: Uint8Array;
@@ -65,6 +68,8 @@ export class PointWriter {
     this.#reader = reader;
     this.#sink = sink;
     this.#series = series;
+    this.#exemplars = new Exemplars(reader, sink, series, attributes);
+    this.#native = new NativeHistogram(reader);
     this.#le = attributes.nameOf('le');
     this.#vmrange = attributes.nameOf('vmrange');
     this.#quantile = attributes.nameOf('quantile');
@@ -79,8 +84,10 @@ export class PointWriter {
       return;
     }
     this.#beginSeries(NO_SUFFIX);
-    if (this.#isInteger) this.#end(this.#reader.sfixed64(valueAt));
-    else this.#endRaw(valueAt);
+    if (this.#isInteger) this.#sample(this.#reader.sfixed64(valueAt));
+    else this.#rawSample(valueAt);
+    if (!this.#exemplars.isEmpty) this.#exemplars.writeAll();
+    this.#sink.end();
   }
 
   /** Reads a point of times, a value and short attributes, as exporters write them; false for anything else. */
@@ -101,6 +108,10 @@ export class PointWriter {
         if (this.#attributesEnd === 0) this.#attributesStart = at;
         at += 2 + bytes[at + 1]!;
         this.#attributesEnd = at;
+      } else if (tag === EXEMPLAR_TAG && bytes[at + 1]! < 0x80) {
+        const from = at + 2;
+        at = from + bytes[at + 1]!;
+        this.#exemplars.note(from, at);
       } else return this.#forget();
     }
     return at === end || this.#forget();
@@ -123,6 +134,9 @@ export class PointWriter {
         case 6:
           this.#valueAt = this.#fixed();
           this.#isInteger = reader.field === 6;
+          break;
+        case 5:
+          this.#noteExemplar();
           break;
         case 7:
           this.#noteAttribute(from);
@@ -157,6 +171,9 @@ export class PointWriter {
         case 7:
           reader.fixed64s(this.#bounds);
           break;
+        case 8:
+          this.#noteExemplar();
+          break;
         case 9:
           this.#noteAttribute(from);
           break;
@@ -178,6 +195,7 @@ export class PointWriter {
       this.#sink.leaveOut(1, () => `a histogram ${this.#series.shownName} with ${numbers}, not one more`);
       return;
     }
+    if (!this.#exemplars.isEmpty) this.#exemplars.sort(limits);
     this.#writeCount();
     if (this.#sumAt !== NONE) this.#writeRaw(SUM, this.#sumAt);
     // As two halves, and modulo 2^64.
@@ -188,19 +206,21 @@ export class PointWriter {
       high = (high + reader.view.getUint32(counts[index]! + 4, true) + (low >= TWO_TO_32 ? 1 : 0)) >>> 0;
       low >>>= 0;
       const bound = boundTextAt(index, reader.double(limits[index]!));
-      this.#writeBucket(this.#le, bound, high * TWO_TO_32 + low);
+      this.#writeBucket(this.#le, bound, high * TWO_TO_32 + low, index);
     }
     if (!hasBuckets) {
-      this.#writeBucket(this.#le, INFINITE_BOUND, this.#countAt === NONE ? 0 : reader.fixed64(this.#countAt));
+      const count = this.#countAt === NONE ? 0 : reader.fixed64(this.#countAt);
+      this.#writeBucket(this.#le, INFINITE_BOUND, count, 0);
       return;
     }
     const last = counts[limits.length]!;
     low += reader.view.getUint32(last, true);
     high = (high + reader.view.getUint32(last + 4, true) + (low >= TWO_TO_32 ? 1 : 0)) >>> 0;
-    this.#writeBucket(this.#le, INFINITE_BOUND, high * TWO_TO_32 + (low >>> 0));
+    this.#writeBucket(this.#le, INFINITE_BOUND, high * TWO_TO_32 + (low >>> 0), limits.length);
   }
 
-  exponential(start: number, end: number): void {
+  /** @param form `ranges`: series of ranges; else a native histogram, of what the point counts. */
+  exponential(start: number, end: number, form: 'ranges' | 'delta' | 'total'): void {
     const reader = this.#reader;
     this.#beginPoint(1);
     let scale = 0;
@@ -235,12 +255,25 @@ export class PointWriter {
         case 10:
           this.#readFlags();
           break;
+        case 11:
+          this.#noteExemplar();
+          break;
         case 14:
           zeroThresholdAt = this.#fixed();
           break;
       }
     }
-    this.#writeCount();
+    if (form !== 'ranges') {
+      const isEnd = (this.#flags & NO_RECORDED_VALUE) !== 0;
+      const point = { start, end, scale, countAt: this.#countAt, sumAt: this.#sumAt };
+      const zero = { zeroCountAt, zeroThresholdAt, timestampMs: this.#timestampMs() };
+      this.#writeNative({ ...point, ...zero, isEnd, isDelta: form === 'delta' });
+      return;
+    }
+    this.#beginSeries(COUNT);
+    this.#sample(this.#countAt === NONE ? 0 : reader.fixed64(this.#countAt));
+    this.#exemplars.writeAll();
+    this.#sink.end();
     if (this.#sumAt === NONE) this.#write(SUM, 0);
     else this.#writeRaw(SUM, this.#sumAt);
     const zeroCount = zeroCountAt === NONE ? 0 : reader.fixed64(zeroCountAt);
@@ -250,6 +283,18 @@ export class PointWriter {
     }
     this.#writeSide(start, end, 8, scale);
     this.#writeSide(start, end, 9, scale);
+  }
+
+  #writeNative(point: ExponentialPoint): void {
+    const flaw = this.#native.encode(point);
+    if (flaw !== undefined) {
+      this.#sink.leaveOut(1, () => `an exponential histogram ${this.#series.shownName} ${flaw}`);
+      return;
+    }
+    this.#beginSeries(NO_SUFFIX);
+    this.#exemplars.writeAll();
+    this.#sink.histogram(this.#native.bytes, 0, this.#native.length);
+    this.#sink.end();
   }
 
   /** The buckets above zero (field 8) or below (9). */
@@ -340,8 +385,9 @@ export class PointWriter {
     this.#beginSeries(NO_SUFFIX);
     const text = boundText(quantile);
     this.#sink.label(this.#quantile, 0, this.#quantile.byteLength, text, 0, text.byteLength);
-    if (valueAt === NONE) this.#end(0);
-    else this.#endRaw(valueAt);
+    if (valueAt === NONE) this.#sample(0);
+    else this.#rawSample(valueAt);
+    this.#sink.end();
     reader.at = end;
   }
 
@@ -351,6 +397,7 @@ export class PointWriter {
     this.#flags = 0;
     this.#attributesField = attributesField;
     this.#attributesEnd = 0;
+    this.#exemplars.forget();
     this.#series.beginPoint();
   }
 
@@ -372,48 +419,55 @@ export class PointWriter {
     this.#attributesEnd = this.#reader.end;
   }
 
+  #noteExemplar(): void {
+    this.#reader.expect(BYTES);
+    this.#exemplars.note(this.#reader.start, this.#reader.end);
+  }
+
   #beginSeries(suffix: Uint8Array): void {
     this.#series.begin(suffix, this.#attributesStart, this.#attributesEnd, this.#attributesField);
   }
 
-  #end(value: number): void {
+  #sample(value: number): void {
     if ((this.#flags & NO_RECORDED_VALUE) !== 0) this.#sink.staleMarker(this.#timestampMs());
     else this.#sink.sample(value, this.#timestampMs());
-    this.#sink.end();
   }
 
   /** @param at where the eight bytes of the value lie. */
-  #endRaw(at: number): void {
+  #rawSample(at: number): void {
     if ((this.#flags & NO_RECORDED_VALUE) !== 0) this.#sink.staleMarker(this.#timestampMs());
     else this.#sink.rawSample(this.#reader.bytes, at, this.#timestampMs());
-    this.#sink.end();
   }
 
   #write(suffix: Uint8Array, value: number): void {
     this.#beginSeries(suffix);
-    this.#end(value);
+    this.#sample(value);
+    this.#sink.end();
   }
 
   #writeRaw(suffix: Uint8Array, at: number): void {
     this.#beginSeries(suffix);
-    this.#endRaw(at);
+    this.#rawSample(at);
+    this.#sink.end();
   }
 
   #writeCount(): void {
     this.#write(COUNT, this.#countAt === NONE ? 0 : this.#reader.fixed64(this.#countAt));
   }
 
-  #writeBucket(name: Uint8Array, value: Buffer, count: number): void {
+  /** @param nth of the buckets of a histogram: its exemplars go with it. */
+  #writeBucket(name: Uint8Array, value: Buffer, count: number, nth?: number): void {
     this.#beginSeries(BUCKET);
     this.#sink.label(name, 0, name.byteLength, value, 0, value.byteLength);
-    this.#end(count);
+    this.#sample(count);
+    if (nth !== undefined && !this.#exemplars.isEmpty) this.#exemplars.writeOf(nth);
+    this.#sink.end();
   }
 
   #writeRange(low: number, high: number, count: number): void {
     this.#writeBucket(this.#vmrange, Buffer.from(`${exponentText(low)}...${exponentText(high)}`), count);
   }
 
-  /** Whole milliseconds: the nanoseconds do not fit into a double, their halves do. */
   #timestampMs(): number {
     if (this.#timeAt === NONE) return 0;
     const { view } = this.#reader;
@@ -423,7 +477,7 @@ export class PointWriter {
     if (low !== this.#lastLow || high !== this.#lastHigh) {
       this.#lastLow = low;
       this.#lastHigh = high;
-      this.#lastMs = high * HIGH_MS + Math.floor((high * HIGH_REST_NS + low) / 1e6);
+      this.#lastMs = this.#reader.milliseconds(this.#timeAt);
     }
     return this.#lastMs;
   }

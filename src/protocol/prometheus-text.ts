@@ -325,4 +325,5 @@ export const prometheusText: Protocol = {
   accepted: { status: 204 },
   receive,
   parse,
+  hasElements: true,
 };

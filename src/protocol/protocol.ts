@@ -173,4 +173,9 @@ export interface Protocol {
    * Absent: the body is a WriteRequest already.
    */
   parse?(bytes: Uint8Array, request: ParseRequest, sink: SeriesSink): ParseFailure;
+  /**
+   * Whether the scanner finds what series have in common as well as a search of all bytes does, so that it makes the snappy
+   * elements of the message.
+   */
+  readonly hasElements?: true;
 }

@@ -2,12 +2,18 @@
  * Where parsers put what they read: a WriteRequest in protobuf, in a buffer that grows. Names and values are copied as
  * bytes; no text is made of them, and nothing of the parser's memory is kept. A series is
  *
- *     begin(), label()…, sample()…, end()
+ *     begin(), label()…, sample()…, [ beginExemplar(), label()…, endExemplar() ]…, histogram()…, end()
  *
- * in this order, so every series is canonical: all labels, then all samples. Rows that cannot be read are counted by
- * `skip()`, with a few examples.
+ * in this order, so every series is canonical: all labels, then all samples, or native histograms. Rows that cannot be read
+ * are counted by `skip()`, with a few examples.
  */
 import type { WriteRequestFound } from '../kernel/kernel.ts';
+import type { Place } from '../kernel/text-scanner.ts';
+import type { Cut } from '../model/body.ts';
+import { varintLength } from '../util/varint.ts';
+import { excerpt } from './excerpt.ts';
+import { MessageCuts } from './message-cuts.ts';
+import { HeapMemory, type SinkMemory } from './sink-memory.ts';
 
 const SERIES_TAG = 0x0a;
 const METADATA_TAG = 0x1a;
@@ -15,6 +21,10 @@ const LABEL_TAG = 0x0a;
 const NAME_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 const SAMPLE_TAG = 0x12;
+const EXEMPLAR_TAG = 0x1a;
+const EXEMPLAR_VALUE_TAG = 0x11;
+const EXEMPLAR_TIMESTAMP_TAG = 0x18;
+const HISTOGRAM_TAG = 0x22;
 const SAMPLE_VALUE_TAG = 0x09;
 const SAMPLE_TIMESTAMP_TAG = 0x10;
 const METADATA_TYPE_TAG = 0x08;
@@ -26,15 +36,16 @@ const METADATA_UNIT_TAG = 0x2a;
 const SERIES_HEAD = 3;
 const VARINT_MAX = 5;
 const SAMPLE_MAX = 2 + 9 + 11;
+/** Value and timestamp of an exemplar, and what its length may take beyond a byte. */
+const EXEMPLAR_END_MAX = 9 + 11 + VARINT_MAX;
 const START_BYTES = 64 * 1024;
-/** A larger buffer is given back after its body. */
-const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+/** Memory grows by this, so that little of it is left behind where it cannot be given back. */
+const GROWTH = 4;
 const TWO_TO_32 = 2 ** 32;
 /** The largest and the smallest double that an int64 holds. */
 const INT64_MAX = 2 ** 63 - 1024;
 const INT64_MIN = -(2 ** 63);
 const EXAMPLES_MAX = 5;
-const EXAMPLE_BYTES_MAX = 120;
 
 const METRIC_NAME = Buffer.from('__name__');
 const NOTHING = new Uint8Array();
@@ -48,8 +59,11 @@ const STALE_LOW = 2;
 export class SinkFull extends Error {}
 
 export class SeriesSink {
-  #buffer: Uint8Array = new Uint8Array(START_BYTES);
+  readonly #memory: SinkMemory;
+  /** Detached when linear memory has grown; every series, and whoever asks for the bytes, begins with `#reserve`. */
+  #buffer: Uint8Array = new Uint8Array(0);
   #view = new DataView(this.#buffer.buffer);
+  #capacity = 0;
   #length = 0;
   #bytesMax: number;
   /** Where the series at hand begins, and where the last one's labels and samples lie. */
@@ -58,10 +72,20 @@ export class SeriesSink {
   /** When the series at hand was begun. */
   #labelsBefore = 0;
   #samplesBefore = 0;
+  /** Of the series at hand. */
+  #ownExemplars = 0;
+  #ownHistograms = 0;
+  /** Of the exemplar at hand: where it begins, and how many labels there were. */
+  #exemplarStart = 0;
+  #exemplarLabels = 0;
   series = 0;
   seriesWithSamples = 0;
+  /** Series with histograms or exemplars only. */
+  #seriesWithOthers = 0;
   labels = 0;
   samples = 0;
+  exemplars = 0;
+  histograms = 0;
   metadataEntries = 0;
   /** Rows that were read, where they are not the same as samples. */
   rowsRead: number | undefined;
@@ -71,21 +95,29 @@ export class SeriesSink {
   /** Rows that are right and no samples. */
   rowsIgnored = 0;
   readonly #examples: string[] = [];
+  #cuts = new MessageCuts();
 
   /** @param bytesMax more bytes than this end the parsing with a `SinkFull`. */
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, memory: SinkMemory = new HeapMemory()) {
+    this.#memory = memory;
     this.#bytesMax = bytesMax;
   }
 
-  /** Empties the sink for the next body. */
-  reset(bytesMax: number): void {
-    if (this.#buffer.byteLength > KEPT_BYTES_MAX) this.#use(new Uint8Array(START_BYTES));
+  /** Empties the sink for the next body, which is expected to take so many bytes. */
+  reset(bytesMax: number, bytes = START_BYTES): void {
     this.#bytesMax = bytesMax;
     this.#length = 0;
+    this.#cuts = new MessageCuts();
+    this.#use(Math.min(bytesMax, Math.max(START_BYTES, bytes)));
     this.series = 0;
     this.seriesWithSamples = 0;
+    this.#seriesWithOthers = 0;
+    this.#ownExemplars = 0;
+    this.#ownHistograms = 0;
     this.labels = 0;
     this.samples = 0;
+    this.exemplars = 0;
+    this.histograms = 0;
     this.metadataEntries = 0;
     this.rowsRead = undefined;
     this.rowsInvalid = 0;
@@ -96,13 +128,15 @@ export class SeriesSink {
 
   /** What the message holds, as the engine's own check would find it. */
   get found(): WriteRequestFound {
-    const { series, samples, labels, seriesWithSamples, metadataEntries: metadata } = this;
-    const counts = { series, samples, histograms: 0, exemplars: 0, metadata };
-    return { counts, labels, seriesWithSamples, everySeriesHasData: seriesWithSamples === series };
+    const { series, samples, histograms, exemplars, labels, seriesWithSamples } = this;
+    const counts = { series, samples, histograms, exemplars, metadata: this.metadataEntries };
+    const everySeriesHasData = seriesWithSamples + this.#seriesWithOthers === series;
+    return { counts, labels, seriesWithSamples, everySeriesHasData };
   }
 
   /** The message so far; valid until the next call. */
   get bytes(): Uint8Array {
+    if (this.#buffer.byteLength === 0) this.#use(this.#capacity);
     return this.#buffer.subarray(0, this.#length);
   }
 
@@ -242,6 +276,56 @@ export class SeriesSink {
     this.samples++;
   }
 
+  /** Begins an exemplar of the series at hand: its labels are those that come until it ends. */
+  beginExemplar(): void {
+    this.#reserve(2);
+    this.#buffer[this.#length] = EXEMPLAR_TAG;
+    // One byte for its length, as most have fewer than 128.
+    this.#length += 2;
+    this.#exemplarStart = this.#length;
+    this.#exemplarLabels = this.labels;
+  }
+
+  /** Where the exemplar at hand ends so far: for `cutExemplar`. */
+  get exemplarPosition(): number {
+    return this.#length - this.#exemplarStart;
+  }
+
+  /** The labels of the exemplar at hand, encoded; valid until the next call. */
+  get exemplarBytes(): Uint8Array {
+    return this.#buffer.subarray(this.#exemplarStart, this.#length);
+  }
+
+  /** Takes back the labels of the exemplar at hand that came behind this position. */
+  cutExemplar(position: number): void {
+    this.#length = this.#exemplarStart + position;
+  }
+
+  /** @param at where the eight bytes of the value lie, a little-endian double. */
+  endExemplar(bytes: Uint8Array, at: number, timestampMs: number): void {
+    this.#reserve(EXEMPLAR_END_MAX);
+    this.#buffer[this.#length++] = EXEMPLAR_VALUE_TAG;
+    this.#copy(bytes, at, at + 8);
+    this.#buffer[this.#length++] = EXEMPLAR_TIMESTAMP_TAG;
+    this.#int64(timestampMs);
+    const start = this.#exemplarStart;
+    const length = this.#length - start;
+    const shift = varintLength(length) - 1;
+    if (shift > 0) this.#buffer.copyWithin(start + shift, start, this.#length);
+    this.#length = start - 1;
+    this.#varint(length);
+    this.#length += length;
+    this.labels = this.#exemplarLabels;
+    this.#ownExemplars++;
+  }
+
+  /** A native histogram: the fields of its message. */
+  histogram(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start + 1 + VARINT_MAX);
+    this.#bytes(HISTOGRAM_TAG, bytes, start, end);
+    this.#ownHistograms++;
+  }
+
   end(): void {
     const body = this.#start + SERIES_HEAD;
     const length = this.#length - body;
@@ -256,18 +340,44 @@ export class SeriesSink {
     this.#lastBody = this.#length;
     this.#length += length;
     this.series++;
-    if (this.samples > this.#samplesBefore) this.seriesWithSamples++;
+    const hasSamples = this.samples > this.#samplesBefore;
+    if (hasSamples) this.seriesWithSamples++;
+    if (this.#ownExemplars === 0 && this.#ownHistograms === 0) return;
+    if (!hasSamples) this.#seriesWithOthers++;
+    this.exemplars += this.#ownExemplars;
+    this.histograms += this.#ownHistograms;
+    this.#ownExemplars = this.#ownHistograms = 0;
   }
 
   /** Whole series, each with samples, encoded as this class does it. */
   append(bytes: Uint8Array, series: number, samples: number, labels: number): void {
     this.#reserve(bytes.byteLength);
     this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.byteLength;
+    this.appendPlaced(bytes.byteLength, series, samples, labels, 0);
+  }
+
+  /** Where so many bytes, or more, can be written in linear memory for `appendPlaced`; undefined when they cannot. */
+  place(byteLength: number): Place | undefined {
+    const ptr = this.#memory.ptr;
+    if (ptr === undefined || this.#length + byteLength > this.#bytesMax) return undefined;
+    this.#reserve(byteLength);
+    const length = this.#length;
+    return { ptr: this.#memory.ptr! + length, byteLength: this.#capacity - length, length };
+  }
+
+  /** As `append`, of bytes that were written at `place`; returns whether a cut was noted behind them. */
+  appendPlaced(bytes: number, series: number, samples: number, labels: number, elements: number): boolean {
+    this.#length += bytes;
     this.series += series;
     this.seriesWithSamples += series;
     this.samples += samples;
     this.labels += labels;
+    return this.#cuts.note(this.#length, elements, this.found);
+  }
+
+  /** Where the message can be cut, in order; none of its end, and none where only parsers wrote. */
+  get cuts(): readonly Cut[] {
+    return this.#cuts.all;
   }
 
   /** Takes back what was written since `begin`. */
@@ -275,6 +385,7 @@ export class SeriesSink {
     this.#length = this.#start;
     this.labels = this.#labelsBefore;
     this.samples = this.#samplesBefore;
+    this.#ownExemplars = this.#ownHistograms = 0;
   }
 
   /** @param type `MetricType` of proto/remote.proto. */
@@ -319,15 +430,15 @@ export class SeriesSink {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#buffer.byteLength) return;
-    if (needed > this.#bytesMax) throw new SinkFull();
-    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, 2 * this.#buffer.byteLength)));
-    grown.set(this.#buffer.subarray(0, this.#length));
-    this.#use(grown);
+    if (needed <= this.#capacity) this.#use(this.#capacity);
+    else if (needed > this.#bytesMax) throw new SinkFull();
+    else this.#use(Math.min(this.#bytesMax, Math.max(needed, START_BYTES, GROWTH * this.#capacity)));
   }
 
-  #use(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#buffer = buffer;
-    this.#view = new DataView(buffer.buffer);
+  #use(byteLength: number): void {
+    this.#buffer = this.#memory.reserve(byteLength, this.#length);
+    this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, byteLength);
+    this.#capacity = byteLength;
   }
 
   /** A length-delimited field; empty ones are left out, as in canonical protobuf. */
@@ -381,20 +492,6 @@ export class SeriesSink {
   }
 }
 
-function varintLength(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  return value < 0x1000_0000 ? 4 : 5;
-}
-
 function fieldLength(length: number): number {
   return length === 0 ? 0 : 1 + varintLength(length) + length;
-}
-
-/** The text in quotes, escaped and cut. */
-export function excerpt(bytes: Uint8Array, start: number, end: number): string {
-  const shown = Math.min(end, start + EXAMPLE_BYTES_MAX);
-  const text = JSON.stringify(Buffer.from(bytes.subarray(start, shown)).toString());
-  return shown < end ? `${text}…` : text;
 }

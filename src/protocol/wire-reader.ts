@@ -15,6 +15,9 @@ const FIXED32 = 5;
 
 const VARINT_BYTES_MAX = 10;
 const TWO_TO_32 = 2 ** 32;
+/** 2^32 nanoseconds, in whole milliseconds and the rest. */
+const HIGH_MS = Math.floor(TWO_TO_32 / 1e6);
+const HIGH_REST_NS = TWO_TO_32 - HIGH_MS * 1e6;
 
 /** The bytes are no message. */
 export class WireError extends Error {}
@@ -163,6 +166,12 @@ export class WireReader {
   /** The same, signed. */
   sfixed64(at: number): number {
     return this.view.getInt32(at + 4, true) * TWO_TO_32 + this.view.getUint32(at, true);
+  }
+
+  /** The unsigned nanoseconds of eight bytes, cut to milliseconds: they do not fit into a double, their halves do. */
+  milliseconds(at: number): number {
+    const high = this.view.getUint32(at + 4, true);
+    return high * HIGH_MS + Math.floor((high * HIGH_REST_NS + this.view.getUint32(at, true)) / 1e6);
   }
 
   double(at: number): number {

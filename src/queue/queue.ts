@@ -308,8 +308,8 @@ export class DestinationQueue implements BlockSource {
       const hasMore = this.#unloaded.blocks > 0 || this.#tail.length > 0;
       const oldest = this.#window.unleased[0] ?? (hasMore ? undefined : this.#fresh.unleased[0]);
       if (oldest === undefined) break;
-      this.#leave(oldest);
       this.#countDrop(oldest.block);
+      this.#leave(oldest);
     }
     void this.#load();
   }
@@ -366,7 +366,9 @@ export class DestinationQueue implements BlockSource {
     const batch = nextBatch([this.#window, this.#fresh, this.#tail]);
     if (batch.length === 0) return false;
     const blocks = batch.map(({ block }) => block);
-    const first = await this.#blocks.append(blocks, this.config.synced);
+    for (const { memory } of blocks) memory?.hold();
+    const written = this.#blocks.append(blocks, this.config.synced);
+    const first = await written.finally(() => blocks.map(({ memory, bytes }) => memory?.release(bytes)));
     for (const [index, entry] of batch.entries()) {
       entry.seq = first + index;
       if (entry.isFresh && !entry.ended) this.#apart.add(entry.seq);
@@ -474,6 +476,7 @@ export class DestinationQueue implements BlockSource {
       this.#file.done(entry.seq);
     } else this.#unloggedBytes -= entry.block.bytes.byteLength;
     if (entry.wasRead) this.#file.recycle(entry.block.bytes);
+    entry.block.memory?.release(entry.block.bytes);
   }
 
   /** No more leases; senders that wait get undefined. */

@@ -7,6 +7,8 @@ export interface BlockNeeds {
   readonly metadata: boolean;
   readonly withoutHistograms?: boolean;
   readonly withoutExemplars?: boolean;
+  /** It gets remote write 2.0, which has a place for the start of samples. Does not split groups: others pass over it. */
+  readonly takesStarts?: boolean;
   /** How many blocks with disjoint series the destination wants side by side. */
   readonly parallel: number;
   /** Destinations with equal numbers see series in the same form. */
@@ -22,12 +24,19 @@ export interface Group extends BlockNeeds {
 
 /** The groups in the order of their first members; the same needs always give the same groups. */
 export function groupDestinations(needs: readonly BlockNeeds[]): Group[] {
-  const groups = new Map<string, BlockNeeds & { members: number[] }>();
+  const groups = new Map<
+    string,
+    Omit<BlockNeeds, 'takesStarts'> & { takesStarts?: boolean; members: number[] }
+  >();
   for (const [index, need] of needs.entries()) {
     const key = `${need.codec}/${need.codec === 'zstd' ? need.level : 0}/${need.metadata}/${need.withoutHistograms}/${need.withoutExemplars}/${need.parallel}/${need.form ?? 0}/${need.shard}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { ...need, members: [index] });
-    else group.members.push(index);
+    if (group === undefined) {
+      groups.set(key, { ...need, members: [index] });
+      continue;
+    }
+    group.members.push(index);
+    if (need.takesStarts) group.takesStarts = true;
   }
   return [...groups.values()];
 }

@@ -8,9 +8,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Columns, Interner, Kernel } from '../kernel/kernel.ts';
+import { assert } from '../util/assert.ts';
 
 /** Bytes of a slot and layout of the header: `kernel/assembly/table.ts`. */
-const SLOT_BYTES = 32;
+const SLOT_BYTES = 4;
 const HEADER_BYTES = 64;
 const HEADER = {
   entries: 0,
@@ -27,16 +28,20 @@ const HEADER = {
   arena: 11,
   arenaEnd: 12,
   arenaUsed: 13,
+  prints: 15,
 } as const;
 /** What is known of a series by its ref: `kernel/assembly/recall.ts`. */
 const PLACE_BYTES = 8;
+const PRINT_BYTES = 16;
+/** A slot holds a ref of 22 bits, and 0 for none. */
+const CAPACITY_MAX = 2 ** 22 - 1;
 /** Comparisons look so far beyond the last record; where there is none is 0, so none begins there. */
 const ARENA_MARGIN = 16;
 
 const FIRST_SLOTS = 1024;
 /** Series per slot before the table grows: probes stay short (2.5 on average when it is nearly full). */
 const LOAD_MAX = 0.75;
-/** 3.1 million series in 176 MiB; far more than one relay of this size carries. */
+/** 3.1 million series in 128 MiB; far more than one relay of this size carries. */
 const DEFAULT_CAPACITY = 2 ** 22 * LOAD_MAX;
 /** A million series that are like their neighbours. Pages that no record was written to cost nothing. */
 const RECALL_BYTES_MAX = 32 * 1024 * 1024;
@@ -69,6 +74,7 @@ export class SeriesTable implements Interner {
     }: SeriesTableOptions = {},
   ) {
     this.#kernel = kernel;
+    assert(capacity <= CAPACITY_MAX, 'a slot can hold every ref');
     this.capacity = capacity;
     this.#recallBytesMax = recallBytesMax;
     const { memory } = kernel;
@@ -78,8 +84,9 @@ export class SeriesTable implements Interner {
     const entries = memory.allocZeroed(FIRST_SLOTS * SLOT_BYTES);
     const freeRefs = memory.alloc(FIRST_SLOTS * 4);
     const places = memory.allocZeroed(FIRST_SLOTS * PLACE_BYTES);
+    const prints = memory.alloc(FIRST_SLOTS * PRINT_BYTES);
     const sizeMax = this.#fit(FIRST_SLOTS);
-    this.#set({ entries, freeRefs, places, mask: FIRST_SLOTS - 1, sizeMax, key: keyPtr });
+    this.#set({ entries, freeRefs, places, prints, mask: FIRST_SLOTS - 1, sizeMax, key: keyPtr });
   }
 
   /** Series in the table. */
@@ -99,7 +106,7 @@ export class SeriesTable implements Interner {
 
   /** Bytes of linear memory. */
   get byteLength(): number {
-    return this.#slots * (SLOT_BYTES + 4 + PLACE_BYTES) + this.#get('arenaUsed');
+    return this.#slots * (SLOT_BYTES + 4 + PLACE_BYTES + PRINT_BYTES) + this.#get('arenaUsed');
   }
 
   begin(): number {
@@ -156,16 +163,20 @@ export class SeriesTable implements Interner {
       entries: this.#get('entries'),
       freeRefs: this.#get('freeRefs'),
       places: this.#get('places'),
+      prints: this.#get('prints'),
     };
     const to = {
       entries: memory.allocZeroed(slots * SLOT_BYTES),
       freeRefs: memory.alloc(slots * 4),
       places: memory.allocZeroed(slots * PLACE_BYTES),
+      prints: memory.alloc(slots * PRINT_BYTES),
     };
-    exports.moveTable(from.entries, this.#slots, to.entries, slots);
+    exports.moveTable(this.headerPtr, to.entries, slots);
     const bytes = memory.bytes();
     bytes.copyWithin(to.freeRefs, from.freeRefs, from.freeRefs + this.#get('freeCount') * 4);
     bytes.copyWithin(to.places, from.places, from.places + this.refLimit * PLACE_BYTES);
+    bytes.copyWithin(to.prints, from.prints, from.prints + this.refLimit * PRINT_BYTES);
+    memory.free(from.prints, this.#slots * PRINT_BYTES);
     memory.free(from.entries, this.#slots * SLOT_BYTES);
     memory.free(from.freeRefs, this.#slots * 4);
     memory.free(from.places, this.#slots * PLACE_BYTES);

@@ -6,6 +6,15 @@ export function freeBuffer(buffer: ArrayBuffer): void {
   buffer.transfer(0);
 }
 
+type Numbers = Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+
+/** `to`, with the numbers of `from` at its front; the memory of `from`, whose place it takes, is given back. */
+export function moved<T extends Numbers>(from: T, to: T): T {
+  to.set(from);
+  freeBuffer(from.buffer);
+  return to;
+}
+
 /**
  * For what a library gave: `owned` is the length that the memory has if nobody shares it. Small buffers of Node lie in a
  * common pool, which must stay.

@@ -9,18 +9,19 @@ export interface Heavy {
   readonly error: number;
 }
 
-interface Place {
-  weight: number;
-  error: number;
-}
-
 export class TopK {
   readonly #places: number;
-  readonly #held = new Map<string, Place>();
+  /** Where a key is held. */
+  readonly #place = new Map<string, number>();
+  readonly #keys: string[] = [];
+  readonly #weights: Float64Array;
+  readonly #errors: Float64Array;
   #total = 0;
 
   constructor(places: number) {
     this.#places = places;
+    this.#weights = new Float64Array(places);
+    this.#errors = new Float64Array(places);
   }
 
   /** All that was ever added. */
@@ -30,32 +31,33 @@ export class TopK {
 
   add(key: string, weight: number): void {
     this.#total += weight;
-    const place = this.#held.get(key);
-    if (place !== undefined) {
-      place.weight += weight;
+    const known = this.#place.get(key);
+    if (known !== undefined) {
+      this.#weights[known]! += weight;
       return;
     }
-    if (this.#held.size < this.#places) {
-      this.#held.set(key, { weight, error: 0 });
-      return;
-    }
-    const [lightest, { weight: error }] = this.#lightest();
-    this.#held.delete(lightest);
-    this.#held.set(key, { weight: error + weight, error });
+    const isFull = this.#keys.length === this.#places;
+    const place = isFull ? this.#lightest() : this.#keys.length;
+    const error = isFull ? this.#weights[place]! : 0;
+    if (isFull) this.#place.delete(this.#keys[place]!);
+    this.#place.set(key, place);
+    this.#keys[place] = key;
+    this.#weights[place] = error + weight;
+    this.#errors[place] = error;
   }
 
-  /** A walk: places are a few hundred, and what is added is a sample of the stream. */
-  #lightest(): [string, Place] {
-    let found: [string, Place] | undefined;
-    for (const entry of this.#held)
-      if (found === undefined || entry[1].weight < found[1].weight) found = entry;
-    return found!;
+  /** A walk over numbers: places are a few hundred, and what is added is a sample of the stream. */
+  #lightest(): number {
+    const weights = this.#weights;
+    let found = 0;
+    for (let place = 1; place < weights.length; place++) if (weights[place]! < weights[found]!) found = place;
+    return found;
   }
 
   /** The `count` heaviest, the heaviest first. */
   top(count: number): Heavy[] {
-    return [...this.#held]
-      .map(([key, { weight, error }]) => ({ key, weight, error }))
+    return this.#keys
+      .map((key, place) => ({ key, weight: this.#weights[place]!, error: this.#errors[place]! }))
       .sort((a, b) => b.weight - a.weight || (a.key < b.key ? -1 : 1))
       .slice(0, count);
   }

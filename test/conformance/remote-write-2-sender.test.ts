@@ -19,11 +19,16 @@ import { until } from '../support/wait.ts';
 
 const NOW_MS = 1_790_000_000_000;
 const WITHIN_MS = 20_000;
+const ROUNDS = 4;
 const SECOND = '-remoteWrite.protobufMessage=io.prometheus.write.v2.Request';
 
 interface ReceivedSeries {
   readonly labelsRefs: readonly number[];
-  readonly samples: readonly { readonly value: number; readonly timestamp: number }[];
+  readonly samples: readonly {
+    readonly value: number;
+    readonly timestamp: number;
+    readonly startTimestamp?: number;
+  }[];
   readonly histograms: readonly object[];
   readonly exemplars: readonly { readonly labelsRefs: readonly number[] }[];
   readonly metadata?: { readonly type: number; readonly helpRef: number } | null;
@@ -348,4 +353,89 @@ test('a destination gets no native histograms and no exemplars if it takes none,
   };
   assert.deepEqual(counted({ received }), [1, 0, 0]);
   assert.deepEqual(counted(everything), [1, 1, 2]);
+});
+
+test('start timestamps go on to who takes 2.0, with labels that change; others get the samples all the same', async (t) => {
+  const { received, url } = await startReceiver(t);
+  const sink = await startSink(t);
+  const sluice = await startSluice(t, temporaryDirectory(t), [
+    `-remoteWrite.url=${url}`,
+    `-remoteWrite.url=${sink.url}`,
+    `${SECOND},prometheus.WriteRequest`,
+    '-remoteWrite.label=zone=eu',
+    '-remoteWrite.flushInterval=50ms',
+  ]);
+  const at = (nth: number, more: object = {}) => ({ value: nth, timestamp: NOW_MS + nth, ...more });
+  const startTimestamp = NOW_MS - 60_000;
+  const one = (name: string, samples: readonly object[], more: object = {}) => ({
+    labels: [['__name__', name]] as const,
+    samples,
+    ...more,
+  });
+  // What has come before goes other ways through the engine.
+  for (let round = 1; round <= ROUNDS; round++) {
+    const next = 10 * round;
+    const answer = await push2(`${sluice.url}/api/v1/write`, [
+      one('own', [at(next, { startTimestamp })]),
+      one('both', [at(next, { startTimestamp }), at(next + 1, { startTimestamp })], {
+        exemplars: [{ labels: { trace_id: 'x' }, value: 1, timestamp: NOW_MS + next }],
+      }),
+      one('created', [at(next)], { createdTimestamp: 1 }),
+      one('apart', [at(next, { startTimestamp }), at(next + 1, { startTimestamp: startTimestamp + 1 })]),
+      one('none', [at(next)]),
+    ]);
+    assert.equal(answer.status, 204, answer.text);
+    await until('everything is delivered to both', WITHIN_MS, async () => {
+      const columns = Object.values(assertLedgerBalances(await sluice.metrics()).destinations);
+      return columns.every(({ delivered }) => delivered === 7 * round);
+    });
+  }
+  const starts = received.flatMap(({ request }) =>
+    request!.timeseries.map(({ labelsRefs, samples }) => [
+      labelsRefs.map((ref) => request!.symbols[ref]).join(),
+      samples.map((sample) => sample.startTimestamp ?? 0),
+    ]),
+  );
+  const each = new Map([
+    ['__name__,own,zone,eu', [startTimestamp]],
+    ['__name__,both,zone,eu', [startTimestamp, startTimestamp]],
+    ['__name__,created,zone,eu', [1]],
+    ['__name__,apart,zone,eu', [0, 0]],
+    ['__name__,none,zone,eu', [0]],
+  ]);
+  assert.equal(starts.length, ROUNDS * each.size);
+  for (const [labels, found] of starts) assert.deepEqual(found, each.get(labels as string), labels as string);
+  assert.equal(sink.samples.samples, 7 * ROUNDS);
+  assert.equal(metricSum(await sluice.metrics(), 'sluice_start_timestamps_left_out_total'), 2 * ROUNDS);
+});
+
+test('metadata of tenants goes with their own series', async (t) => {
+  const { received, url } = await startReceiver(t);
+  const sluice = await relay(t, url, temporaryDirectory(t), SECOND, '-enableMultitenantHandlers');
+  const told = {
+    1: { type: 1, help: 'of one' },
+    2: { type: 2, help: 'of two' },
+    3: { type: 1, help: 'of one' },
+  };
+  let nth = 0;
+  const push = async () => {
+    for (const [account, metadata] of Object.entries(told)) {
+      const samples = [{ value: 1, timestamp: NOW_MS + ++nth }];
+      const series = [{ labels: [['__name__', 'm']] as const, samples, metadata }];
+      const answer = await push2(`${sluice.url}/insert/${account}:7/prometheus/api/v1/write`, series);
+      assert.equal(answer.status, 204, answer.text);
+    }
+  };
+  await push();
+  await settled(sluice, 3);
+  received.length = 0;
+  await push();
+  await settled(sluice, 6);
+  const shown = received.flatMap(({ request }) =>
+    request!.timeseries.map(({ labelsRefs, metadata }) => {
+      const labels = labelsRefs.map((ref) => request!.symbols[ref]);
+      return `${labels[labels.indexOf('vm_account_id') + 1]} ${metadata?.type} ${request!.symbols[metadata!.helpRef]}`;
+    }),
+  );
+  assert.deepEqual(shown.toSorted(), ['1 1 of one', '2 2 of two', '3 1 of one']);
 });

@@ -200,6 +200,35 @@ test('a body that trickles in after the status does not hold up a delivered bloc
   assert.equal((await client(t, url).post([], body, never)).status, 200);
 });
 
+test('an answer that comes before the body was read does not say that its bytes are free', async (t) => {
+  const sockets: Socket[] = [];
+  const server = createTcpServer((socket) => {
+    sockets.push(socket);
+    socket
+      .on('error', () => {})
+      .once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+      });
+  });
+  const http = client(t, `http://127.0.0.1:${await listen(t, server)}`);
+  const large = Buffer.alloc(32 * 1024 * 1024);
+  assert.equal((await http.post([], large, never)).status, 204);
+  assert.equal(http.isDoneWith(large), false);
+  for (const socket of sockets) socket.destroy();
+});
+
+test('the bytes of a body that was read are free', async (t) => {
+  const url = await serve(t, async (request, reply) => {
+    await bodyOf(request);
+    reply.writeHead(204).end();
+  });
+  const http = client(t, url);
+  const block = Buffer.alloc(4 * 1024 * 1024);
+  await http.post([], block, never);
+  assert.equal(http.isDoneWith(block), true);
+});
+
 test('an abort ends the attempt at once', async (t) => {
   const url = await serve(t, () => {});
   const controller = new AbortController();

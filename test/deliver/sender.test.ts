@@ -6,7 +6,7 @@ import snappy from 'snappyjs';
 import { parsePolicy, presets, type Rule } from '../../src/deliver/response-policy.ts';
 import { type DeadLetter, Sender, type SenderConfig } from '../../src/deliver/sender.ts';
 import type { Response, WireBlock } from '../../src/destination/destination.ts';
-import type { Block } from '../../src/model/block.ts';
+import { type Block, BlockMemory } from '../../src/model/block.ts';
 import { noCounts } from '../../src/model/body.ts';
 import type { BlockSource, Lease, LeaseKind, Outcome, Removal } from '../../src/model/delivery.ts';
 import { makeBlock } from '../support/blocks.ts';
@@ -75,7 +75,7 @@ class FakeQueue implements BlockSource {
 
 type Answer = number | Response | Error | 'hang' | 'deaf';
 
-function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
+function setUp(answers: Answer[], over: Partial<SenderConfig> = {}, isFree = true) {
   const clock = new FakeClock();
   const queue = new FakeQueue();
   const meter = new FakeMeter();
@@ -94,6 +94,7 @@ function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
         if (answer === 'hang') return;
         settle(typeof answer === 'number' ? { status: answer, text: 'words' } : answer);
       }),
+    isDoneWith: () => isFree,
     close: async () => {},
   };
   const config: SenderConfig = {
@@ -131,6 +132,20 @@ function setUp(answers: Answer[], over: Partial<SenderConfig> = {}) {
   };
   return { clock, queue, meter, log, sent, letters, downgrades, sender, value, settle };
 }
+
+test('the bytes of a block are given up only when no socket reads them any more', async () => {
+  for (const isFree of [true, false]) {
+    const { queue, settle } = setUp([204], {}, isFree);
+    const memory = new BlockMemory();
+    const bytes = new Uint8Array(10);
+    memory.hold();
+    memory.pin();
+    queue.push(makeBlock(1, { bytes, memory }));
+    await settle(() => queue.ended.length > 0);
+    memory.release(bytes);
+    assert.equal(bytes.byteLength, isFree ? 0 : 10);
+  }
+});
 
 test('a taken block ends as delivered and the next one goes', async () => {
   const { queue, sent, value, settle, sender } = setUp([200, 204]);

@@ -53,6 +53,7 @@ function setUp(answers: readonly Partial<HttpResponse>[]) {
       const answer = answers[Math.min(posts.length, answers.length) - 1]!;
       return { status: 204, text: '', headers: {}, ...answer };
     },
+    isDoneWith: () => true,
     close: async () => {},
   };
   const options = { 'remoteWrite.protobufMessage': 'io.prometheus.write.v2.Request' };

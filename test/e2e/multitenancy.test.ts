@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compress } from 'snappyjs';
+import { opentelemetry } from '../../src/protocol/opentelemetry.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
+import { grpcCall } from '../support/grpc.ts';
 import { assertLedgerBalances, metricSum, parseMetrics } from '../support/metrics.ts';
 import { freePort, startProgram, temporaryDirectory } from '../support/process.ts';
 import { missingPrograms, program } from '../support/programs.ts';
@@ -48,7 +50,12 @@ test('tenants: the same rows and metadata as from vmagent', {
   skip: missingPrograms('vmagent'),
 }, async (t) => {
   const sinks = [await startSink(t), await startSink(t)] as const;
-  const ours = await startSluice(t, temporaryDirectory(t), [`-remoteWrite.url=${sinks[0].url}`, ...FLAGS]);
+  const grpcPort = await freePort();
+  const ours = await startSluice(t, temporaryDirectory(t), [
+    `-remoteWrite.url=${sinks[0].url}`,
+    `-opentelemetryGRPCListenAddr=127.0.0.1:${grpcPort}`,
+    ...FLAGS,
+  ]);
   const port = await freePort();
   const theirUrl = `http://127.0.0.1:${port}`;
   const theirs = await startProgram(t, {
@@ -92,6 +99,13 @@ test('tenants: the same rows and metadata as from vmagent', {
     samples: [{ value: 1, timestamp: NOW_MS }],
   };
   assert.equal((await push2(`${ours.url}/insert/8/prometheus/api/v1/write`, [second])).status, 204);
+  // Over gRPC the same as over HTTP.
+  const otlp = bodies.find(({ protocol, headers = {} }) => {
+    return protocol === 'opentelemetry' && headers['Content-Encoding'] === undefined;
+  })!;
+  const metadata = { AccountID: '12', ProjectID: '34', extra_label: 'case=grpc' };
+  const { path } = opentelemetry.grpc!;
+  assert.equal(await grpcCall(grpcPort, path, otlp.body as Uint8Array, metadata), 0);
   const page = await until('everything is delivered', 20_000, async () => {
     const found = await ours.metrics();
     const [columns] = Object.values(assertLedgerBalances(found).destinations);
@@ -112,6 +126,7 @@ test('tenants: the same rows and metadata as from vmagent', {
     assert.deepEqual(mine!.get(key), other!.get(key), body.path);
     for (const row of mine!.get(key) ?? []) assert.match(row, /vm_account_id="12",vm_project_id="34"/);
   }
+  assert.deepEqual(mine!.get('grpc'), other!.get(String(bodies.indexOf(otlp))));
   assert.deepEqual(mine!.get('own'), other!.get('own'));
   assert.equal(mine!.get('own')!.length, 2);
   const [our, their] = sinks.map(metadataOf);

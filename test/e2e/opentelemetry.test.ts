@@ -43,6 +43,16 @@ function measure(provider: MeterProvider): void {
   for (const value of [0, 1, 1.5, 1000, 1e6]) sizes.record(value);
 }
 
+/** With metadata as programs are given it. */
+function grpcExporter(settings: ConstructorParameters<typeof GrpcExporter>[0]): GrpcExporter {
+  process.env.OTEL_EXPORTER_OTLP_METRICS_HEADERS = 'extra_label=case%3Dgrpc';
+  try {
+    return new GrpcExporter(settings);
+  } finally {
+    delete process.env.OTEL_EXPORTER_OTLP_METRICS_HEADERS;
+  }
+}
+
 test("OpenTelemetry's exporters bring the same over protobuf, JSON and gRPC", async (t) => {
   const sink = await startSink(t);
   const grpcPort = await freePort();
@@ -59,7 +69,7 @@ test("OpenTelemetry's exporters bring the same over protobuf, JSON and gRPC", as
   const exporters = [
     new ProtobufExporter(http('protobuf')),
     new JsonExporter(http('json')),
-    new GrpcExporter({ url: `http://127.0.0.1:${grpcPort}`, temporalityPreference }),
+    grpcExporter({ url: `http://127.0.0.1:${grpcPort}`, temporalityPreference }),
   ];
   const provider = new MeterProvider({
     resource: resourceFromAttributes({ 'service.name': 'shop', 'host.cores': 8 }),
@@ -105,7 +115,7 @@ test("OpenTelemetry's exporters bring the same over protobuf, JSON and gRPC", as
     row('duration_bucket', 'route="/a",le="2"', 4),
     row('duration_bucket', 'route="/a",le="+Inf"', 5),
   ];
-  for (const name of ['protobuf', 'json', '']) {
+  for (const name of ['protobuf', 'json', 'grpc']) {
     const rows = cases.get(name) ?? [];
     for (const one of expected) assert.ok(rows.includes(one), `${name}: ${one}`);
     const ranges = rows.filter((one) => one.includes('sizes_bucket'));

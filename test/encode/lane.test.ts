@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isWorthVerbatim, type LaneConfig, pickLane } from '../../src/encode/lane.ts';
+import { isWorthVerbatim, type LaneConfig, pickLane, slicesOf } from '../../src/encode/lane.ts';
 import type { Parcel } from '../../src/encode/parcel.ts';
 import { noCounts } from '../../src/model/body.ts';
 
@@ -54,4 +54,38 @@ test('whatever changes or splits a body takes the column lane', () => {
     pickLane({ ...snappy, withoutHistograms: true, withoutExemplars: true }, limits, parcel()),
     'verbatim',
   );
+});
+
+test('a body that is too large goes in slices where it can be cut, if each of them fits', () => {
+  const at = (part: number) => ({
+    bytes: 40_000 * part,
+    elements: 4_000 * part,
+    counts: { ...noCounts, series: 80 * part, samples: 800 * part },
+    labels: 640 * part,
+  });
+  const large = parcel({
+    rawLength: 100_000,
+    counts: { ...noCounts, series: 200, samples: 2_000 },
+    labels: 1_600,
+  });
+  const cut = { ...large, cuts: [at(1), at(2)] };
+  assert.equal(pickLane(snappy, limits, large), 'column');
+  assert.equal(pickLane(snappy, limits, cut), 'verbatim');
+  assert.equal(pickLane(snappy, limits, { ...cut, elementsLength: 0 }), 'join');
+  assert.equal(pickLane(snappy, limits, { ...cut, cuts: [at(1)] }), 'column', 'the rest is too large');
+  const slices = slicesOf(cut, limits).map((slice) => [
+    ...[slice.rawPtr, slice.rawLength, slice.elementsPtr, slice.elementsLength],
+    ...[slice.counts.series, slice.counts.samples, slice.labels],
+  ]);
+  assert.deepEqual(slices, [
+    [16, 40_000, 8, 4_000, 80, 800, 640],
+    [40_016, 40_000, 4_008, 4_000, 80, 800, 640],
+    [80_016, 20_000, 8_008, 2_000, 40, 400, 320],
+  ]);
+  assert.deepEqual(
+    slicesOf({ ...cut, elementsLength: 0 }, limits).map(({ elementsLength }) => elementsLength),
+    [0, 0, 0],
+  );
+  const small = { ...cut, counts: { ...noCounts, series: 100, samples: 1_000 } };
+  assert.equal(slicesOf(small, limits).length, 1, 'what fits is not cut');
 });

@@ -4,7 +4,9 @@ import { gzipSync } from 'node:zlib';
 import { BodyParser } from '../../src/engine/body-parser.ts';
 import type { BodyFormat } from '../../src/engine/messages.ts';
 import { influx } from '../../src/protocol/influx.ts';
+import { opentelemetry } from '../../src/protocol/opentelemetry.ts';
 import { statsd } from '../../src/protocol/statsd.ts';
+import { encode, requestOf } from '../protocol/otlp-support.ts';
 import { decodeWriteRequest } from '../support/remote-write.ts';
 
 const format = (over: Partial<BodyFormat> = {}): BodyFormat => ({
@@ -62,6 +64,29 @@ test('rows that are no samples are noted', () => {
   );
   assert.ok(parsed !== undefined && 'message' in parsed);
   assert.deepEqual(parsed.notes, { rowsRead: 1, rowsInvalid: 0, rowsIgnored: 1, items: 0, examples: [] });
+});
+
+test('what is told of rows that were taken is noted, and native histograms are rows', () => {
+  const options = Object.entries(opentelemetry.options).map(([name, spec]) => [name, spec.default]);
+  const protocolOptions = { ...Object.fromEntries(options), 'opentelemetry.nativeHistograms': true };
+  const body = (exemplars: object[]) =>
+    encode(
+      requestOf(
+        { name: 'a', gauge: { dataPoints: [{ asInt: 1, exemplars }] } },
+        { name: 'b', exponentialHistogram: { dataPoints: [{ count: 0 }] } },
+      ),
+    );
+  const notesOf = (bytes: Uint8Array) => {
+    const found = new BodyParser({ bodyBytesMax: 64 * 1024, protocolOptions }).parse(
+      format({ protocol: 'opentelemetry' }),
+      bytes,
+    );
+    assert.ok(found !== undefined && 'message' in found);
+    return found.notes;
+  };
+  assert.equal(notesOf(body([{ asInt: 1 }])), undefined);
+  const examples = ['an exemplar of "a" without a value'];
+  assert.deepEqual(notesOf(body([{}])), { rowsRead: 2, rowsInvalid: 0, items: 0, examples });
 });
 
 test('remote write and what is unknown have no parser', () => {

@@ -28,10 +28,10 @@ function setUp(restored?: Uint8Array<ArrayBuffer>) {
   const answer = (over: Partial<FromEngine> & { nextFlushMs?: number; keptBytes?: number }) => {
     const { nextFlushMs = Number.POSITIVE_INFINITY, keptBytes = 0, ...news } = over;
     const aggregation = { nextFlushMs, stages: undefined };
-    const message = { problems: [], reached: 0, stats: { aggregation }, ...news };
+    const message = { problems: [], reached: 0, aggregation, ...news };
     keeper.took(message as unknown as FromEngine, keptBytes);
   };
-  const state = (at: number) => ({ bytes: new Uint8Array(1), at });
+  const state = (at: number) => ({ bytes: new Uint8Array(new SharedArrayBuffer(1)), at });
   const taken = () => calls.splice(0);
   return { clock, log, keeper, answer, state, taken };
 }

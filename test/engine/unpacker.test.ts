@@ -96,6 +96,20 @@ test('what is left out is told; a request of which nothing is left is refused', 
   });
 });
 
+test('start timestamps that somebody takes are not left out', () => {
+  const kernel = new Kernel(kernelModule);
+  const room = kernel.memory.alloc(1 << 20);
+  const config = { bodyBytesMax: 100_000, protocolOptions: {}, keepsStarts: true };
+  const found = new Unpacker(kernel, config, () => room).unpack(
+    SECOND,
+    new Uint8Array(second({ ...good, createdTimestamp: 5 })),
+  );
+  assert.ok(!('error' in found));
+  assert.equal(found.notes, undefined);
+  const bytes = kernel.memory.bytes().slice(found.rawPtr, found.rawPtr + found.rawLength);
+  assert.ok(Buffer.from(bytes).includes(Buffer.of(0x30, 5)));
+});
+
 test('sizes are bounded before and after', () => {
   const { unpack } = setUp({}, 10_000);
   const statusOf = (series: TestSeries[]) => {
@@ -181,7 +195,7 @@ test('nobody looks at a message before it is written anew', () => {
   );
   const checked = (options: Readonly<Record<string, unknown>>, format: BodyFormat) => {
     let times = 0;
-    const found = setUp(options).unpacker.unpack(format, wire, () => {
+    const found = setUp(options).unpacker.unpack(format, wire, false, () => {
       times++;
       return undefined;
     });

@@ -1,6 +1,6 @@
 /**
  * SIGKILL at random moments, under load, with a destination that comes and goes: what was acknowledged arrives.
- * KILLS=n kills n times (5; 20 in .ci/run), SEED=n repeats a run's moments.
+ * KILLS=n kills n times (5, with OpenTelemetry 2; 20 in .ci/run), SEED=n repeats a run's moments.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -13,9 +13,9 @@ import { describe, missingFrom } from '../support/samples.ts';
 import { startSink } from '../support/sink.ts';
 import { type RunningSluice, startSluice } from '../support/sluice.ts';
 import { until } from '../support/wait.ts';
-import { Load } from './load.ts';
+import { Load, openTelemetry, type Send } from './load.ts';
 
-const KILLS = Number(process.env.KILLS ?? 5);
+const killsOr = (usual: number) => Number(process.env.KILLS ?? usual);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 /** Millions of samples are kept until they are compared. */
 const ROUND_KILLS_MAX = 100;
@@ -36,13 +36,20 @@ function flapping(random: () => number): () => number {
   };
 }
 
-async function killAgainAndAgain(t: TestContext, ack: 'written' | 'synced', ...more: readonly string[]) {
-  t.diagnostic(`SEED=${SEED} KILLS=${KILLS}`);
+interface Given {
+  readonly ack: 'written' | 'synced';
+  readonly flags?: readonly string[];
+  readonly total?: number;
+  readonly send?: Send;
+}
+
+async function killAgainAndAgain(t: TestContext, { ack, flags = [], total = killsOr(5), send }: Given) {
+  t.diagnostic(`SEED=${SEED} KILLS=${total}`);
   const random = randomFrom(SEED);
   const sum = { acknowledged: 0, unknown: 0, refused: 0, beyond: 0 };
-  for (let killed = 0; killed < KILLS; killed += ROUND_KILLS_MAX) {
-    const kills = Math.min(ROUND_KILLS_MAX, KILLS - killed);
-    const round = await killRound(t, random, kills, [`-remoteWrite.ack=${ack}`, ...more]);
+  for (let killed = 0; killed < total; killed += ROUND_KILLS_MAX) {
+    const kills = Math.min(ROUND_KILLS_MAX, total - killed);
+    const round = await killRound(t, random, kills, [`-remoteWrite.ack=${ack}`, ...flags], send);
     sum.acknowledged += round.acknowledged;
     sum.unknown += round.unknown;
     sum.refused += round.refused;
@@ -55,7 +62,13 @@ async function killAgainAndAgain(t: TestContext, ack: 'written' | 'synced', ...m
 }
 
 /** All samples of a round are compared at its end, so a round must not get too long. */
-async function killRound(t: TestContext, random: () => number, kills: number, more: readonly string[]) {
+async function killRound(
+  t: TestContext,
+  random: () => number,
+  kills: number,
+  more: readonly string[],
+  send?: Send,
+) {
   let isFlapping = true;
   const flap = flapping(random);
   const sink = await startSink(t, {
@@ -73,7 +86,7 @@ async function killRound(t: TestContext, random: () => number, kills: number, mo
   ];
   const start = () => startSluice(t, directory, flags);
   let sluice: RunningSluice = await start();
-  const load = new Load(() => sluice.url);
+  const load = new Load(() => sluice.url, send);
   load.start(CLIENTS);
   for (let kill = 0; kill < kills; kill++) {
     await delay(random() * LIFE_MS_MAX);
@@ -100,12 +113,16 @@ async function killRound(t: TestContext, random: () => number, kills: number, mo
 }
 
 test('-remoteWrite.ack=written: a kill loses nothing that was acknowledged', (t) =>
-  killAgainAndAgain(t, 'written'));
+  killAgainAndAgain(t, { ack: 'written' }));
 
 test('-remoteWrite.ack=synced: a kill loses nothing that was acknowledged', (t) =>
-  killAgainAndAgain(t, 'synced'));
+  killAgainAndAgain(t, { ack: 'synced' }));
 
-test('nor with fresh blocks first', (t) => killAgainAndAgain(t, 'written', '-remoteWrite.inmemoryQueues=2'));
+test('nor with fresh blocks first', (t) =>
+  killAgainAndAgain(t, { ack: 'written', flags: ['-remoteWrite.inmemoryQueues=2'] }));
+
+test('nor of what comes as data points of OpenTelemetry', (t) =>
+  killAgainAndAgain(t, { ack: 'written', total: killsOr(2), send: openTelemetry }));
 
 test('-remoteWrite.ack=memory: a kill loses what is not yet in the file, and not what is', async (t) => {
   let isUp = false;

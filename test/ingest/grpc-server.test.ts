@@ -212,6 +212,42 @@ test('bytes that are not one message are refused; the connection goes on', async
   assert.equal((await call(client, framed(Buffer.alloc(100_000)))).code, '0');
 });
 
+test('metadata gives labels and, for tenants, names one; what makes no sense is refused', async (t) => {
+  const values = { enableMultitenantHandlers: true, enableMultitenancyViaHeaders: true };
+  const { intake, meter, session } = await start(t, { values });
+  const client = session();
+  const headers = { AccountID: '12', extra_label: ['a=b, c', 'd=e'] };
+  assert.equal((await call(client, framed(MESSAGE), headers)).code, '0');
+  const labels = { a: 'b, c', d: 'e', vm_account_id: '12', vm_project_id: '0' };
+  assert.deepEqual(
+    intake.bodies[0]!.extraLabels.map(({ name, value }) => [name, value]),
+    Object.entries(labels),
+  );
+  assert.deepEqual(intake.bodies[0]!.tenant, { accountId: 12, projectId: 0 });
+  const tenant = { type: 'opentelemetry', accountID: '12', projectID: '0' };
+  assert.equal(meter.value('vmagent_tenant_inserted_rows_total', tenant), 1);
+  for (const bad of [{ ProjectID: 'x' }, { extra_label: 'x' }]) {
+    const { code, message } = await call(client, framed(MESSAGE), bad);
+    assert.equal(code, '3', message);
+    assert.match(message, /cannot read/);
+  }
+  assert.equal(meter.value('vmagent_http_request_errors_total', COUNTED), 2);
+  assert.equal((await call(client, framed(MESSAGE))).code, '0');
+  assert.deepEqual([intake.bodies[1]!.extraLabels, intake.bodies[1]!.tenant], [[], undefined]);
+});
+
+test('without tenants, headers that name one mean nothing', async (t) => {
+  for (const values of [
+    {},
+    { enableMultitenantHandlers: true, enableMultitenancyViaHeaders: false },
+    { enableMultitenancyViaHeaders: true },
+  ]) {
+    const { intake, session } = await start(t, { values });
+    assert.equal((await call(session(), framed(MESSAGE), { accountid: 'x' })).code, '0');
+    assert.deepEqual([intake.bodies[0]!.extraLabels, intake.bodies[0]!.tenant], [[], undefined]);
+  }
+});
+
 test('what is no call of gRPC gets a status of HTTP', async (t) => {
   const { session } = await start(t);
   const client = session();

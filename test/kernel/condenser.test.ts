@@ -8,7 +8,13 @@ import { randomWriteRequest } from './support/bodies.ts';
 import { assertSame } from './support/compare.ts';
 import { Guarded } from './support/guarded.ts';
 import { Random } from './support/random.ts';
-import { decodeExact, type ExactRequest, ExactWriteRequest } from './support/reference.ts';
+import {
+  bigintOf,
+  decodeExact,
+  type ExactRequest,
+  ExactWriteRequest,
+  StartedWriteRequest,
+} from './support/reference.ts';
 import { decodeRequest2, ExactRequest2, type Request2 } from './support/reference-2.ts';
 
 const kernel = new Kernel(compileKernel());
@@ -171,6 +177,40 @@ test('there and back again: a Request that was expanded is condensed to the same
   );
 });
 
+test('the start of a series is that of all of its samples in a Request, there and back again', () => {
+  const one = (start: number | undefined, more: object = {}) => ({
+    labels: [label('__name__', 'm')],
+    samples: [{ timestamp: 1000 }, { timestamp: 2000 }],
+    ...(start !== undefined && { start_timestamp: start }),
+    ...more,
+  });
+  const exemplars = [{ labels: [label('trace_id', 'x')], timestamp: 5 }];
+  const starts = [1, 2 ** 45, -1, undefined, 7, 8];
+  const timeseries = [
+    ...starts.slice(0, 4).map((start) => one(start)),
+    one(7, { exemplars }),
+    // Labels and samples that are not in their places.
+    one(8, { labels: [label('b', 'x'), label('__name__', 'm')] }),
+    one(9, { samples: [], histograms: [{ count_int: 0 }] }),
+  ];
+  const bytes = StartedWriteRequest.encode({ timeseries }).finish();
+  const request = condense(bytes)!;
+  const found = decode(request);
+  const big = (value: number | undefined) => BigInt.asUintN(64, BigInt(value ?? 0));
+  assert.deepEqual(
+    found.timeseries.map(({ samples }) => samples.map(({ start_timestamp: own }) => bigintOf(own))),
+    [...starts.map((start) => [big(start), big(start)]), []],
+  );
+  kernel.memory.bytes().set(request, input);
+  const back = expander.expand(input, request.length, undefined, true);
+  assert.ok(typeof back === 'object' && !('error' in back));
+  const message = Buffer.from(kernel.memory.bytes().subarray(back.ptr, back.ptr + back.length));
+  const again = decodeExact(message, StartedWriteRequest)!.timeseries.map(({ start_timestamp: own }) =>
+    bigintOf(own!),
+  );
+  assert.deepEqual(again, [...starts, undefined].map(big));
+});
+
 const label = (name: string, value: string) => ({ name: Buffer.from(name), value: Buffer.from(value) });
 const named = (name: string, ...labels: object[]) => ({
   labels: [label('__name__', name), ...labels],
@@ -195,6 +235,53 @@ test('metrics are asked for once, and their metadata goes with each of their ser
     JSON.parse(JSON.stringify(help)).map((entry: unknown[] | null) => entry?.slice(1)),
     [['help of a', 0], undefined, ['help of a', 0], ['help of ä', 0]].map((entry) => entry ?? undefined),
   );
+});
+
+test('where tenants tell different things of a metric, each series gets what its own tenant said', () => {
+  const tenant = (account: string, project: string) => [
+    label('vm_account_id', account),
+    label('vm_project_id', project),
+  ];
+  const told = (type: number, help: string, unit = '') => ({ type, help, unit });
+  const describe = (name: string) =>
+    name === 'plain'
+      ? told(2, 'plain help')
+      : {
+          ...told(1, 'last help'),
+          tenants: [
+            { ...told(1, 'help of 1', 's'), account: '1', project: '0' },
+            { ...told(3, 'help of 1:2'), account: '1', project: '2' },
+            { ...told(0, ''), account: '4', project: '0' },
+            // Nobody here has this one, so its texts are not sent.
+            { ...told(1, 'help of 9'), account: '9', project: '9' },
+          ],
+        };
+  const series = [
+    named('m', ...tenant('1', '0')),
+    named('m', ...tenant('1', '2')),
+    named('m', ...tenant('4', '0')),
+    named('m', ...tenant('2', '1')),
+    named('m'),
+    named('m', label('vm_account_id', '1')),
+    named('plain', ...tenant('1', '2')),
+  ];
+  const { symbols, timeseries } = decode(condense(encoded(series), describe));
+  const shown = timeseries.map(({ metadata }) => {
+    const { type = 0, help_ref: help = 0, unit_ref: unit = 0 } = metadata ?? {};
+    return `${type} ${symbols[help]} ${symbols[unit]}`;
+  });
+  assert.deepEqual(shown, [
+    '1 help of 1 s',
+    '3 help of 1:2 ',
+    '0  ',
+    '1 last help ',
+    '1 last help ',
+    '1 last help ',
+    '2 plain help ',
+  ]);
+  assert.ok(!symbols.map(String).includes('help of 9'));
+  const without = decode(condense(encoded([named('m'), named('plain')]), describe));
+  assert.deepEqual(without.symbols.map(String), ['', '__name__', 'm', 'plain', 'plain help', 'last help']);
 });
 
 test('a request with more strings than usual', () => {

@@ -14,8 +14,8 @@ import {
   times,
 } from './support/expansion.ts';
 import { Random } from './support/random.ts';
-import { decodeExact, ExactWriteRequest } from './support/reference.ts';
-import { ExactRequest2 } from './support/reference-2.ts';
+import { bigintOf, decodeExact, ExactWriteRequest, StartedWriteRequest } from './support/reference.ts';
+import { ExactHistogram2, ExactRequest2 } from './support/reference-2.ts';
 
 const RUNS = 20_000;
 
@@ -25,7 +25,8 @@ test(`${RUNS} requests, most of them damaged: the kernel and the model agree`, (
     const random = new Random(seed);
     const request = randomRequest(random);
     try {
-      taken += compare(random.chance(0.4) ? request : mutate(random, request)) ? 1 : 0;
+      const keepsStarts = seed % 2 === 0;
+      taken += compare(random.chance(0.4) ? request : mutate(random, request), keepsStarts) ? 1 : 0;
     } catch (cause) {
       throw new Error(`seed ${seed}`, { cause });
     }
@@ -94,6 +95,31 @@ test('what is wrong with a series leaves that series out, and says why', () => {
   }
 });
 
+test('of a count as an integer and as a float the last one counts', () => {
+  const type = ExactHistogram2;
+  const part = (fields: object) => type.encode(fields).finish();
+  const buckets = (counts: object) => ({ positive_spans: [{ length: 1 }], ...counts });
+  const integer = part({ count_int: 3, ...buckets({ positive_deltas: [3] }) });
+  const cases: readonly (readonly [Uint8Array, boolean])[] = [
+    [Buffer.concat([part({ count_float: bits(9) }), integer]), true],
+    [Buffer.concat([integer, part({ count_float: bits(9) })]), false],
+    [Buffer.concat([part({ zero_count_float: bits(-1) }), part({ zero_count_int: 0 }), integer]), true],
+    [Buffer.concat([part({ zero_count_int: 7 }), part({ zero_count_float: bits(1) }), integer]), true],
+    [Buffer.concat([integer, part({ zero_count_float: bits(-1) })]), false],
+  ];
+  for (const [histogram, isGood] of cases) {
+    const head = requestOf(['', '__name__', 'up'], [{ labels_refs: [1, 2] }]);
+    // The series is the last field, and short.
+    const at = head.length - 6;
+    const series = Buffer.concat([head.subarray(at + 2), Buffer.of(0x1a, histogram.length), histogram]);
+    const bytes = Buffer.concat([head.subarray(0, at), Buffer.of(0x2a, series.length), series]);
+    assert.ok(compare(bytes));
+    const found = expand(bytes);
+    assert.ok(typeof found === 'object' && !('error' in found));
+    assert.equal(found.rejectedSeries, isGood ? 0 : 1);
+  }
+});
+
 test('a request without the empty symbol is refused', () => {
   const first = ExactWriteRequest.encode({ timeseries: [{ labels: [{ name: Buffer.from('a') }] }] }).finish();
   const bad = [['up'], []].map((symbols) => requestOf(symbols, [{ labels_refs: [0, 0] }]));
@@ -120,6 +146,41 @@ test('a short request that stands for a long one is refused', () => {
     decodeExact(messageOf(expander.expand(big.place(many, 0), many.length)))!.timeseries.length,
     1,
   );
+});
+
+test('the start of a series goes along if somebody takes it and all samples agree; what is left out is counted', () => {
+  const cases: readonly (readonly [object, start: number | undefined, fields: number])[] = [
+    [{ samples: [{ ...sample, start_timestamp: 7 }] }, 7, 1],
+    [{ samples: [{ ...sample, start_timestamp: -7 }] }, -7, 1],
+    [{ created_timestamp: 8, samples: [sample, sample] }, 8, 1],
+    [{ created_timestamp: 8, samples: [sample, { ...sample, start_timestamp: 8 }] }, 8, 2],
+    [{ created_timestamp: 8, samples: [{ ...sample, start_timestamp: 9 }] }, 9, 2],
+    [{ samples: [{ ...sample, start_timestamp: 7 }, sample] }, undefined, 1],
+    [
+      {
+        samples: [
+          { ...sample, start_timestamp: 7 },
+          { ...sample, start_timestamp: 9 },
+        ],
+      },
+      undefined,
+      2,
+    ],
+    [{ created_timestamp: 8, histograms: [{ count_int: 0 }] }, undefined, 1],
+    [{ samples: [sample] }, undefined, 0],
+  ];
+  for (const [series, start, fields] of cases) {
+    const bytes = requestOf(['', 'x', '__name__'], [{ labels_refs: [2, 1], ...series }]);
+    for (const keepsStarts of [false, true]) {
+      const found = expand(bytes, undefined, keepsStarts);
+      assert.ok(typeof found === 'object' && !('error' in found));
+      const isKept = keepsStarts && start !== undefined;
+      assert.equal(found.startTimestamps, isKept ? 0 : fields, JSON.stringify(series));
+      const [written] = decodeExact(messageOf(found), StartedWriteRequest)!.timeseries;
+      const expected = isKept ? BigInt.asUintN(64, BigInt(start)) : 0n;
+      assert.equal(bigintOf(written!.start_timestamp!), expected, JSON.stringify(series));
+    }
+  }
 });
 
 test('start timestamps are counted', () => {

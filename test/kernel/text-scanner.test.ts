@@ -26,6 +26,15 @@ class Target {
   series = 0;
   samples = 0;
 
+  /** Gives no place, so that everything is appended. */
+  place(): undefined {
+    return undefined;
+  }
+
+  appendPlaced(): never {
+    assert.fail('there was no place');
+  }
+
   append(bytes: Uint8Array, series: number, samples: number): void {
     this.parts.push(Buffer.from(bytes));
     this.series += series;

@@ -21,3 +21,18 @@ test('what a sender has seen stays', () => {
   memory.release(bytes);
   assert.equal(bytes.byteLength, 100);
 });
+
+test('what the sender and its sockets are done with goes with the last queue', () => {
+  const memory = new BlockMemory();
+  const bytes = new Uint8Array(new ArrayBuffer(100));
+  memory.hold();
+  memory.hold();
+  memory.pin();
+  memory.pin();
+  memory.unpin();
+  memory.release(bytes);
+  assert.equal(bytes.byteLength, 100);
+  memory.unpin();
+  memory.release(bytes);
+  assert.equal(bytes.byteLength, 0);
+});

@@ -23,6 +23,17 @@ test('a response says what was left out, and nothing when nothing was', () => {
   });
 });
 
+test('what was odd about points that were taken is told with none left out', () => {
+  const notes = { rowsInvalid: 0, examples: ['an exemplar'] };
+  const errorMessage = 'left out parts of data points that make no sense: an exemplar';
+  assert.deepEqual(decode(exportResponse(notes), 'ExportMetricsServiceResponse'), {
+    partialSuccess: { errorMessage },
+  });
+  assert.deepEqual(JSON.parse(String(inJson.accepted(notes).body)), {
+    partialSuccess: { rejectedDataPoints: '0', errorMessage },
+  });
+});
+
 test('an error is a status in the encoding of the request', () => {
   const { status, body, contentType } = inProtobuf.refused(413, 'too much');
   assert.deepEqual([status, contentType], [413, 'application/x-protobuf']);

@@ -125,9 +125,56 @@ test('bytes are base64 of either alphabet', () => {
   for (const text of ['eA==', 'eA']) assert.deepEqual([...bytesOf(text)], [0x78], text);
 });
 
+test('exemplars arrive as protobufjs reads them, with ids in hex or in base64', () => {
+  const trace = '000102030405060708090A0b0c0d0eff';
+  const exemplar = (ids: object) => ({
+    ...ids,
+    timeUnixNano: '5',
+    filteredAttributes: [{ key: 'a', value: { stringValue: 'b' } }],
+  });
+  const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64');
+  for (const ids of [
+    { traceId: trace, spanId: '00000000000000ab' },
+    { traceId: base64(trace), spanId: base64('00000000000000ab') },
+  ]) {
+    for (const [kind, point] of [
+      ['gauge', { asInt: '1' }],
+      ['histogram', { count: '1' }],
+      ['exponentialHistogram', { count: '1' }],
+    ] as const) {
+      const exemplars = [
+        { ...exemplar(ids), asInt: '7' },
+        { ...exemplar({}), asDouble: 0.5 },
+      ];
+      const data = { dataPoints: [{ ...point, exemplars }] };
+      const json = JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ [kind]: data }] }] }] });
+      const { resourceMetrics }: AnyMessage = translated(json);
+      const found = resourceMetrics[0].scopeMetrics[0].metrics[0][kind].dataPoints[0].exemplars;
+      assert.deepEqual(Buffer.from(found[0].traceId).toString('hex'), trace.toLowerCase());
+      assert.deepEqual(Buffer.from(found[0].spanId).toString('hex'), '00000000000000ab');
+      const { traceId: _trace, spanId: _span, ...rest } = found[0];
+      assert.deepEqual([rest, found[1]], [{ ...exemplar({}), asInt: '7' }, exemplars[1]]);
+    }
+  }
+  assert.throws(() => translated(point('"exemplars":[{"traceId":"0g!"}]')), /traceId is not an id in hex/);
+});
+
+test('a temporality is a number or its name, and others make no difference', () => {
+  const temporalityOf = (text: string) => {
+    const metrics = `[{"exponentialHistogram":{"aggregationTemporality":${text}}}]`;
+    const message: AnyMessage = translated(`{"resourceMetrics":[{"scopeMetrics":[{"metrics":${metrics}}]}]}`);
+    return (
+      message.resourceMetrics[0].scopeMetrics[0].metrics[0].exponentialHistogram.aggregationTemporality ?? 0
+    );
+  };
+  const cases = ['1', '"1"', '2', '"AGGREGATION_TEMPORALITY_DELTA"', '"AGGREGATION_TEMPORALITY_CUMULATIVE"'];
+  assert.deepEqual(cases.map(temporalityOf), [1, 1, 2, 1, 2]);
+  assert.deepEqual(['0', '9', '"x"'].map(temporalityOf), [0, 0, 0]);
+});
+
 test('unknown members are ignored, null is absent, names may have underscores', () => {
   const text = `{"new":{"a":[1,{"b":null}],"c":"}"},"resource_metrics":[{"schemaUrl":"u","resource":null,"scopeMetrics":[{"metrics":[
-    {"name":"a","gauge":{"data_points":[{"asInt":1,"asDouble":null,"exemplars":[{"traceId":"00ff"}],"startTimeUnixNano":"1"}]},"sum":null}
+    {"name":"a","gauge":{"data_points":[{"asInt":1,"asDouble":null,"startTimeUnixNano":"1"}]},"sum":null}
   ]}]}]}`;
   assert.deepEqual(translated(text), {
     resourceMetrics: [

@@ -197,7 +197,33 @@ const { value } = fc.letrec((tie) => ({
   ),
 }));
 const attributes = fc.array(fc.record({ key, value }), { maxLength: 4 });
+const id = (length: number) =>
+  fc.option(
+    fc.oneof(fc.uint8Array({ minLength: length, maxLength: length }), fc.constant(new Uint8Array(length))),
+    { nil: undefined },
+  );
+const exemplar = fc
+  .record({
+    timeUnixNano: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String),
+    traceId: id(16),
+    spanId: id(8),
+    filteredAttributes: fc.array(
+      fc.record({
+        key,
+        value: fc.oneof(value, fc.record({ stringValue: fc.constantFrom('é'.repeat(60), 'x'.repeat(122)) })),
+      }),
+      { maxLength: 3 },
+    ),
+  })
+  .chain((one) =>
+    fc.oneof(
+      number.map((asDouble) => ({ ...one, asDouble })),
+      fc.integer().map((asInt) => ({ ...one, asInt })),
+      fc.constant(one),
+    ),
+  );
 const common = {
+  exemplars: fc.oneof(fc.constant([]), fc.array(exemplar, { maxLength: 4 })),
   attributes,
   timeUnixNano: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String),
   flags: fc.constantFrom(0, 0, 0, 1, 2),
@@ -211,7 +237,7 @@ const histogramPoint = fc
     ...common,
     count,
     sum: fc.option(number, { nil: undefined }),
-    bounds: fc.array(number, { maxLength: 5 }),
+    bounds: fc.array(number, { maxLength: 5 }).map((all) => all.toSorted((a, b) => a - b)),
     hasBuckets: fc.boolean(),
   })
   .chain(({ bounds, hasBuckets, ...point }) => {
@@ -219,8 +245,9 @@ const histogramPoint = fc
     const counts = fc.array(count, { minLength: bounds.length + 1, maxLength: bounds.length + 1 });
     return counts.map((bucketCounts) => ({ ...point, explicitBounds: bounds, bucketCounts }));
   });
+const { exemplars: _, ...plainCommon } = common;
 const summaryPoint = fc.record({
-  ...common,
+  ...plainCommon,
   count,
   sum: number,
   quantileValues: fc.array(fc.record({ quantile: number, value: number }), { maxLength: 3 }),
@@ -254,15 +281,20 @@ const request = fc.record({
   ),
 });
 
+const pairsOf = (labels: { name: string; value: string }[] = []) =>
+  labels.map((label) => [label.name, label.value]);
+
 /** Labels, bits of the value, and time, as protobufjs finds them. */
 function found(bytes: Uint8Array): unknown[] {
   const type = remoteWriteType('WriteRequest');
   const { timeseries = [] } = type.toObject(type.decode(bytes), { longs: Number, defaults: true });
   // biome-ignore lint/suspicious/noExplicitAny: the shape is that of the schema.
-  return timeseries.map(({ labels, samples }: any) => ({
-    labels: labels.map((label: { name: string; value: string }) => [label.name, label.value]),
+  return timeseries.map(({ labels, samples, exemplars = [] }: any) => ({
+    labels: pairsOf(labels),
     value: Number.isNaN(samples[0].value) ? 'stale' : samples[0].value,
     timestamp: samples[0].timestamp,
+    // biome-ignore lint/suspicious/noExplicitAny: likewise.
+    exemplars: exemplars.map((one: any) => ({ ...one, labels: pairsOf(one.labels) })),
   }));
 }
 

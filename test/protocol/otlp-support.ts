@@ -39,8 +39,17 @@ interface Pair {
   key?: string;
   value?: Any;
 }
+interface ExemplarMessage {
+  timeUnixNano?: string;
+  asDouble?: number;
+  asInt?: string;
+  traceId?: string;
+  spanId?: string;
+  filteredAttributes?: Pair[];
+}
 interface Point {
   attributes?: Pair[];
+  exemplars?: ExemplarMessage[];
   timeUnixNano?: string;
   asDouble?: number;
   asInt?: string;
@@ -62,10 +71,17 @@ interface MetricMessage {
   summary?: Data;
 }
 
+export interface ExpectedExemplar {
+  readonly labels: readonly (readonly [string, string])[];
+  readonly value: number;
+  readonly timestamp: number;
+}
+
 export interface ExpectedRow {
   readonly labels: readonly (readonly [string, string])[];
   readonly value: number | 'stale';
   readonly timestamp: number;
+  readonly exemplars: readonly ExpectedExemplar[];
 }
 
 /** Texts of doubles that need no exponent, which is all that the arbitraries make. */
@@ -101,21 +117,49 @@ function labelsOf(pairs: readonly Pair[] = [], prefix = ''): [string, string][] 
   });
 }
 
+const millisecondsOf = (nanoseconds: string | undefined) => Number(BigInt(nanoseconds ?? 0) / MS);
+const numberOf = ({ asDouble, asInt }: ExemplarMessage) => asDouble ?? Number(asInt);
+
+/** Ids, and attributes unless names and values have more than 128 characters together. */
+function exemplarOf(message: ExemplarMessage): ExpectedExemplar {
+  const ids = [
+    ['trace_id', message.traceId ?? ''] as const,
+    ['span_id', message.spanId ?? ''] as const,
+  ].flatMap(([name, id]): [string, string][] => {
+    const hex = Buffer.from(id, 'base64').toString('hex');
+    return /^0*$/.test(hex) ? [] : [[name, hex]];
+  });
+  const all = [...ids, ...labelsOf(message.filteredAttributes)];
+  const isShort = [...all.flat().join('')].length <= 128;
+  return {
+    labels: isShort ? all : ids,
+    value: numberOf(message),
+    timestamp: millisecondsOf(message.timeUnixNano),
+  };
+}
+
 function rowsOfPoint(
   name: string,
   kind: keyof MetricMessage,
   point: Point,
   common: [string, string][],
 ): ExpectedRow[] {
-  const timestamp = Number(BigInt(point.timeUnixNano ?? 0) / MS);
+  const timestamp = millisecondsOf(point.timeUnixNano);
+  const exemplars = (point.exemplars ?? []).filter(
+    ({ asDouble, asInt }) => asDouble !== undefined || asInt !== undefined,
+  );
   const isStale = ((point.flags ?? 0) & 1) !== 0;
   const labels = [...common, ...labelsOf(point.attributes)];
   const row = (suffix: string, value: number, ...more: [string, string][]): ExpectedRow => ({
     labels: [['__name__', name + suffix], ...labels, ...more],
     value: isStale ? 'stale' : value,
     timestamp,
+    exemplars: [],
   });
-  if (kind === 'gauge' || kind === 'sum') return [row('', point.asDouble ?? Number(point.asInt ?? 0))];
+  if (kind === 'gauge' || kind === 'sum') {
+    const value = point.asDouble ?? Number(point.asInt ?? 0);
+    return [{ ...row('', value), exemplars: exemplars.map(exemplarOf) }];
+  }
   const sums = point.sum === undefined && kind === 'histogram' ? [] : [row('_sum', point.sum ?? 0)];
   const totals = [row('_count', Number(point.count ?? 0)), ...sums];
   if (kind === 'summary') {
@@ -132,7 +176,14 @@ function rowsOfPoint(
     return row('_bucket', Number(sum), ['le', bound]);
   });
   if (bucketCounts.length === 0) rows.push(row('_bucket', Number(point.count ?? 0), ['le', '+Inf']));
-  return [...totals, ...rows];
+  const filled = rows.map((one, nth) => {
+    const isOwn = (message: ExemplarMessage) => {
+      const first = explicitBounds.findIndex((bound) => numberOf(message) <= bound);
+      return nth === (first < 0 ? rows.length - 1 : first);
+    };
+    return { ...one, exemplars: exemplars.filter(isOwn).map(exemplarOf) };
+  });
+  return [...totals, ...filled];
 }
 
 /** The rows of a request without histograms that are exponential, with all flags at their defaults. */

@@ -1,13 +1,17 @@
 /** Runs a parser as the engine does, and reads what it wrote with protobufjs. */
 import assert from 'node:assert/strict';
+import { uncompress } from 'snappyjs';
 import type { OptionSpec, OptionTable } from '../../src/config/option.ts';
+import { MessageRoom } from '../../src/engine/message-room.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import { Region } from '../../src/kernel/memory.ts';
 import { TextScanner } from '../../src/kernel/text-scanner.ts';
 import type { Label } from '../../src/model/body.ts';
 import { protocols } from '../../src/protocol/index.ts';
 import type { Protocol, Reception } from '../../src/protocol/protocol.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
 import { SeriesSink, SinkFull } from '../../src/protocol/series-sink.ts';
+import { encodeVarint } from '../../src/util/varint.ts';
 import { randomFrom } from '../support/random.ts';
 
 export const NOW_MS = 1_790_000_000_123;
@@ -55,6 +59,27 @@ export function readMessage(message: Uint8Array): Pick<Parsed, 'rows' | 'metadat
 const kernel = new Kernel(compileKernel());
 const scanner = new TextScanner(kernel);
 
+/** Linear memory for messages; one for all as well. */
+const region = new Region(kernel.memory);
+const room = new MessageRoom(kernel, (byteLength) => region.reserve(byteLength));
+
+/** The elements of the message, and of what lies between its cuts, are the snappy form of the same bytes. */
+function checkElements(sink: SeriesSink): void {
+  const message = sink.bytes;
+  const elements = scanner.elements.finish(room.ptr, message.byteLength);
+  // Making them may have made the memory grow.
+  const bytes = kernel.memory.bytes();
+  if (elements === undefined) return;
+  let from = { bytes: 0, elements: 0 };
+  for (const to of [...sink.cuts, { bytes: sink.bytes.byteLength, elements: elements.length }]) {
+    const stream = bytes.subarray(elements.ptr + from.elements, elements.ptr + to.elements);
+    const expected = sink.bytes.subarray(from.bytes, to.bytes);
+    const block = Buffer.concat([encodeVarint(expected.byteLength), stream]);
+    assert.deepEqual(Buffer.from(uncompress(block)), Buffer.from(expected));
+    from = to;
+  }
+}
+
 function foundIn(message: Uint8Array): unknown {
   const place = kernel.memory.alloc(message.byteLength + 64);
   kernel.memory.bytes().set(message, place);
@@ -64,17 +89,18 @@ function foundIn(message: Uint8Array): unknown {
 }
 
 function run(protocol: Protocol, bytes: Uint8Array, given: Given, scanned: boolean) {
-  const sink = new SeriesSink(64 * 1024 * 1024);
+  const sink = new SeriesSink(64 * 1024 * 1024, scanned ? room : undefined);
+  if (scanned) scanner.elements.begin(true);
   const options = { ...allDefaults(), ...given.options };
   const parameters = given.parameters ?? {};
   const request = { parameters, receivedMs: NOW_MS, options, scanner: scanned ? scanner : undefined };
   const failure = protocol.parse!(bytes, request, sink);
+  if (scanned && failure === undefined) checkElements(sink);
   const { rowsInvalid: invalid, examples } = sink;
   const rowsRead = sink.rowsRead ?? sink.samples;
   // Of a body that is refused nothing is taken, so it may end in the middle of a series.
-  const written = failure === undefined ? sink.bytes : new Uint8Array();
-  if (failure === undefined) assert.deepEqual(sink.found, foundIn(written));
-  const message = Buffer.from(written);
+  const message = Buffer.from(failure === undefined ? sink.bytes : []);
+  if (failure === undefined) assert.deepEqual(sink.found, foundIn(message));
   return { failure, message, invalid, rowsRead, examples };
 }
 
@@ -162,7 +188,7 @@ export function fuzz(
   { runs = FUZZ_RUNS, seed = 1, watch = () => true }: FuzzRun = {},
 ): void {
   const bodies = seeds.map((one) => (typeof one === 'string' ? new TextEncoder().encode(one) : one));
-  const sinks = [new SeriesSink(FUZZ_BYTES_MAX), new SeriesSink(FUZZ_BYTES_MAX)];
+  const sinks = [new SeriesSink(FUZZ_BYTES_MAX), new SeriesSink(FUZZ_BYTES_MAX, room)];
   const defaults = allDefaults();
   for (let run = seed; run < seed + runs && watch(run - seed); run++) {
     const body = mutated(bodies, randomFrom(run));
@@ -176,6 +202,7 @@ export function fuzz(
     try {
       const taken = sinks.map((each, index) => {
         each.reset(FUZZ_BYTES_MAX);
+        scanner.elements.begin(index === 1);
         try {
           const [bytes, own] = index === 0 ? [body, request] : [bodyShared, { ...request, scanner }];
           return protocol.parse!(bytes, own, each) === undefined;
@@ -191,6 +218,7 @@ export function fuzz(
       assert.deepEqual(first.bytes, second.bytes);
       assert.deepEqual(first.found, foundIn(first.bytes));
       assert.deepEqual(second.found, first.found);
+      checkElements(second);
     } catch (cause) {
       const shown = JSON.stringify(Buffer.from(body).toString('latin1'));
       throw new Error(

@@ -98,6 +98,23 @@ test('a message is read with its length in front', () => {
   assert.throws(() => new WireReader(Uint8Array.of(0x80)).delimited(), WireError);
 });
 
+test('nanoseconds are cut to whole milliseconds, without a loss on the way', () => {
+  const times = [
+    0n,
+    999_999n,
+    1_000_000n,
+    2n ** 32n - 1n,
+    2n ** 32n,
+    2n ** 64n - 1n,
+    1_700_000_000_123_999_999n,
+  ];
+  const bytes = Buffer.alloc(8);
+  for (const nanoseconds of times) {
+    bytes.writeBigUInt64LE(nanoseconds);
+    assert.equal(new WireReader(bytes).milliseconds(0), Number(nanoseconds / 1_000_000n));
+  }
+});
+
 test('bytes that are no message are told apart', () => {
   const cases: [number[], RegExp][] = [
     [[0x00, 0x00], /has the number 0/],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BlockMemory } from '../../src/model/block.ts';
 import type { Lease } from '../../src/model/delivery.ts';
 import type { QueueConfig } from '../../src/queue/config.ts';
 import { DestinationQueue } from '../../src/queue/queue.ts';
@@ -640,4 +641,54 @@ test('while a queue is copied, it is not drained', async () => {
   });
   assert.equal(await copying, 3);
   assert.equal((await lease)!.block.counts.samples, 1);
+});
+
+const ownBlock = (samples: number) =>
+  makeBlock(samples, { bytes: new Uint8Array(BLOCK_BYTES), memory: new BlockMemory() });
+
+test('the memory of a block goes when its sender is done with it', async () => {
+  const { queue } = await openQueue();
+  const other = await openQueue();
+  const both = ownBlock(1);
+  for (const one of [queue, other.queue]) one.push(both);
+  for (const one of [queue, other.queue]) {
+    assert.equal(both.bytes.byteLength, BLOCK_BYTES);
+    const lease = await one.lease();
+    both.memory?.unpin();
+    lease?.end(delivered);
+  }
+  assert.equal(both.bytes.byteLength, 0);
+  assertBalanced(queue);
+});
+
+test('the memory of a block that is dropped or purged goes too, and is counted as it was', async () => {
+  const { queue } = await openQueue({ diskBytesMax: 2 * BLOCK_BYTES });
+  const blocks = range(1, 3).map(ownBlock);
+  for (const one of blocks) queue.push(one);
+  assert.deepEqual([queue.dropped.blocks, queue.dropped.bytes], [1, BLOCK_BYTES]);
+  await queue.purge();
+  assert.deepEqual(
+    blocks.map(({ bytes }) => bytes.byteLength),
+    [0, 0, 0],
+  );
+  assertBalanced(queue);
+});
+
+test('a block that ends while it is written to the file keeps its memory until it is there', async () => {
+  const { queue, fs } = await openQueue();
+  const one = ownBlock(1);
+  queue.push(one);
+  const lease = await queue.lease();
+  let writes = 0;
+  fs.onOperation = (operation) => {
+    if (operation !== 'write') return;
+    if (writes++ === 0) {
+      one.memory?.unpin();
+      lease?.end(delivered);
+    }
+    assert.equal(one.bytes.byteLength, BLOCK_BYTES);
+  };
+  await queue.sync();
+  assert.ok(writes > 0);
+  assert.equal(one.bytes.byteLength, 0);
 });

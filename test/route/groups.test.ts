@@ -34,3 +34,14 @@ test('metadata, what is left out, and lanes split groups', () => {
     [[0], [1], [2], [3], [4]],
   );
 });
+
+test('who takes the start of samples shares blocks with the others, and the group says so', () => {
+  const needs = [snappy, { ...snappy, takesStarts: true }, zstd, { ...snappy, takesStarts: false }];
+  assert.deepEqual(
+    groupDestinations(needs).map(({ takesStarts, members }) => [takesStarts, members]),
+    [
+      [true, [0, 1, 3]],
+      [undefined, [2]],
+    ],
+  );
+});

@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export type ProgramName =
+  | 'carbon-c-relay'
   | 'collectd'
   | 'prometheus'
   | 'prometheus-node-exporter'

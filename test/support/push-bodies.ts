@@ -189,6 +189,14 @@ const NS = '1700000000123999999';
 const pair = (key: string, value: object) => ({ key, value });
 const tag = (key: string, value: string) => pair(key, { stringValue: value });
 
+const exemplar = (asDouble: number) => ({
+  timeUnixNano: NS,
+  asDouble,
+  traceId: Buffer.alloc(16, 7),
+  spanId: Buffer.alloc(8, 9),
+  filteredAttributes: [tag('user', 'ann')],
+});
+
 const OTLP = encode({
   resourceMetrics: [
     {
@@ -228,7 +236,12 @@ const OTLP = encode({
               description: 'help',
               gauge: {
                 dataPoints: [
-                  { timeUnixNano: NS, asDouble: 1.5, attributes: [tag('p', 'q'), tag('p', 'r')] },
+                  {
+                    timeUnixNano: NS,
+                    asDouble: 1.5,
+                    attributes: [tag('p', 'q'), tag('p', 'r')],
+                    exemplars: [exemplar(0.5), { asInt: 7, filteredAttributes: [tag('x', 'y'.repeat(130))] }],
+                  },
                   { timeUnixNano: NS, asInt: '9007199254740993' },
                   { timeUnixNano: NS, asInt: '-7', attributes: [tag('service.name', 'own')] },
                   { asDouble: 5 },
@@ -258,6 +271,7 @@ const OTLP = encode({
                     bucketCounts: [1, 2, 3],
                     explicitBounds: [0.005, 1e21],
                     attributes: [tag('a', 'b')],
+                    exemplars: [exemplar(5), exemplar(0.001), {}],
                   },
                   { timeUnixNano: NS, count: 1, bucketCounts: [1], min: 1, max: 2 },
                   {
@@ -285,6 +299,7 @@ const OTLP = encode({
                     zeroThreshold: 0.001,
                     positive: { offset: -2, bucketCounts: [1, 0, 2, 300] },
                     negative: { offset: 5, bucketCounts: [1, 7] },
+                    exemplars: [exemplar(2)],
                   },
                   {
                     timeUnixNano: NS,

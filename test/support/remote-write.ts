@@ -70,7 +70,8 @@ function readLabel(reader: protobuf.Reader, into: Record<string, string>): void 
     else if (field === 2) value = reader.string();
     else skip();
   });
-  into[name] = value;
+  // `__proto__` is a name like any other.
+  Object.defineProperty(into, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function readPoint(reader: protobuf.Reader): Point {

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freeChunk, freeOwned } from '../../src/util/free-buffer.ts';
+import { freeChunk, freeOwned, moved } from '../../src/util/free-buffer.ts';
 
 test('memory of its own is given back', () => {
   const bytes = Buffer.allocUnsafeSlow(100_000);
   freeOwned(bytes.subarray(10, 20), 100_000);
   assert.equal(bytes.byteLength, 0);
+});
+
+test('what is moved lies in the new place only', () => {
+  const before = Int32Array.of(1, 2);
+  const after = moved(before, new Int32Array(3).fill(7));
+  assert.deepEqual([[...after], before.length], [[1, 2, 7], 0]);
 });
 
 test('memory that others share stays', () => {

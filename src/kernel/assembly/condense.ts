@@ -4,7 +4,8 @@
  * `describeMetric` gives metrics their metadata, `condenseSeries` and `condenseSymbols` write the two halves of the message.
  * What a step needs of the one before is in globals; the regions stay as they are in between.
  *
- * Labels go out in order and without those that have no value, as 2.0 has it. Fields of a series that 1.0 does not know are left out.
+ * Labels go out in order and without those that have no value, as 2.0 has it. Fields of a series that 1.0 does not know are left
+ * out, but for the start of its samples, which `expand.ts` puts there: every sample gets it.
  */
 import { copy, putVarint, varintLength } from './bytes';
 import { Fast } from './fast';
@@ -47,16 +48,31 @@ const NEXT_NAME: usize = 20;
 const HELP: usize = 24;
 const UNIT: usize = 28;
 const TYPE: usize = 32;
+/** Not 0 for metric names: 1, or the last one of the tenants that say something else of the metric. */
 const IS_NAME: usize = 36;
+// What a tenant says of a metric: the one before, references of the values of its two labels, and the metadata.
+const TENANT_ACCOUNT: usize = 4;
+const TENANT_PROJECT: usize = 8;
+const TENANT_HELP: usize = 12;
+const TENANT_UNIT: usize = 16;
+const TENANT_TYPE: usize = 20;
 
 const NAME = memory.data<u8>([0x5f, 0x5f, 0x6e, 0x61, 0x6d, 0x65, 0x5f, 0x5f]); // __name__
 const NAME_BYTES: usize = 8;
+const ACCOUNT = memory.data<u8>([
+  0x76, 0x6d, 0x5f, 0x61, 0x63, 0x63, 0x6f, 0x75, 0x6e, 0x74, 0x5f, 0x69, 0x64,
+]); // vm_account_id
+const PROJECT = memory.data<u8>([
+  0x76, 0x6d, 0x5f, 0x70, 0x72, 0x6f, 0x6a, 0x65, 0x63, 0x74, 0x5f, 0x69, 0x64,
+]); // vm_project_id
+const TENANT_LABEL_BYTES: usize = 13;
 const FINGERPRINT = memory.data(16, 8);
 /** References of a label, name and value. */
 const PAIR_BYTES: usize = 8;
 const REF_BYTES_MAX: usize = 5;
-/** The longest sample field: `12 L 09 value 10 timestamp`. */
-const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10;
+/** The longest sample field: `12 L 09 value 10 timestamp 18 start`. */
+const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10 + 1 + 10;
+const SERIES_START_TAG: u32 = 0x30;
 /** Tag and length of a series, of its references, and all of its metadata. */
 const HEADS_BYTES_MAX: usize = 6 + 6 + 32;
 
@@ -71,6 +87,9 @@ let slotMask: u32 = 0;
 let lastName: u32 = 0;
 /** The reference of `__name__`; 0 before it is met. */
 let nameRef: u32 = 0;
+/** Those of the labels of tenants, once somebody asks. */
+let accountRef: u32 = 0;
+let projectRef: u32 = 0;
 let out: usize = 0;
 let outEnd: usize = 0;
 
@@ -106,6 +125,21 @@ function intern(ptr: usize, length: usize): u32 {
     store<u32>(slot, fresh);
     return fresh;
   }
+}
+
+/** The reference of a string that was met; 0 for any other. */
+function referenceOf(ptr: usize, length: usize): u32 {
+  if (length === 0) return 0;
+  fingerprint(key, ptr, length, FINGERPRINT);
+  const hash = load<u32>(FINGERPRINT);
+  let at = hash & slotMask;
+  let ref = load<u32>(slots + ((at as usize) << 2));
+  while (ref !== 0) {
+    if (load<u32>(symbolOf(ref), HASH) === hash && isSymbol(ref, ptr, length)) break;
+    at = (at + 1) & slotMask;
+    ref = load<u32>(slots + ((at as usize) << 2));
+  }
+  return ref;
 }
 
 /** As `intern`, for what is probably the string of this reference. */
@@ -202,6 +236,8 @@ export function internLabels(
   symbolCount = 1;
   lastName = 0;
   nameRef = 0;
+  accountRef = 0;
+  projectRef = 0;
   let to = refs;
   let before: usize = 0;
   let countBefore: u32 = 0;
@@ -237,6 +273,43 @@ export function describeMetric(
   return true;
 }
 
+/**
+ * Gives those series of a metric that have these two values in the labels of tenants metadata of their own; after
+ * `describeMetric`. `room` has 24 bytes for it. Returns 0 when there are too many strings.
+ */
+export function describeTenant(
+  name: u32,
+  room: usize,
+  account: usize,
+  accountLength: usize,
+  project: usize,
+  projectLength: usize,
+  type: u32,
+  help: usize,
+  helpLength: usize,
+  unit: usize,
+  unitLength: usize,
+): bool {
+  if (accountRef === 0) accountRef = referenceOf(ACCOUNT, TENANT_LABEL_BYTES);
+  if (projectRef === 0) projectRef = referenceOf(PROJECT, TENANT_LABEL_BYTES);
+  const accountValue = referenceOf(account, accountLength);
+  const projectValue = referenceOf(project, projectLength);
+  // None of its series is here.
+  if (accountRef === 0 || projectRef === 0 || accountValue === 0 || projectValue === 0) return true;
+  const helpRef = intern(help, helpLength);
+  const unitRef = intern(unit, unitLength);
+  if (errorCode !== OK) return false;
+  const symbol = symbolOf(name);
+  store<u32>(room, load<u32>(symbol, IS_NAME));
+  store<u32>(room, accountValue, TENANT_ACCOUNT);
+  store<u32>(room, projectValue, TENANT_PROJECT);
+  store<u32>(room, helpRef, TENANT_HELP);
+  store<u32>(room, unitRef, TENANT_UNIT);
+  store<u32>(room, type, TENANT_TYPE);
+  store<u32>(symbol, room as u32, IS_NAME);
+  return true;
+}
+
 /** A packed field of references; nothing when there are none. */
 function putRefs(pairs: usize, count: u32): void {
   if (count === 0) return;
@@ -255,12 +328,16 @@ function putRefs(pairs: usize, count: u32): void {
   closeField(0x0a, begin, 2);
 }
 
-function putSample(timestamp: u64, value: u64): void {
+function putSample(timestamp: u64, value: u64, start: u64): void {
   store<u16>(out, 0x12);
   store<u8>(out, 0x09, 2);
   store<u64>(out, value, 3);
   store<u8>(out, 0x10, 11);
-  const end = putVarint(out + 12, timestamp);
+  let end = putVarint(out + 12, timestamp);
+  if (start !== 0) {
+    store<u8>(end, 0x18);
+    end = putVarint(end + 1, start);
+  }
   store<u8>(out, (end - out - 2) as u8, 1);
   out = end;
 }
@@ -373,13 +450,25 @@ function putOthers(row: usize): bool {
 
 function putMetadata(pairs: usize, count: u32): void {
   let symbol: usize = 0;
+  let account: u32 = 0;
+  let project: u32 = 0;
   for (let at = pairs; at < pairs + (count as usize) * PAIR_BYTES; at += PAIR_BYTES) {
-    if (load<u32>(at) === nameRef) symbol = symbolOf(load<u32>(at, 4));
+    const name = load<u32>(at);
+    if (name === nameRef) symbol = symbolOf(load<u32>(at, 4));
+    else if (name === accountRef) account = load<u32>(at, 4);
+    else if (name === projectRef) project = load<u32>(at, 4);
   }
   if (symbol === 0 || nameRef === 0) return;
-  const type = load<u32>(symbol, TYPE);
-  const help = load<u32>(symbol, HELP);
-  const unit = load<u32>(symbol, UNIT);
+  let type = load<u32>(symbol, TYPE);
+  let help = load<u32>(symbol, HELP);
+  let unit = load<u32>(symbol, UNIT);
+  for (let own: usize = load<u32>(symbol, IS_NAME); own > 1; own = load<u32>(own)) {
+    if (load<u32>(own, TENANT_ACCOUNT) !== account || load<u32>(own, TENANT_PROJECT) !== project) continue;
+    type = load<u32>(own, TENANT_TYPE);
+    help = load<u32>(own, TENANT_HELP);
+    unit = load<u32>(own, TENANT_UNIT);
+    break;
+  }
   if ((type | help | unit) === 0) return;
   const begin = out;
   out += 2;
@@ -398,6 +487,20 @@ function putMetadata(pairs: usize, count: u32): void {
   closeField(0x2a, begin, 2);
 }
 
+/** When the samples of a row began to count; 0: not known. */
+function startOf(row: usize): u64 {
+  let p: usize = load<u32>(row, ROW_REST_PTR);
+  const end = p + (load<u32>(row, ROW_REST_LENGTH) as usize);
+  while (p < end) {
+    const at = p;
+    p = wire.checkField(wire.SERIES, p, end);
+    if (wire.tag !== SERIES_START_TAG) continue;
+    wire.readVarint(wire.readTag(at, p), p);
+    return wire.varint;
+  }
+  return 0;
+}
+
 function putSeries(row: usize, timestamps: usize, values: usize, pairs: usize, labels: u32): bool {
   const samples = load<u32>(row, ROW_SAMPLE_COUNT) as usize;
   const first = load<u32>(row, ROW_SAMPLE_START) as usize;
@@ -410,8 +513,9 @@ function putSeries(row: usize, timestamps: usize, values: usize, pairs: usize, l
   const begin = out;
   out += 2;
   putRefs(pairs, labels);
+  const start: u64 = samples === 0 ? 0 : startOf(row);
   for (let k = first; k < first + samples; k++) {
-    putSample(load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)));
+    putSample(load<u64>(timestamps + (k << 3)), load<u64>(values + (k << 3)), start);
   }
   if (others !== 0 && !putOthers(row)) return false;
   if (!hasRoom(HEADS_BYTES_MAX)) return false;

@@ -6,8 +6,10 @@
  *
  * What is wrong with the bytes refuses the request; what is wrong with one series leaves that series out, and the first of
  * them is told. Labels with an empty value are none. Metadata becomes entries of its own, by metric family, each once.
- * Created and start timestamps have no place in a WriteRequest: they are counted and left out (but for those of native
- * histograms, which go on byte for byte).
+ * Created and start timestamps have no place in a WriteRequest. Where somebody takes them, the one of all samples of a series
+ * goes on in a field of the series that 1.0 does not know, right behind the samples (`TimeSeries` field 6, the number that
+ * created_timestamp had in 2.0); `condense.ts` reads it. Others are counted and left out, but for those of native histograms,
+ * which go on byte for byte.
  */
 import { copy, putVarint, varintLength } from './bytes';
 import { Fast, MARGIN } from './fast';
@@ -28,10 +30,13 @@ import * as wire from './wire';
 import { xxh64 } from './xxh64';
 
 const START: u32 = 3;
+/** Of a series of the WriteRequest: a varint. */
+const SERIES_START_TAG: u8 = 0x30;
 /** Tag and length of most series: 128 to 16383 bytes. */
 const HEAD_BYTES: usize = 3;
 /** The longest sample field: `12 L 09 value 10 timestamp`. */
 const SAMPLE_BYTES_MAX: usize = 2 + 1 + 8 + 1 + 10;
+const START_BYTES_MAX: usize = 1 + 10;
 /** Value and timestamp of an exemplar, and the metadata's type. */
 const NUMBERS_BYTES_MAX: usize = 1 + 8 + 1 + 10;
 const HISTOGRAM_TYPE: u32 = 3;
@@ -56,6 +61,12 @@ const HASHED: u64 = 1 << 63;
 let out: usize = 0;
 let outEnd: usize = 0;
 let firstByte: usize = 0;
+let keepsStarts: bool = false;
+// The series at hand: when its samples began to count, whether all say the same, and in how many fields.
+let seriesStart: u64 = 0;
+let hasStart: bool = false;
+let startsAgree: bool = true;
+let startFields: u32 = 0;
 // What was left out.
 let rejectedSeries: u32 = 0;
 let rejectedRows: u32 = 0;
@@ -128,10 +139,19 @@ function putLabels(count: u32, at: usize): bool {
   return true;
 }
 
+/** What a sample says of its start; 0: nothing, so what the series says counts. */
+function noteStart(own: u64): void {
+  const start = own === 0 ? request.created : own;
+  if (hasStart && start !== seriesStart) startsAgree = false;
+  seriesStart = start;
+  hasStart = true;
+}
+
 /** A sample message that was checked, in its canonical form; its start timestamp has no place there. */
 function putSample(start: usize, end: usize): void {
   let value: u64 = 0;
   let timestamp: u64 = 0;
+  let own: u64 = 0;
   let p = start;
   while (p < end) {
     const next = wire.readTag(p, end);
@@ -141,8 +161,13 @@ function putSample(start: usize, end: usize): void {
     if (tag === 0x10) {
       wire.readVarint(next, end);
       timestamp = wire.varint;
-    } else if (tag >> 3 === START) request.noteStart();
+    } else if (tag >> 3 === START) {
+      wire.readVarint(next, end);
+      own = wire.varint;
+      startFields++;
+    }
   }
+  noteStart(own);
   store<u16>(out, 0x12);
   store<u8>(out, 0x09, 2);
   store<u64>(out, value, 3);
@@ -153,7 +178,12 @@ function putSample(start: usize, end: usize): void {
 }
 
 function putSamples(start: usize, end: usize, fastEnd: usize): bool {
+  seriesStart = 0;
+  hasStart = false;
+  startsAgree = true;
+  startFields = 0;
   if (request.runSamples === request.seriesSamples) {
+    seriesStart = request.created;
     const length: usize = request.runSamples === 0 ? 0 : request.runEnd - request.runStart;
     if (!hasRoom(length, start)) return false;
     copy(out, request.runStart, length);
@@ -169,6 +199,7 @@ function putSamples(start: usize, end: usize, fastEnd: usize): bool {
       copy(out, p, length);
       out += length;
       p += length;
+      noteStart(0);
       continue;
     }
     const at = p;
@@ -178,6 +209,20 @@ function putSamples(start: usize, end: usize, fastEnd: usize): bool {
     if (!hasRoom(SAMPLE_BYTES_MAX, at)) return false;
     putSample(wire.payload, p);
   }
+  return true;
+}
+
+/** The start of the samples, if it is the same for all and somebody takes it. */
+function putStart(at: usize): bool {
+  const fields = startFields + request.createdFields;
+  if (fields === 0) return true;
+  if (!keepsStarts || request.seriesSamples === 0 || !startsAgree || seriesStart === 0) {
+    request.leaveOutStarts(fields);
+    return true;
+  }
+  if (!hasRoom(START_BYTES_MAX, at)) return false;
+  store<u8>(out, SERIES_START_TAG);
+  out = putVarint(out + 1, seriesStart);
   return true;
 }
 
@@ -345,7 +390,7 @@ function expandSeries(index: u32, at: usize, start: usize, end: usize, fastEnd: 
   const begin = out;
   if (!hasRoom(HEAD_BYTES, at)) return false;
   out += HEAD_BYTES;
-  if (!putLabels(count, at) || !putSamples(start, end, fastEnd)) return false;
+  if (!putLabels(count, at) || !putSamples(start, end, fastEnd) || !putStart(at)) return false;
   // From here on the room for references is used for those of exemplars.
   if (hasOthers) {
     const others = request.checkOthers(start, end);
@@ -381,8 +426,10 @@ export function expandRequest(
   labelsMax: u32,
   dst: usize,
   capacity: usize,
+  withStarts: bool,
 ): bool {
   clearError();
+  keepsStarts = withStarts;
   request.beginRequest(symbolTable, pairTable, labelsMax);
   out = dst;
   outEnd = dst + capacity;

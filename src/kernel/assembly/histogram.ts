@@ -103,19 +103,30 @@ export function isSound(start: usize, end: usize): bool {
   let zero: u64 = 0;
   let isFloat = false;
   let isNan = false;
+  let isZeroBad = false;
   let p = start;
   while (p < end) {
     const next = wire.readTag(p, end);
     const field = wire.tag >> 3;
     p = wire.checkField(wire.HISTOGRAM, p, end);
+    // Of a count as an integer and one as a float the last one counts.
     if (field === COUNT_INT || field === ZERO_INT) {
       wire.readVarint(next, end);
-      if (field === COUNT_INT) count = wire.varint;
-      else zero = wire.varint;
+      if (field === COUNT_INT) {
+        count = wire.varint;
+        isFloat = false;
+      } else {
+        zero = wire.varint;
+        isZeroBad = false;
+      }
     } else if (field === COUNT_FLOAT) isFloat = true;
     else if (field === SUM) isNan = Number.isNaN(load<f64>(next));
-    else if (field === ZERO_FLOAT && !(load<f64>(next) >= 0)) isBad = true;
+    else if (field === ZERO_FLOAT) {
+      zero = 0;
+      isZeroBad = !(load<f64>(next) >= 0);
+    }
   }
+  if (isZeroBad) return false;
   if (!checkSide(start, end, POSITIVE_SPANS, POSITIVE_DELTAS, POSITIVE_COUNTS, isFloat)) return false;
   const positive = sum;
   if (!checkSide(start, end, NEGATIVE_SPANS, NEGATIVE_DELTAS, NEGATIVE_COUNTS, isFloat)) return false;

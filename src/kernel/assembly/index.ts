@@ -7,8 +7,16 @@
  * with a page that is never handed out, so that `pointer + small constant` cannot wrap around.
  */
 
-export { condenseSeries, condenseSymbols, describeMetric, internLabels, symbolsLength } from './condense';
+export {
+  condenseSeries,
+  condenseSymbols,
+  describeMetric,
+  describeTenant,
+  internLabels,
+  symbolsLength,
+} from './condense';
 export { powersPtr } from './decimal';
+export { openElements } from './elements';
 export { encodeSeries } from './encode-series';
 export { expandRequest } from './expand';
 export { futureSamples } from './future';

@@ -16,18 +16,22 @@
  */
 import { copy, putVarint, varintLength } from './bytes';
 import * as decimal from './decimal';
+import * as elements from './elements';
+import { Block } from './same';
 import {
-  Block,
   close,
   countLabels,
   hasRoom,
   labelBytes,
   lineEnd,
+  NAME_HEAD_BYTES_MAX,
   nameBytes,
   open,
   putLabel,
   putNameHead,
   putSample,
+  SAMPLE_BYTES_MAX,
+  SAMPLES_MAX,
   SERIES_HEAD_BYTES_MAX,
   SPACE,
 } from './text';
@@ -48,6 +52,9 @@ const EXACT_MAX: u64 = 1 << 53;
 /** The encoded tags of a line; longer ones are left to the parser. */
 const TAGS_BYTES: usize = 8192;
 const TAGS: usize = memory.data(8192 + 64, 16);
+/** Where each of the tags ends in it; the first ones only. */
+const TAG_ENDS_MAX: u32 = 64;
+const TAG_ENDS: usize = memory.data(64 * 4, 16);
 /** The fields of a line: where the key stands, its length, and the bits of the value. */
 const FIELDS_MAX: u32 = 512;
 const FIELD_BYTES: usize = 16;
@@ -102,11 +109,18 @@ let measurementEnd: usize = 0;
 let tagsEnd: usize = 0;
 let tagCount: u32 = 0;
 let fieldCount: u32 = 0;
+/** The lengths of the keys of all fields together. */
+let keysLength: usize = 0;
 let timestamp: u64 = 0;
 
 function isDbKey(key: usize, length: usize): bool {
   if (length !== (load<u32>(settings, 52) as usize)) return false;
   return memory.compare(key, load<u32>(settings, 48) as usize, length) === 0;
+}
+
+function noteTagEnd(end: usize): void {
+  if (tagCount < TAG_ENDS_MAX) store<u32>(TAG_ENDS + ((tagCount as usize) << 2), end as u32);
+  tagCount++;
 }
 
 /** Encodes the tags behind the measurement; returns where the fields begin, or 0. */
@@ -125,7 +139,7 @@ function readTags(start: usize): usize {
     if (keyLength === 0 || length === 0) continue;
     if (out + labelBytes(keyLength, length) > TAGS + TAGS_BYTES) return 0;
     out = putLabel(out, key, keyLength, keyEnd + 1, length);
-    tagCount++;
+    noteTagEnd(out);
     if (!hasDb) hasDb = isDbKey(key, keyLength);
   }
   if (!hasDb) {
@@ -133,7 +147,7 @@ function readTags(start: usize): usize {
     if (out + length > TAGS + TAGS_BYTES) return 0;
     copy(out, load<u32>(settings, 56) as usize, length);
     out += length;
-    tagCount++;
+    noteTagEnd(out);
   }
   tagsEnd = out;
   return p;
@@ -156,6 +170,7 @@ function readValue(p: usize): usize {
 function readFields(start: usize): usize {
   let p = start - 1;
   fieldCount = 0;
+  keysLength = 0;
   do {
     const key = p + 1;
     p = Stop.key(key);
@@ -163,6 +178,7 @@ function readFields(start: usize): usize {
     const field = FIELDS + (fieldCount as usize) * FIELD_BYTES;
     store<u32>(field, key as u32);
     store<u32>(field, (p - key) as u32, 4);
+    keysLength += p - key;
     p = readValue(p + 1);
     if (p === 0) return 0;
     store<u64>(field, decimal.value, 8);
@@ -217,35 +233,66 @@ function readLine(start: usize): usize {
   return p === 0 ? 0 : lineEnd(start, p);
 }
 
+/** The tags were written here; perhaps lines before had some of them. */
+function noteTags(at: usize): void {
+  let tag = TAGS;
+  const count = min(tagCount, TAG_ENDS_MAX);
+  for (let index: u32 = 0; index < count; index++) {
+    const end = load<u32>(TAG_ENDS + ((index as usize) << 2)) as usize;
+    const length = end - tag;
+    elements.noteLabel(at + (tag - TAGS), length, elements.hashOf(tag, length), 0);
+    tag = end;
+  }
+}
+
 /** A series for each field; returns their end, 0 when there is no room. */
-function write(out: usize, start: usize): usize {
+function write(out: usize, line: usize): usize {
   const flags = load<u32>(settings, 32);
   const separator = load<u32>(settings, 40) as usize;
   const separatorLength = load<u32>(settings, 44) as usize;
-  const measurementLength: usize = flags & SKIP_MEASUREMENT ? 0 : measurementEnd - start;
+  const measurementLength: usize = flags & SKIP_MEASUREMENT ? 0 : measurementEnd - line;
   const isAlone = fieldCount === 1 && (flags & SKIP_SINGLE_FIELD) !== 0 && measurementLength > 0;
   const prefixLength =
     isAlone || measurementLength === 0 ? measurementLength : measurementLength + separatorLength;
   const tagsLength = tagsEnd - TAGS;
   const timestampBytes = varintLength(timestamp);
+  // For all of the line: what is written counts at once.
+  const each = SERIES_HEAD_BYTES_MAX + NAME_HEAD_BYTES_MAX + prefixLength + tagsLength + SAMPLE_BYTES_MAX;
+  if (!hasRoom(out, (fieldCount as usize) * each + keysLength)) return 0;
   let at = out;
+  const measurementHash = elements.hashOf(line, measurementLength);
+  let labelBefore: usize = 0;
+  let tagsBefore: usize = 0;
   for (let index: u32 = 0; index < fieldCount; index++) {
     const field = FIELDS + (index as usize) * FIELD_BYTES;
     const fieldLength: usize = isAlone ? 0 : (load<u32>(field, 4) as usize);
     const nameLength = prefixLength + fieldLength;
     const length = nameBytes(nameLength) + tagsLength + 12 + timestampBytes;
-    if (!hasRoom(at, length + SERIES_HEAD_BYTES_MAX)) return 0;
+    const key = load<u32>(field) as usize;
+    const bits = load<u64>(field, 8);
+    const start = at;
     store<u8>(at, 0x0a);
-    at = putNameHead(putVarint(at + 1, length as u64), nameLength);
+    const label = putVarint(at + 1, length as u64);
+    at = putNameHead(label, nameLength);
     if (measurementLength > 0) {
-      copy(at, start, measurementLength);
+      copy(at, line, measurementLength);
       if (!isAlone) copy(at + measurementLength, separator, separatorLength);
       at += prefixLength;
     }
-    if (fieldLength > 0) copy(at, load<u32>(field) as usize, fieldLength);
+    if (fieldLength > 0) copy(at, key, fieldLength);
     at += fieldLength;
-    if (tagsLength > 0) Block.copy(at, TAGS, tagsLength);
-    at = putSample(at + tagsLength, load<u64>(field, 8), timestamp);
+    elements.noteLabel(label, at - label, elements.hashOf(key, fieldLength) ^ measurementHash, labelBefore);
+    labelBefore = label;
+    if (tagsLength > 0) {
+      Block.copy(at, TAGS, tagsLength);
+      if (index > 0) elements.note(at, tagsBefore, tagsLength);
+      else noteTags(at);
+    }
+    tagsBefore = at;
+    const sample = at + tagsLength;
+    at = putSample(sample, bits, timestamp);
+    elements.noteSample(sample, bits, timestamp, at);
+    elements.commit(start, label - start, length);
   }
   return at;
 }
@@ -253,13 +300,13 @@ function write(out: usize, start: usize): usize {
 /** Scans lines from `src` to `end`, where a line end stands; returns where the first line begins that was not taken. */
 export function scanInflux(given: usize, src: usize, end: usize, dst: usize, dstEnd: usize): usize {
   settings = given;
-  open(dstEnd, load<u32>(given, 36));
+  open(dst, dstEnd, load<u32>(given, 36));
   let p = src;
   let out = dst;
   let series: u32 = 0;
   let lines: u32 = 0;
   let rows: u32 = 0;
-  while (p < end) {
+  while (p < end && series < SAMPLES_MAX) {
     let next = lineEnd(p, p);
     if (next === 0) {
       next = readLine(p);
@@ -274,6 +321,6 @@ export function scanInflux(given: usize, src: usize, end: usize, dst: usize, dst
     lines++;
     p = next;
   }
-  close(out - dst, series, series, lines, rows, p < end);
+  close(dst, out, series, series, lines, rows, p < end);
   return p;
 }

@@ -6,23 +6,25 @@
  */
 import { varintLength } from './bytes';
 import * as decimal from './decimal';
+import { Same } from './same';
 import {
   beginLabels,
   beginSeries,
   close,
-  countLabels,
+  endLabels,
   endSeries,
   hasRoom,
-  knownLabel,
+  knownEnd,
   labelBytes,
   lineEnd,
   NAN_BITS,
   noteLabel,
   open,
-  putKnownLabel,
+  putKnownLabels,
   putLabel,
   putSample,
   Quoted,
+  SAMPLES_MAX,
   SERIES_HEAD_BYTES_MAX,
 } from './text';
 
@@ -60,37 +62,40 @@ function isText(p: usize, text: usize, length: usize): bool {
 // Where labels are written to, and what was read last.
 let out: usize = 0;
 let sampleCount: u32 = 0;
-let labelCount: u32 = 0;
+
+/** Writes one label; returns what follows it, or 0. */
+function readLabel(start: usize): usize {
+  if ((load<u8>(start) as u32) !== QUOTE) return 0;
+  const name = start + 1;
+  let p = Quoted.end(name);
+  const nameLength = p - name;
+  // A quote, a colon and a quote.
+  if (nameLength === 0 || (load<u32>(p) & 0xffffff) !== 0x223a22) return 0;
+  const text = p + 3;
+  p = Quoted.end(text);
+  if ((load<u8>(p) as u32) !== QUOTE) return 0;
+  if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
+  const encoded = out;
+  out = putLabel(out, name, nameLength, text, p - text);
+  p++;
+  noteLabel(start, p, encoded, out);
+  return p;
+}
 
 /** Writes what stands between the braces of the metric; returns what follows the closing one, or 0. */
 function readLabels(from: usize): usize {
   let p = from;
   let byte: u32 = COMMA;
-  labelCount = 0;
-  beginLabels();
+  beginLabels(from, out);
   while (byte === COMMA) {
-    const known = knownLabel(p);
+    const known = putKnownLabels(p, out);
     if (known !== 0) {
-      out = putKnownLabel(out);
-      if (out === 0) return 0;
+      out = knownEnd;
       p += known;
     } else {
-      if ((load<u8>(p) as u32) !== QUOTE) return 0;
-      const name = p + 1;
-      p = Quoted.end(name);
-      const nameLength = p - name;
-      // A quote, a colon and a quote.
-      if (nameLength === 0 || (load<u32>(p) & 0xffffff) !== 0x223a22) return 0;
-      const text = p + 3;
-      p = Quoted.end(text);
-      if ((load<u8>(p) as u32) !== QUOTE) return 0;
-      if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
-      const encoded = out;
-      out = putLabel(out, name, nameLength, text, p - text);
-      p++;
-      noteLabel(name - 1, p - name + 1, encoded, out - encoded);
+      p = readLabel(p);
     }
-    labelCount++;
+    if (p === 0 || out === 0) return 0;
     byte = load<u8>(p) as u32;
     p++;
   }
@@ -121,17 +126,44 @@ function readValues(from: usize): usize {
   return byte === CLOSE_ARRAY ? p : 0;
 }
 
+/** The timestamps of the last line that had not too many: their text with what follows it, and what they are. */
+const TIMES_MAX: u32 = 512;
+const TIMES: usize = memory.data(512 * 8, 16);
+let timesText: usize = 0;
+let timesLength: usize = 0;
+let timesCount: u32 = 0;
+
+/** Writes the samples with the timestamps of the line before; returns what follows them, or 0. */
+function repeatTimestamps(from: usize): usize {
+  for (let index: u32 = 0; index < sampleCount; index++) {
+    const timestamp = load<u64>(TIMES + ((index as usize) << 3));
+    if (!hasRoom(out, SAMPLE_BYTES + varintLength(timestamp))) return 0;
+    out = putSample(out, load<u64>(values + ((index as usize) << 3)), timestamp);
+  }
+  return from + timesLength;
+}
+
 /** Writes the samples, as many as there are values; returns what follows the bracket, or 0. */
 function readTimestamps(from: usize): usize {
+  // Lines that follow each other have the same ones, mostly.
+  if (sampleCount === timesCount && Same.text(from, timesText, timesLength)) return repeatTimestamps(from);
+  const isNoted = sampleCount <= TIMES_MAX;
+  timesCount = 0;
   let p = from;
   for (let index: u32 = 0; index < sampleCount; index++) {
     p = decimal.readDigits(p);
     if (p === 0 || decimal.value > EXACT_MAX) return 0;
     if (!hasRoom(out, SAMPLE_BYTES + varintLength(decimal.value))) return 0;
     out = putSample(out, load<u64>(values + ((index as usize) << 3)), decimal.value);
+    if (isNoted) store<u64>(TIMES + ((index as usize) << 3), decimal.value);
     const byte = load<u8>(p) as u32;
     p++;
     if (byte !== (index + 1 === sampleCount ? CLOSE_ARRAY : COMMA)) return 0;
+  }
+  if (isNoted) {
+    timesText = from;
+    timesLength = p - from;
+    timesCount = sampleCount;
   }
   return p;
 }
@@ -148,14 +180,15 @@ function readLine(start: usize, dst: usize): usize {
   if (p === 0 || (load<u8>(p) as u32) !== CLOSE_OBJECT) return 0;
   const next = lineEnd(start, p + 1);
   if (next === 0 || !hasRoom(out, SERIES_HEAD_BYTES_MAX)) return 0;
+  endLabels();
   out = endSeries(dst, out);
-  countLabels(labelCount);
   return next;
 }
 
 /** Scans lines from `src` to `end`, where a line end stands; returns where the first line begins that was not taken. */
 export function scanJsonLines(settings: usize, src: usize, end: usize, dst: usize, dstEnd: usize): usize {
-  open(dstEnd, load<u32>(settings));
+  open(dst, dstEnd, load<u32>(settings));
+  timesCount = 0;
   values = load<u32>(settings, 4) as usize;
   valuesMax = load<u32>(settings, 8);
   let p = src;
@@ -163,7 +196,7 @@ export function scanJsonLines(settings: usize, src: usize, end: usize, dst: usiz
   let series: u32 = 0;
   let samples: u32 = 0;
   let lines: u32 = 0;
-  while (p < end) {
+  while (p < end && samples < SAMPLES_MAX) {
     let next = lineEnd(p, p);
     if (next === 0) {
       next = readLine(p, written);
@@ -175,6 +208,6 @@ export function scanJsonLines(settings: usize, src: usize, end: usize, dst: usiz
     lines++;
     p = next;
   }
-  close(written - dst, series, samples, lines, series, p < end);
+  close(dst, written, series, samples, lines, series, p < end);
   return p;
 }

@@ -5,8 +5,8 @@
  *
  * `known` is a region of u32 words:
  *
- *   0 entries, 4 slots - 1   a table by fingerprint (`table.ts`); of a name it holds its word, of a value that rules test
- *                            its class, of an outline its plan
+ *   0 entries, 4 slots - 1   a table by fingerprint: slots of 32 bytes, 0 fingerprint, 16 item u32 (0: empty); of a name it
+ *                            holds its word, of a value that rules test its class, of an outline its plan
  *   8 keys                   three of 16 bytes, for names, values and outlines, so that they are never taken for each other
  *  12 scratch, 16 its bytes
  *  20 places                 24 bytes for each of PLACES_MAX labels: what the label at this place of the row before was
@@ -21,7 +21,6 @@ import { copy, isAscii, isSame, shortVarint, varintEnd } from './bytes';
 import { RESULT } from './result';
 import { NO_REF, ROW_BYTES, ROW_LABEL_COUNT, ROW_LABELS_LENGTH, ROW_LABELS_PTR, ROW_REF } from './row';
 import { fingerprint } from './siphash';
-import { find } from './table';
 
 const ENTRIES: usize = 0;
 const MASK: usize = 4;
@@ -72,11 +71,23 @@ const LABEL_OVERHEAD: usize = 12;
 /** The fingerprint that was looked up last. */
 const LAST = memory.data(16, 8);
 
+const SLOT_BYTES: usize = 32;
 const SLOT_HIGH: usize = 8;
 const SLOT_ITEM: usize = 16;
 
+/** The slot that holds what was looked up last, or the empty one where it belongs. */
 function slotOf(known: usize): usize {
-  return find(load<u32>(known, ENTRIES), load<u32>(known, MASK), load<u64>(LAST), load<u64>(LAST, 8));
+  const entries = load<u32>(known, ENTRIES) as usize;
+  const mask = load<u32>(known, MASK) as usize;
+  const low = load<u64>(LAST);
+  const high = load<u64>(LAST, 8);
+  let index = (low as usize) & mask;
+  while (true) {
+    const slot = entries + index * SLOT_BYTES;
+    if (load<u32>(slot, SLOT_ITEM) === 0) return slot;
+    if (load<u64>(slot) === low && load<u64>(slot, SLOT_HIGH) === high) return slot;
+    index = (index + 1) & mask;
+  }
 }
 
 /** What the table holds for these bytes; 0 for nothing. */

@@ -8,33 +8,37 @@
  */
 import { copy } from './bytes';
 import * as decimal from './decimal';
+import { noteSample } from './elements';
+import { Block, Same } from './same';
 import {
-  Block,
   beginLabels,
   beginSeries,
   close,
-  countLabels,
+  endLabels,
   endSeries,
   hasRoom,
-  knownLabel,
+  knownEnd,
   labelBytes,
+  labelIndex,
   lineEnd,
   NAME_HEAD_BYTES_MAX,
   NAN_BITS,
   noteLabel,
   open,
-  putKnownLabel,
+  putKnownLabels,
   putLabel,
   putNameHead,
   putSample,
   Quoted,
   SAMPLE_BYTES_MAX,
+  SAMPLES_MAX,
   SERIES_HEAD_BYTES_MAX,
   SPACE,
 } from './text';
 
 const TAB: u32 = 0x09;
 const QUOTE: u32 = 0x22;
+const HASH: u32 = 0x23;
 const COMMA: u32 = 0x2c;
 const EQUALS: u32 = 0x3d;
 const OPEN: u32 = 0x7b;
@@ -109,42 +113,73 @@ function skipBlanks(from: usize): usize {
   return p;
 }
 
-// Where labels are written to, and how many the line has.
+/** Where labels are written to. */
 let out: usize = 0;
-let labelCount: u32 = 0;
 
-/** Writes what stands between the braces; returns what follows the closing one, or 0. */
+/** Writes the labels at `from` that are those of the line before; returns what follows them, `from` for none, or 0. */
+function readKnown(from: usize): usize {
+  const known = putKnownLabels(from, out);
+  if (known === 0) return from;
+  out = knownEnd;
+  return out === 0 ? 0 : from + known;
+}
+
+/** Writes one label; returns what follows it, or 0. */
+function readLabel(name: usize): usize {
+  let p = Stop.name(name);
+  if (p === name || (load<u16>(p) as u32) !== (EQUALS | (QUOTE << 8))) return 0;
+  const nameLength = p - name;
+  const text = p + 2;
+  p = Quoted.end(text);
+  if ((load<u8>(p) as u32) !== QUOTE) return 0;
+  if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
+  const encoded = out;
+  out = putLabel(out, name, nameLength, text, p - text);
+  p++;
+  noteLabel(name, p, encoded, out);
+  return p;
+}
+
+/** Writes what stands from `from` to the closing brace; returns what follows it, or 0. */
 function readLabels(from: usize): usize {
   let p = from;
-  let labels: u32 = 1; // the name of the metric
-  beginLabels();
   while ((load<u8>(p) as u32) !== CLOSE) {
-    const known = knownLabel(p);
-    if (known !== 0) {
-      out = putKnownLabel(out);
-      if (out === 0) return 0;
-      p += known;
-    } else {
-      const name = p;
-      p = Stop.name(name);
-      if (p === name || (load<u16>(p) as u32) !== (EQUALS | (QUOTE << 8))) return 0;
-      const nameLength = p - name;
-      const text = p + 2;
-      p = Quoted.end(text);
-      if ((load<u8>(p) as u32) !== QUOTE) return 0;
-      if (!hasRoom(out, labelBytes(nameLength, p - text))) return 0;
-      const encoded = out;
-      out = putLabel(out, name, nameLength, text, p - text);
-      p++;
-      noteLabel(name, p - name, encoded, out - encoded);
-    }
-    labels++;
+    const known = readKnown(p);
+    if (known === 0) return 0;
+    p = known === p ? readLabel(p) : known;
+    if (p === 0) return 0;
     const byte = load<u8>(p) as u32;
     if (byte === COMMA) p++;
     else if (byte !== CLOSE) return 0;
   }
-  labelCount = labels;
   return p + 1;
+}
+
+/** Writes the name of the metric; returns what follows it, or 0. */
+function readName(start: usize): usize {
+  const end = Stop.metric(start);
+  // What begins with a brace has its name in quotes, and what has a blank before the brace has it in its name.
+  if (end === start || (load<u8>(start) as u32) === HASH) return 0;
+  const length = end - start;
+  if (!hasRoom(out, length + NAME_HEAD_BYTES_MAX)) return 0;
+  const encoded = out;
+  out = putNameHead(out, length);
+  if (length < 64) Block.copy(out, start, length);
+  else copy(out, start, length);
+  out += length;
+  noteLabel(start, end, encoded, out);
+  return end;
+}
+
+/** Writes name and labels; returns what follows them, or 0. */
+function readSeries(start: usize): usize {
+  let p = readKnown(start);
+  if (p === start) p = readName(start);
+  if (p === 0) return 0;
+  const byte = load<u8>(p) as u32;
+  if (labelIndex === 1) return byte === OPEN ? readLabels(p + 1) : p;
+  // The name came with labels: this is what follows the last of them.
+  return byte === CLOSE ? p + 1 : readLabels(p + 1);
 }
 
 /** `nan`, or `inf` with a sign or without, in `decimal.value`; returns its end, or 0. */
@@ -170,31 +205,20 @@ function readTimestamp(p: usize): usize {
   return end;
 }
 
-/** Reads a line and writes its series to `dst`; returns where the next one begins, 0 when it is left to the parser. */
-function readLine(start: usize, dst: usize): usize {
-  const first = load<u8>(start) as u32;
-  let p = Stop.metric(start);
-  // What begins with a brace has its name in quotes, and what has a blank before the brace has it in its name.
-  if (p === start || first === 0x23) return 0;
-  const nameLength = p - start;
-  if (!hasRoom(dst, nameLength + NAME_HEAD_BYTES_MAX + SERIES_HEAD_BYTES_MAX + SAMPLE_BYTES_MAX)) return 0;
-  out = putNameHead(beginSeries(dst), nameLength);
-  if (nameLength < 64) Block.copy(out, start, nameLength);
-  else copy(out, start, nameLength);
-  out += nameLength;
-  labelCount = 1;
-  if ((load<u8>(p) as u32) === OPEN) {
-    p = readLabels(p + 1);
-    if (p === 0) return 0;
+/** What stood behind a value, to the end of the line, and the timestamp that it means; length 0 for nothing. */
+let endText: usize = 0;
+let endLength: usize = 0;
+let endTimestamp: i64 = 0;
+const END_LENGTH_MAX: usize = 32;
+
+/** What follows the value: a timestamp or none; returns where the next line begins, or 0. */
+function readEnd(start: usize, valueEnd: usize): usize {
+  if (endLength !== 0 && Same.text(valueEnd, endText, endLength)) {
+    timestamp = endTimestamp;
+    return valueEnd + endLength;
   }
-  const valueStart = skipBlanks(p);
-  p = decimal.readNumber(valueStart);
-  if (p === 0) p = readWord(valueStart);
-  if (p === 0) return 0;
-  const bits = decimal.value;
-  const valueEnd = p;
   timestamp = defaultTimestamp;
-  p = skipBlanks(p);
+  let p = skipBlanks(valueEnd);
   let next = lineEnd(start, p);
   if (next === 0) {
     if (p === valueEnd) return 0;
@@ -203,9 +227,32 @@ function readLine(start: usize, dst: usize): usize {
     next = lineEnd(start, skipBlanks(p));
     if (next === 0) return 0;
   }
+  endText = valueEnd;
+  endLength = next - valueEnd <= END_LENGTH_MAX ? next - valueEnd : 0;
+  endTimestamp = timestamp;
+  return next;
+}
+
+/** Reads a line and writes its series to `dst`; returns where the next one begins, 0 when it is left to the parser. */
+function readLine(start: usize, dst: usize): usize {
+  if (!hasRoom(dst, SERIES_HEAD_BYTES_MAX)) return 0;
+  out = beginSeries(dst);
+  beginLabels(start, out);
+  let p = readSeries(start);
+  if (p === 0) return 0;
+  const valueStart = skipBlanks(p);
+  p = decimal.readNumber(valueStart);
+  if (p === 0) p = readWord(valueStart);
+  if (p === 0) return 0;
+  const bits = decimal.value;
+  const next = readEnd(start, p);
+  if (next === 0) return 0;
   if (!hasRoom(out, SAMPLE_BYTES_MAX)) return 0;
-  out = endSeries(dst, putSample(out, bits, timestamp as u64));
-  countLabels(labelCount);
+  const sample = out;
+  out = putSample(out, bits, timestamp as u64);
+  noteSample(sample, bits, timestamp as u64, out);
+  endLabels();
+  out = endSeries(dst, out);
   return next;
 }
 
@@ -218,12 +265,13 @@ export function scanPrometheusText(
   dstEnd: usize,
 ): usize {
   defaultTimestamp = load<i64>(settings);
-  open(dstEnd, NO_LIMIT);
+  open(dst, dstEnd, NO_LIMIT);
+  endLength = 0;
   let p = src;
   let written = dst;
   let series: u32 = 0;
   let lines: u32 = 0;
-  while (p < end) {
+  while (p < end && series < SAMPLES_MAX) {
     let next = lineEnd(p, p);
     if (next === 0) {
       next = readLine(p, written);
@@ -234,6 +282,6 @@ export function scanPrometheusText(
     lines++;
     p = next;
   }
-  close(written - dst, series, series, lines, series, p < end);
+  close(dst, written, series, series, lines, series, p < end);
   return p;
 }

@@ -77,11 +77,15 @@ export let metadataEnd: usize = 0;
 /** Which of its labels is the metric name. */
 export let nameAt: u32 = 0;
 
+/** When the samples of the series began to count, and in how many fields it says so; 0: not known. */
+export let created: u64 = 0;
+export let createdFields: u32 = 0;
+
 /** Timestamps that are left out. */
 export let startTimestamps: u32 = 0;
 
-export function noteStart(): void {
-  startTimestamps++;
+export function leaveOutStarts(count: u32): void {
+  startTimestamps += count;
 }
 
 /** `pairTable` has room for 12 bytes a label. */
@@ -173,6 +177,8 @@ export function readSeries(start: usize, end: usize, fastEnd: usize): bool {
   seriesExemplars = 0;
   metadataStart = 0;
   runSamples = 0;
+  created = 0;
+  createdFields = 0;
   const stop = min(end, fastEnd);
   let p = start;
   while (p < end) {
@@ -211,8 +217,11 @@ export function readSeries(start: usize, end: usize, fastEnd: usize): bool {
     if (field === SAMPLES) seriesSamples++;
     else if (field === HISTOGRAMS) seriesHistograms++;
     else if (field === EXEMPLARS) seriesExemplars++;
-    else if (field === CREATED) startTimestamps++;
-    else if (field === LABEL_REFS || field === METADATA) {
+    else if (field === CREATED) {
+      wire.readVarint(wire.readTag(at, p), p);
+      created = wire.varint;
+      createdFields++;
+    } else if (field === LABEL_REFS || field === METADATA) {
       const next = wire.readTag(at, p);
       if (field === LABEL_REFS) pushRefs(next, p, tag & 7);
       else {

@@ -4,8 +4,8 @@
  * Header (u32 each): 0 entries, 4 number of slots - 1, 8 series in the table, 12 series that fit before it must grow,
  * 16 next ref that was never given out, 20 stack of free refs, 24 height of that stack, 28 places by ref (`recall.ts`),
  * 32 key of the fingerprints, 36 epoch that series are seen in, 40 whether it can grow, 44 arena of records, 48 where the
- * last record may end in it, 52 bytes of it in use, 56 bytes of records that are dead.
- * Slot, 32 bytes, two to a cache line: 0 fingerprint (16), 16 ref + 1 (0: empty slot).
+ * last record may end in it, 52 bytes of it in use, 56 bytes of records that are dead, 60 fingerprints by ref, 16 bytes each.
+ * Slot, u32: ref + 1 (0: empty slot), and on top 10 bits of the fingerprint, so that hardly ever another one is looked at.
  */
 import { forgetGone, forgetUnseen, markGone, NEXT_REF, placeOf, unmarkGone } from './recall';
 import { RESULT } from './result';
@@ -21,9 +21,11 @@ const KEY: usize = 32;
 const EPOCH: usize = 36;
 const MAY_GROW: usize = 40;
 
-const SLOT_BYTES: usize = 32;
-const SLOT_HIGH: usize = 8;
-const SLOT_REF: usize = 16;
+const PRINTS: usize = 60;
+
+/** As many series as there are numbers of so many bits, less one. */
+const REF_BITS: u32 = 22;
+const REF_MASK: u32 = (1 << REF_BITS) - 1;
 
 /** What `internRow` did. */
 export const KNOWN: u32 = 0;
@@ -42,14 +44,28 @@ export function see(table: usize, ref: u32): void {
   if (load<u32>(place) !== epoch) store<u32>(place, epoch);
 }
 
-/** The slot that holds this fingerprint, or the empty one where it belongs. */
-export function find(entries: usize, mask: usize, low: u64, high: u64): usize {
+function printOf(table: usize, slot: u32): usize {
+  return load<u32>(table, PRINTS) + (((slot & REF_MASK) - 1) << 4);
+}
+
+function tagOf(high: u64): u32 {
+  return ((high >> 32) as u32) & ~REF_MASK;
+}
+
+/** The slot of this fingerprint, or the empty one where it belongs. */
+function find(table: usize, low: u64, high: u64): usize {
+  const entries = load<u32>(table, ENTRIES) as usize;
+  const mask = load<u32>(table, MASK) as usize;
+  const tag = tagOf(high);
   let index = (low as usize) & mask;
   while (true) {
-    const slot = entries + index * SLOT_BYTES;
-    if (load<u64>(slot) === low && load<u64>(slot, SLOT_HIGH) === high && load<u32>(slot, SLOT_REF) !== 0)
-      return slot;
-    if (load<u32>(slot, SLOT_REF) === 0) return slot;
+    const at = entries + (index << 2);
+    const slot = load<u32>(at);
+    if (slot === 0) return at;
+    if ((slot & ~REF_MASK) === tag) {
+      const print = printOf(table, slot);
+      if (load<u64>(print) === low && load<u64>(print, 8) === high) return at;
+    }
     index = (index + 1) & mask;
   }
 }
@@ -69,8 +85,8 @@ function takeRef(table: usize): u32 {
 export function internRow(table: usize, row: usize): u32 {
   const low = load<u64>(row, ROW_FINGERPRINT);
   const high = load<u64>(row, ROW_FINGERPRINT + 8);
-  const slot = find(load<u32>(table, ENTRIES), load<u32>(table, MASK), low, high);
-  const known = load<u32>(slot, SLOT_REF);
+  const at = find(table, low, high);
+  const known = load<u32>(at) & REF_MASK;
   if (known !== 0) {
     store<u32>(row, known - 1, ROW_REF);
     see(table, known - 1);
@@ -79,9 +95,10 @@ export function internRow(table: usize, row: usize): u32 {
   const size = load<u32>(table, SIZE);
   if (size >= load<u32>(table, SIZE_MAX)) return NO_ROOM;
   const ref = takeRef(table);
-  store<u64>(slot, low);
-  store<u64>(slot, high, SLOT_HIGH);
-  store<u32>(slot, ref + 1, SLOT_REF);
+  const slot = (ref + 1) | tagOf(high);
+  store<u32>(at, slot);
+  store<u64>(printOf(table, slot), low);
+  store<u64>(printOf(table, slot), high, 8);
   see(table, ref);
   store<u32>(table, size + 1, SIZE);
   store<u32>(row, ref, ROW_REF);
@@ -112,14 +129,12 @@ export function internSeries(table: usize, rows: usize, first: usize, count: usi
 
 /** Takes the series out of the table again that were added with these rows; what was learned of others stays. */
 export function removeAdded(table: usize, rows: usize, count: usize, added: usize, addedCount: usize): void {
-  const entries = load<u32>(table, ENTRIES) as usize;
-  const mask = load<u32>(table, MASK) as usize;
   const stack = load<u32>(table, FREE_REFS) as usize;
   for (let i = addedCount; i > 0; i--) {
     const row = rows + (load<u32>(added + ((i - 1) << 2)) as usize) * ROW_BYTES;
-    const slot = find(entries, mask, load<u64>(row, ROW_FINGERPRINT), load<u64>(row, ROW_FINGERPRINT + 8));
-    const ref = load<u32>(slot, SLOT_REF) - 1;
-    remove(entries, mask, (slot - entries) / SLOT_BYTES);
+    const at = find(table, load<u64>(row, ROW_FINGERPRINT), load<u64>(row, ROW_FINGERPRINT + 8));
+    const ref = (load<u32>(at) & REF_MASK) - 1;
+    remove(table, at);
     markGone(table, ref);
     const free = load<u32>(table, FREE_COUNT);
     store<u32>(stack + ((free as usize) << 2), ref);
@@ -136,35 +151,36 @@ export function removeAdded(table: usize, rows: usize, count: usize, added: usiz
   }
 }
 
-/** Moves every series from the slots of `from` to those of `to`, which are all empty. The header is the caller's. */
-export function moveTable(from: usize, fromSlots: usize, to: usize, toSlots: usize): void {
-  const end = from + fromSlots * SLOT_BYTES;
-  for (let slot = from; slot < end; slot += SLOT_BYTES) {
-    if (load<u32>(slot, SLOT_REF) === 0) continue;
-    const target = find(to, toSlots - 1, load<u64>(slot), load<u64>(slot, SLOT_HIGH));
-    v128.store(target, v128.load(slot));
-    v128.store(target, v128.load(slot, 16), 16);
+/** Puts every series into the slots of `to`, which are all empty, as well. The header is the caller's. */
+export function moveTable(table: usize, to: usize, toSlots: usize): void {
+  const entries = load<u32>(table, ENTRIES) as usize;
+  const end = entries + (((load<u32>(table, MASK) as usize) + 1) << 2);
+  for (let at = entries; at < end; at += 4) {
+    const slot = load<u32>(at);
+    if (slot === 0) continue;
+    let index = (load<u64>(printOf(table, slot)) as usize) & (toSlots - 1);
+    while (load<u32>(to + (index << 2)) !== 0) index = (index + 1) & (toSlots - 1);
+    store<u32>(to + (index << 2), slot);
   }
 }
 
 /** Empties a slot, and moves the series behind it up so that none is cut off from where its search begins. */
-function remove(entries: usize, mask: usize, index: usize): void {
-  let hole = index;
-  let next = index;
+function remove(table: usize, at: usize): void {
+  const entries = load<u32>(table, ENTRIES) as usize;
+  const mask = load<u32>(table, MASK) as usize;
+  let hole = (at - entries) >> 2;
+  let next = hole;
   while (true) {
     next = (next + 1) & mask;
-    const slot = entries + next * SLOT_BYTES;
-    if (load<u32>(slot, SLOT_REF) === 0) break;
-    const home = (load<u64>(slot) as usize) & mask;
+    const slot = load<u32>(entries + (next << 2));
+    if (slot === 0) break;
+    const home = (load<u64>(printOf(table, slot)) as usize) & mask;
     // It may fill the hole unless its home lies behind the hole (cyclically, up to where it is now).
     if (((next - home) & mask) < ((next - hole) & mask)) continue;
-    const target = entries + hole * SLOT_BYTES;
-    v128.store(target, v128.load(slot));
-    v128.store(target, v128.load(slot, 16), 16);
+    store<u32>(entries + (hole << 2), slot);
     hole = next;
   }
-  v128.store(entries + hole * SLOT_BYTES, v128.splat<u64>(0));
-  v128.store(entries + hole * SLOT_BYTES, v128.splat<u64>(0), 16);
+  store<u32>(entries + (hole << 2), 0);
 }
 
 /**
@@ -178,15 +194,15 @@ export function sweepTable(table: usize, minEpoch: u32): usize {
   const before = load<u32>(table, FREE_COUNT) as usize;
   let free = before;
   for (let index: usize = 0; index <= mask; ) {
-    const slot = entries + index * SLOT_BYTES;
-    const ref = load<u32>(slot, SLOT_REF);
+    const at = entries + (index << 2);
+    const ref = load<u32>(at) & REF_MASK;
     if (ref === 0 || load<u32>(placeOf(table, ref - 1)) >= minEpoch) {
       index++;
       continue;
     }
     store<u32>(stack + (free << 2), ref - 1);
     free++;
-    remove(entries, mask, index); // another series may have come to this place: it is looked at next
+    remove(table, at); // another series may have come to this place: it is looked at next
   }
   store<u32>(table, free as u32, FREE_COUNT);
   store<u32>(table, load<u32>(table, SIZE) - ((free - before) as u32), SIZE);

@@ -9,7 +9,9 @@
  * of it was read. Up to `SLACK` bytes behind what is written are overwritten, and read behind the text.
  */
 import { copy, putVarint, varintLength } from './bytes';
+import * as elements from './elements';
 import { RESULT } from './result';
+import { Block } from './same';
 
 export const NEWLINE: u32 = 0x0a;
 export const RETURN: u32 = 0x0d;
@@ -45,16 +47,21 @@ export class Quoted {
   }
 }
 
-/** Why a scan ended. */
+/** Why a scan ended: a line was left, there is no room, or it took as much as may be in one piece. */
 const LEFT: u32 = 1;
 const FULL: u32 = 2;
+const CUT: u32 = 3;
+
+/** A scan ends behind so many samples, so that what it wrote fits into any block. */
+export const SAMPLES_MAX: u32 = 1000;
 
 /** Where the line at hand writes to, and where it must not. */
 export let outEnd: usize = 0;
 let isFull: bool = false;
 let lineBytesMax: usize = 0;
 
-export function open(end: usize, bytesMax: u32): void {
+export function open(start: usize, end: usize, bytesMax: u32): void {
+  elements.start(start);
   outEnd = end - SLACK;
   isFull = false;
   lineBytesMax = bytesMax as usize;
@@ -64,7 +71,7 @@ export function open(end: usize, bytesMax: u32): void {
 
 /** Whether this many bytes and the slack can be written; if not, the line is not read on. */
 export function hasRoom(out: usize, bytes: usize): bool {
-  if (out + bytes <= outEnd) return true;
+  if ((out as u64) + (bytes as u64) <= (outEnd as u64)) return true;
   isFull = true;
   return false;
 }
@@ -77,24 +84,26 @@ export function lineEnd(start: usize, p: usize): usize {
   return byte === RETURN && (load<u8>(p, 1) as u32) === NEWLINE ? p + 2 : 0;
 }
 
-/** Result: bytes written, series, samples, lines, lines with a row, and why the scan ended. */
-export function close(written: usize, series: u32, samples: u32, lines: u32, rows: u32, isLeft: bool): void {
-  store<u32>(RESULT, written as u32);
+/**
+ * Result: bytes written, series, samples, lines, lines with a row, why the scan ended, labels, and what `elements.ts` says.
+ */
+export function close(
+  start: usize,
+  end: usize,
+  series: u32,
+  samples: u32,
+  lines: u32,
+  rows: u32,
+  isLeft: bool,
+): void {
+  elements.finish(end);
+  store<u32>(RESULT, (end - start) as u32);
   store<u32>(RESULT, series, 4);
   store<u32>(RESULT, samples, 8);
   store<u32>(RESULT, lines, 12);
   store<u32>(RESULT, rows, 16);
-  store<u32>(RESULT, isFull ? FULL : isLeft ? LEFT : 0, 20);
+  store<u32>(RESULT, isFull ? FULL : !isLeft ? 0 : samples >= SAMPLES_MAX ? CUT : LEFT, 20);
   store<u32>(RESULT, labelCount, 24);
-}
-
-/** Copies by sixteen bytes: up to fifteen more are written. */
-export class Block {
-  @inline
-  static copy(dst: usize, src: usize, length: usize): void {
-    v128.store(dst, v128.load(src));
-    for (let at: usize = 16; at < length; at += 16) v128.store(dst + at, v128.load(src + at));
-  }
 }
 
 /** Whether there is room for this label; see `putLabel`. */
@@ -134,11 +143,6 @@ export function nameBytes(length: usize): usize {
   return 1 + varintLength(inner as u64) + inner;
 }
 
-/** Counts the labels of a line that was read. */
-export function countLabels(more: u32): void {
-  labelCount += more;
-}
-
 /** What stands before the metric name, which is not empty, in its label; returns where the name goes. */
 export function putNameHead(dst: usize, length: usize): usize {
   store<u8>(dst, 0x0a);
@@ -159,91 +163,140 @@ export function putSample(dst: usize, bits: u64, timestamp: u64): usize {
   return end;
 }
 
-/** Whether two texts of this length, which is not 0, are the same. Reads up to fifteen bytes more. */
-export class Same {
-  @inline
-  static bytes(a: usize, b: usize, length: usize): bool {
-    if (length < 16) {
-      const differs = i8x16.bitmask(i8x16.ne(v128.load(a), v128.load(b)));
-      return (differs & ((1 << (length as i32)) - 1)) === 0;
-    }
-    const last = length - 16;
-    let differs = v128.xor(v128.load(a + last), v128.load(b + last));
-    for (let at: usize = 0; at < last; at += 16) {
-      differs = v128.or(differs, v128.xor(v128.load(a + at), v128.load(b + at)));
-    }
-    return !v128.any_true(differs);
-  }
+/**
+ * The labels of the line before: where each ends, in the text and encoded, counted from where its line and its series begin.
+ * Behind each stands one byte more of text. Lines that follow each other have most of them in common, and comparing and
+ * copying runs of them is cheaper than looking for their ends.
+ */
+const BEFORE_MAX: u32 = 64;
+const BEFORE_BYTES: usize = 8;
+const BEFORE: usize = memory.data(64 * 8, 16);
+let beforeCount: u32 = 0;
+/** Where the line at hand and its encoded labels begin. */
+let lineText: usize = 0;
+let lineEncoded: usize = 0;
+/** Where they began in the line before. */
+let textBefore: usize = 0;
+let encodedBefore: usize = 0;
+/** Where the label at the place at hand begins in the line before, in the same way. */
+let textFrom: usize = 0;
+let encodedFrom: usize = 0;
+/** How many labels the line at hand has so far. */
+export let labelIndex: u32 = 0;
+let labelCount: u32 = 0;
+
+export function beginLabels(text: usize, encoded: usize): void {
+  textBefore = lineText;
+  encodedBefore = lineEncoded;
+  lineText = text;
+  lineEncoded = encoded;
+  textFrom = 0;
+  encodedFrom = 0;
+  labelIndex = 0;
 }
+
+/** All labels of the line were written; it is the line before of the next one. */
+export function endLabels(): void {
+  beforeCount = min(labelIndex, BEFORE_MAX);
+  labelCount += labelIndex;
+}
+
+/** Where what `putKnownLabels` wrote ends; 0 when there was no room. */
+export let knownEnd: usize = 0;
 
 /**
- * The labels of the lines before, by their place in the line: where one stands in the text, and where it is encoded, with
- * both lengths. Lines that follow each other have most of them in common, and copying is cheaper than looking for their ends.
+ * Writes, to `dst`, the labels from `p` on that are the same as those at the same places of the line before, with the byte
+ * behind them. Returns the length of their text without the last such byte; 0 when there are none.
  */
-const BEFORE_MAX: u32 = 48;
-/** Longer ones are not noted: a comparison may read so far behind the text. */
-const NOTED_BYTES_MAX: usize = SLACK - 16;
-const BEFORE_BYTES: usize = 16;
-const BEFORE: usize = memory.data(48 * 16, 16);
-let beforeCount: u32 = 0;
-/** Of the line at hand: how many labels it has so far, and whether one of them was noted. */
-let labelIndex: u32 = 0;
-let isNoted: bool = false;
-export let labelCount: u32 = 0;
-
-export function beginLabels(): void {
-  labelIndex = 0;
-  isNoted = false;
-}
-
-/** The length of the text at `p` if it is the label at the same place of a line before, else 0. */
-export function knownLabel(p: usize): usize {
+export function putKnownLabels(p: usize, dst: usize): usize {
   if (labelIndex >= beforeCount) return 0;
-  const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
-  const length = load<u32>(entry, 4) as usize;
-  return Same.bytes(p, load<u32>(entry) as usize, length) ? length : 0;
+  const from = textBefore + textFrom;
+  let entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
+  const last = BEFORE + ((beforeCount - 1) as usize) * BEFORE_BYTES;
+  const limit = (load<u32>(last) as usize) + 1 - textFrom;
+  let same: usize = 0;
+  while (same < limit) {
+    const differs = i8x16.bitmask(i8x16.ne(v128.load(p + same), v128.load(from + same)));
+    if (differs !== 0) {
+      same += ctz(differs) as usize;
+      break;
+    }
+    same += 16;
+  }
+  const reached = textFrom + same;
+  if ((load<u32>(entry) as usize) >= reached) return 0;
+  const textShift = p - lineText - textFrom;
+  const encodedShift = dst - lineEncoded - encodedFrom;
+  const isShifted = (textShift | encodedShift) !== 0;
+  let textEnd: usize = 0;
+  let encodedEnd: usize = 0;
+  do {
+    textEnd = load<u32>(entry) as usize;
+    encodedEnd = load<u32>(entry, 4) as usize;
+    if (isShifted) {
+      store<u32>(entry, (textEnd + textShift) as u32);
+      store<u32>(entry, (encodedEnd + encodedShift) as u32, 4);
+    }
+    entry += BEFORE_BYTES;
+  } while (entry <= last && (load<u32>(entry) as usize) < reached);
+  const length = encodedEnd - encodedFrom;
+  const taken = textEnd - textFrom;
+  knownEnd = 0;
+  if (hasRoom(dst, length + 16)) {
+    const source = encodedBefore + encodedFrom;
+    Block.copy(dst, source, length);
+    elements.note(dst, source, length);
+    knownEnd = dst + length;
+  }
+  labelIndex = ((entry - BEFORE) / BEFORE_BYTES) as u32;
+  textFrom = textEnd + 1;
+  encodedFrom = encodedEnd;
+  return taken;
 }
 
-/** Writes the label that `knownLabel` found; returns its end, 0 when there is no room. */
-export function putKnownLabel(dst: usize): usize {
-  const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
-  const length = load<u32>(entry, 12) as usize;
-  if (!hasRoom(dst, length + 16)) return 0;
-  Block.copy(dst, load<u32>(entry, 8) as usize, length);
-  labelIndex++;
-  return dst + length;
-}
-
-/** Notes a label for the lines to come. */
-export function noteLabel(text: usize, textLength: usize, encoded: usize, encodedLength: usize): void {
-  if (labelIndex < BEFORE_MAX && labelIndex <= beforeCount && textLength <= NOTED_BYTES_MAX) {
+/** Notes a label that was written for the next line. */
+export function noteLabel(text: usize, textEnd: usize, encoded: usize, encodedEnd: usize): void {
+  const isAtPlace = labelIndex < beforeCount;
+  const like: usize = isAtPlace ? encodedBefore + encodedFrom : 0;
+  elements.noteLabel(encoded, encodedEnd - encoded, elements.hashOf(text, textEnd - text), like);
+  if (labelIndex < BEFORE_MAX) {
     const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
-    store<u32>(entry, text as u32);
-    store<u32>(entry, textLength as u32, 4);
-    store<u32>(entry, encoded as u32, 8);
-    store<u32>(entry, encodedLength as u32, 12);
-    if (labelIndex === beforeCount) beforeCount++;
-    isNoted = true;
+    if (isAtPlace) {
+      textFrom = (load<u32>(entry) as usize) + 1;
+      encodedFrom = load<u32>(entry, 4) as usize;
+    }
+    store<u32>(entry, (textEnd - lineText) as u32);
+    store<u32>(entry, (encodedEnd - lineEncoded) as u32, 4);
   }
   labelIndex++;
 }
 
-/** Two bytes for the length: most series have 128 to 16383. */
-const HEAD_BYTES: usize = 3;
+/** Counts labels of lines that are not compared with those before them. */
+export function countLabels(more: u32): void {
+  labelCount += more;
+}
+
+/** Tag and length of the series before: the next one has as many bytes of it mostly. */
+let headBytes: usize = 3;
 
 /** Where the labels of a series at `dst` begin, before its length is known. */
 export function beginSeries(dst: usize): usize {
-  return dst + HEAD_BYTES;
+  return dst + headBytes;
 }
 
 /** Puts tag and length before a series that was begun at `dst`; returns its end, which may have moved. */
 export function endSeries(dst: usize, end: usize): usize {
-  const length = end - dst - HEAD_BYTES;
-  const bytes = varintLength(length as u64);
-  if (bytes !== HEAD_BYTES - 1) {
-    memory.copy(dst + 1 + bytes, dst + HEAD_BYTES, length);
-    if (isNoted) beforeCount = 0;
+  const length = end - dst - headBytes;
+  const bytes: usize = varintLength(length as u64) + 1;
+  if (bytes !== headBytes) {
+    memory.copy(dst + bytes, dst + headBytes, length);
+    headBytes = bytes;
+    elements.forget();
+    // What was noted of this line has moved.
+    beforeCount = 0;
   }
   store<u8>(dst, 0x0a);
-  return putVarint(dst + 1, length as u64) + length;
+  putVarint(dst + 1, length as u64);
+  elements.commit(dst, bytes, length);
+  return dst + bytes + length;
 }

@@ -91,7 +91,9 @@ export class RuleAggregator {
     // With deduplication the windows are its own: what it hands over belongs to one.
     const colours = spec.enableWindows && !isDeduplicated ? 2 : 1;
     const grouping = this.#grouping;
-    const state = new RuleState({ tellsSeries, grouping, colours, slotsMax: ports.slotsMax });
+    const countsSamples = definitions.some(({ definition }) => definition.ignoresCounts !== true);
+    const { slotsMax } = ports;
+    const state = new RuleState({ tellsSeries, countsSamples, grouping, colours, slotsMax });
     this.#state = state;
     if (isDeduplicated) this.#dedup = new DedupWindow(spec.enableWindows ? 2 : 1);
     if (definitions.some(({ definition }) => definition.needs === 'counters')) {
@@ -193,14 +195,13 @@ export class RuleAggregator {
     for (let left = valuesMax; left > 0 && tellings.size > 0; left--, tellings.next()) {
       if (writer.byteLength >= bytesMax) break;
       const { group, kind, low, high } = tellings;
-      const start = groups.keyStart(group);
-      const count = groups.keyLength(group);
+      const count = groups.read(group);
       if (outputRelabel === undefined) {
-        writer.addPairs(pairs, { words: groups.words, start, count }, kind, flushMs, low, high);
+        writer.addPairs(pairs, { words: groups.words, start: 0, count }, kind, flushMs, low, high);
       } else {
         const labels = this.#labels;
         labels.clear();
-        for (let at = start; at < start + count; at++) {
+        for (let at = 0; at < count; at++) {
           labels.push(pairs.nameOf(groups.words[at]!), pairs.valueOf(groups.words[at]!));
         }
         addSuffix(labels, this.#suffixes[kind.output]!);
@@ -343,11 +344,23 @@ export class RuleAggregator {
     const isAgeChecked = this.spec.ignoreOldSamples || enableWindows;
     const oldestMs = isAgeChecked ? this.#schedule.minDeadlineMs : Number.NEGATIVE_INFINITY;
     const groupOf = this.#state.groupOfTarget;
+    const plain = {
+      targets,
+      groupOf,
+      oldestMs,
+      latestMs: enableWindows ? deadlineMs : Number.POSITIVE_INFINITY,
+    };
     let lagMs = 0;
     let came = 0;
     let nan = 0;
     let tooOld = 0;
     for (let row = 0; row < seriesCount; row++) {
+      const before = current.length;
+      row = current.takePlain(batch, row, plain);
+      came += current.length - before;
+      if (current.length > before) lagMs = Math.max(lagMs, nowMs - current.earliestMs);
+      if (current.length === current.capacity) this.#acceptAll(nowMs);
+      if (row === seriesCount) break;
       const ref = refs[row]!;
       const target = ref < targets.length ? targets[ref]! : UNMATCHED;
       if (target === UNMATCHED) continue;
@@ -464,7 +477,7 @@ export class RuleAggregator {
         colour,
         groups: this.#state.alive,
         groupCount,
-        sampleCounts: this.#state.sampleCounts[colour]!,
+        sampleCounts: this.#state.sampleCounts?.[colour],
         emit: (group, value, label) => {
           if (isTold) tellings.add(group, nth, value, label);
         },

@@ -1,7 +1,7 @@
 /**
  * The state of rules and deduplication as bytes, to be found again after a restart. All integers are little-endian:
  *
- *     magic "SLAG" u32 | version u32 | length of what follows, u32 | checksum of it (CRC-32, IEEE 802.3) u32
+ *     magic "SLAG" u32 | version u32 | length of what follows, u32 | checksum of it (CRC-32, IEEE 802.3) u32, or 0: none
  *     part*: length u32, id (UTF-8) | length u32, state
  *
  * A part is found by its id, which says what it is the state of (for a rule, everything that the rule says): what a
@@ -10,10 +10,10 @@
  */
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../../util/error.ts';
-import { ByteReader, ByteWriter, DamagedState, STATE_BYTES_MAX } from '../state/bytes.ts';
+import { ByteReader, ByteWriter, DamagedState, STATE_BYTES_MAX, type StateMemory } from '../state/bytes.ts';
 
 const MAGIC = 0x4741_4c53;
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_BYTES = 16;
 
 export interface CheckpointPart {
@@ -22,15 +22,22 @@ export interface CheckpointPart {
 }
 
 export interface EncodedCheckpoint {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   /** Parts that were left out because the checkpoint would be too large; their owners would begin anew. */
   readonly omitted: readonly string[];
 }
 
-/** Into `memory`, which is the checkpoint's from now on, if it is large enough. */
+export interface CheckpointOptions {
+  readonly bytesMax?: number | undefined;
+  /** The checkpoint's from now on. */
+  readonly memory?: StateMemory | undefined;
+  /** False: it never leaves the process, or whoever keeps it has a checksum. */
+  readonly hasChecksum?: boolean;
+}
+
 export function encodeCheckpoint(
   parts: Iterable<CheckpointPart>,
-  { bytesMax, memory }: { bytesMax?: number | undefined; memory?: ArrayBuffer | undefined } = {},
+  { bytesMax, memory, hasChecksum = true }: CheckpointOptions = {},
 ): EncodedCheckpoint {
   const to = new ByteWriter(bytesMax, memory);
   for (const word of [MAGIC, VERSION, 0, 0]) to.u32(word);
@@ -40,7 +47,7 @@ export function encodeCheckpoint(
   const content = bytes.subarray(HEADER_BYTES);
   const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   header.setUint32(8, content.length, true);
-  header.setUint32(12, crc32(content), true);
+  if (hasChecksum) header.setUint32(12, crc32(content), true);
   return { bytes, omitted };
 }
 
@@ -60,7 +67,9 @@ export function decodeCheckpoint(bytes: Uint8Array): DecodedCheckpoint {
     from.expect(MAGIC, 'the magic number');
     from.expect(VERSION, 'the version');
     from.expect(bytes.length - HEADER_BYTES, 'the length');
-    from.expect(crc32(bytes.subarray(HEADER_BYTES)), 'the checksum');
+    const content = bytes.subarray(HEADER_BYTES);
+    const checksum = from.u32();
+    if (checksum !== 0 && checksum !== crc32(content)) throw new DamagedState('the checksum is another one');
     while (from.left > 0) parts.set(from.text(), from.blob());
     return { parts, problem: undefined };
   } catch (error) {

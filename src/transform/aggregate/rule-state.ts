@@ -7,6 +7,7 @@
  * nobody needs.
  */
 import type { Labels } from '../../model/labels.ts';
+import { moved } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import { type Colour, Rows } from '../state/columns.ts';
 import { LabelPairs, NO_PAIR } from '../state/label-pairs.ts';
@@ -16,6 +17,8 @@ import type { Grouping } from './grouping.ts';
 
 export interface RuleStateOptions {
   readonly tellsSeries: boolean;
+  /** Whether an output reads how many samples a group had. */
+  readonly countsSamples?: boolean;
   readonly grouping: Grouping;
   readonly colours: 1 | 2;
   /** The most groups, and the most series. */
@@ -32,6 +35,10 @@ export interface SweepPorts {
 }
 
 const FIRST_LABELS = 64;
+/** What a sweep knows of a group: it has no state, has some, or lives. */
+const IS_EMPTY = 0;
+const HAS_STATE = 1;
+const LIVES = 2;
 
 export class RuleState {
   /** What the words of keys are. */
@@ -43,29 +50,30 @@ export class RuleState {
   readonly groupRows: Rows;
   readonly seriesRows: Rows;
   readonly counterRows: Rows;
-  /** Samples by group in the window. */
+  /** Samples by group in the window; undefined when nobody asks. */
   readonly sampleCounts;
   /** The groups that live, since the last sweep. */
   alive = new Int32Array(0);
-  /** Wall time in ms from which a group, a series is stale; -Infinity when it has no state. */
-  readonly #groupDeadlines;
-  readonly #seriesDeadlines;
+  /** By target: wall time in ms from which it is stale; -Infinity when it has no state. */
+  readonly #deadlines;
+  /** By group, where series are told apart: a group lives as long as one of them. */
+  #groups = new Uint8Array(0);
   #groupOf = new Int32Array(0);
   readonly #grouping: Grouping;
   /** The keys of the series that is being placed. */
   #groupKey = new Int32Array(FIRST_LABELS);
   #seriesKey = new Int32Array(FIRST_LABELS);
 
-  constructor({ tellsSeries, grouping, colours, slotsMax }: RuleStateOptions) {
+  constructor({ tellsSeries, countsSamples = true, grouping, colours, slotsMax }: RuleStateOptions) {
     this.#grouping = grouping;
     this.groups = new SlotTable(slotsMax);
     this.series = tellsSeries && !grouping.isIdentity ? new SlotTable(slotsMax) : undefined;
     this.groupRows = new Rows(colours);
     this.seriesRows = new Rows(colours);
     this.counterRows = new Rows(colours);
-    this.sampleCounts = this.groupRows.window();
-    this.#groupDeadlines = this.groupRows.column(Number.NEGATIVE_INFINITY);
-    this.#seriesDeadlines = this.series && this.seriesRows.column(Number.NEGATIVE_INFINITY);
+    this.sampleCounts = countsSamples ? this.groupRows.window() : undefined;
+    const targetRows = this.series === undefined ? this.groupRows : this.seriesRows;
+    this.#deadlines = targetRows.column(Number.NEGATIVE_INFINITY);
   }
 
   /** After all columns were asked for: no more slots than their rows have room for. */
@@ -131,7 +139,8 @@ export class RuleState {
     }
     const { limit } = series;
     this.#reserveSeries(limit);
-    if (limit > this.#groupOf.length) this.#groupOf = enlarged(this.#groupOf, limit);
+    if (limit > this.#groupOf.length)
+      this.#groupOf = moved(this.#groupOf, new Int32Array(Math.max(64, Math.ceil(limit * 1.5))));
     this.#groupOf[slot] = group;
     this.groups.pin(group);
     return slot;
@@ -169,8 +178,8 @@ export class RuleState {
   }
 
   #releaseGroup(group: number): void {
-    const start = this.groups.keyStart(group);
-    this.#release(this.groups.words, start, start + this.groups.keyLength(group));
+    const length = this.groups.read(group);
+    this.#release(this.groups.words, 0, length);
     this.groups.release(group);
   }
 
@@ -181,16 +190,11 @@ export class RuleState {
 
   /** Counts samples, and keeps what they belong to alive until `deadlineMs` at least. */
   touch({ length, groups, series, colour }: Samples, deadlineMs: number): void {
-    const counts = this.sampleCounts[colour]!.data;
-    const groupDeadlines = this.#groupDeadlines.data;
+    const counts = this.sampleCounts?.[colour]?.data;
+    if (counts !== undefined) for (let i = 0; i < length; i++) counts[groups[i]!]! += 1;
+    const deadlines = this.#deadlines.data;
     for (let i = 0; i < length; i++) {
-      counts[groups[i]!]! += 1;
-      if (groupDeadlines[groups[i]!]! < deadlineMs) groupDeadlines[groups[i]!] = deadlineMs;
-    }
-    if (this.#seriesDeadlines === undefined) return;
-    const seriesDeadlines = this.#seriesDeadlines.data;
-    for (let i = 0; i < length; i++) {
-      if (seriesDeadlines[series[i]!]! < deadlineMs) seriesDeadlines[series[i]!] = deadlineMs;
+      if (deadlines[series[i]!]! < deadlineMs) deadlines[series[i]!] = deadlineMs;
     }
   }
 
@@ -205,21 +209,39 @@ export class RuleState {
 
   #sweepGroups(flushMs: number, ports: SweepPorts): number {
     const { limit } = this.groups;
-    if (this.alive.length < limit) this.alive = new Int32Array(Math.ceil(limit * 1.5));
-    const deadlines = this.#groupDeadlines.data;
+    if (this.alive.length < limit) this.alive = moved(this.alive, new Int32Array(Math.ceil(limit * 1.5)));
+    if (this.#groups.length < limit)
+      this.#groups = moved(this.#groups, new Uint8Array(Math.ceil(limit * 1.5)));
+    this.#look(flushMs);
     let alive = 0;
     for (let group = 0; group < limit; group++) {
+      const is = this.#groups[group]!;
       if (!this.groups.isUsed(group)) continue;
-      const deadlineMs = deadlines[group]!;
-      if (flushMs <= deadlineMs) {
+      if (is === LIVES) {
+        this.#groups[group] = HAS_STATE;
         this.alive[alive++] = group;
         continue;
       }
-      if (deadlineMs !== Number.NEGATIVE_INFINITY) this.#clearGroup(group, ports);
+      if (is === HAS_STATE) this.#clearGroup(group, ports);
+      this.#groups[group] = IS_EMPTY;
       const isHeld = this.series === undefined && ports.isHeld(group);
       if (!isHeld && !this.groups.isPinned(group)) this.#releaseGroup(group);
     }
     return alive;
+  }
+
+  /** Which groups live. */
+  #look(flushMs: number): void {
+    const deadlines = this.#deadlines.data;
+    const groupOf = this.groupOfTarget;
+    const { limit } = this.targets;
+    for (let target = 0; target < limit; target++) {
+      const deadlineMs = deadlines[target]!;
+      if (deadlineMs === Number.NEGATIVE_INFINITY) continue;
+      const group = groupOf === undefined ? target : groupOf[target]!;
+      if (flushMs <= deadlineMs) this.#groups[group] = LIVES;
+      else if (this.#groups[group] === IS_EMPTY) this.#groups[group] = HAS_STATE;
+    }
   }
 
   #clearGroup(group: number, ports: SweepPorts): void {
@@ -231,14 +253,14 @@ export class RuleState {
   }
 
   #sweepSeries(table: SlotTable, flushMs: number, ports: SweepPorts): void {
-    const deadlines = this.#seriesDeadlines!.data;
+    const deadlines = this.#deadlines.data;
     for (let series = 0; series < table.limit; series++) {
       if (!table.isUsed(series) || flushMs <= deadlines[series]!) continue;
       if (deadlines[series] !== Number.NEGATIVE_INFINITY) this.seriesRows.clear(series);
       if (table.isPinned(series) || ports.isHeld(series)) continue;
-      const start = table.keyStart(series);
+      const length = table.read(series);
       // The first word is the group.
-      this.#release(table.words, start + 1, start + table.keyLength(series));
+      this.#release(table.words, 1, length);
       table.release(series);
       this.groups.unpin(this.#groupOf[series]!);
     }
@@ -249,7 +271,10 @@ export class RuleState {
   }
 
   get byteLength(): number {
-    const rows = this.#rows().reduce((sum, { byteLength }) => sum + byteLength, this.#groupOf.byteLength);
+    const rows = this.#rows().reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      this.#groupOf.byteLength + this.#groups.byteLength,
+    );
     return rows + this.groups.byteLength + (this.series?.byteLength ?? 0) + this.pairs.byteLength;
   }
 
@@ -274,6 +299,8 @@ export class RuleState {
       if (this.groups.isUsed(group)) this.#holdAgain(this.groups, group, 0);
     }
     this.groupRows.load(from, this.groups.limit);
+    // Those without state are emptied once more than they need.
+    this.#groups = new Uint8Array(this.groups.limit).fill(HAS_STATE);
     if (this.series !== undefined) this.#loadSeries(this.series, from);
     const { limit } = this.targets;
     this.seriesRows.load(from, limit);
@@ -288,7 +315,7 @@ export class RuleState {
       if (!table.isUsed(slot)) continue;
       const group = this.#groupOf[slot]!;
       const isGroup = group >= 0 && group < this.groups.limit && this.groups.isUsed(group);
-      if (!isGroup || table.keyLength(slot) === 0 || table.words[table.keyStart(slot)] !== group) {
+      if (!isGroup || table.read(slot) === 0 || table.words[0] !== group) {
         throw new DamagedState('a series has no group');
       }
       this.#holdAgain(table, slot, 1);
@@ -297,8 +324,8 @@ export class RuleState {
   }
 
   #holdAgain(table: SlotTable, slot: number, skipped: number): void {
-    const start = table.keyStart(slot);
-    for (let at = start + skipped; at < start + table.keyLength(slot); at++) {
+    const length = table.read(slot);
+    for (let at = skipped; at < length; at++) {
       if (!this.pairs.has(table.words[at]!)) throw new DamagedState('a key has a label that is not there');
       this.pairs.holdId(table.words[at]!);
     }
@@ -307,10 +334,4 @@ export class RuleState {
   #rows(): Rows[] {
     return [this.groupRows, this.seriesRows, this.counterRows];
   }
-}
-
-function enlarged(from: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(Math.max(64, Math.ceil(length * 1.5)));
-  larger.set(from);
-  return larger;
 }

@@ -3,6 +3,7 @@
  * go, so no later sample can change them, and written in slices.
  */
 
+import { freeBuffer, moved } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import { encodePair } from '../state/label-pairs.ts';
 import type { Addition } from '../state/output-writer.ts';
@@ -86,6 +87,7 @@ export class Tellings {
   clear(): void {
     this.#length = 0;
     this.#told = 0;
+    for (const { buffer } of [this.#groups, this.#kindNumbers, this.#values]) freeBuffer(buffer);
     this.#groups = new Int32Array(0);
     this.#kindNumbers = new Int32Array(0);
     this.#values = new Float64Array(0);
@@ -103,16 +105,10 @@ export class Tellings {
   }
 
   #reserve(length: number): void {
-    const values = new Float64Array(length);
-    values.set(this.#values);
-    this.#values = values;
-    this.#words = new Uint32Array(values.buffer);
-    const groups = new Int32Array(length);
-    groups.set(this.#groups);
-    this.#groups = groups;
-    const kinds = new Int32Array(length);
-    kinds.set(this.#kindNumbers);
-    this.#kindNumbers = kinds;
+    this.#values = moved(this.#values, new Float64Array(length));
+    this.#words = new Uint32Array(this.#values.buffer);
+    this.#groups = moved(this.#groups, new Int32Array(length));
+    this.#kindNumbers = moved(this.#kindNumbers, new Int32Array(length));
   }
 
   save(to: ByteWriter): void {

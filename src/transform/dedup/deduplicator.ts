@@ -99,13 +99,29 @@ export class Deduplicator {
   }
 
   /** Holds the samples of the series that were planned; others are passed over. */
-  push({ refs, starts, counts, seriesCount, ...columns }: SampleBatch): void {
+  push(batch: SampleBatch): void {
+    const { refs, starts, counts, seriesCount } = batch;
     const nowMs = this.#ports.clock.nowMs();
     const targets = this.#targets.data;
+    const { enableWindows } = this.#options;
+    const { minDeadlineMs, deadlineMs } = this.#schedule;
+    const [samples] = this.#samples;
+    const plain = {
+      targets,
+      groupOf: undefined,
+      oldestMs: enableWindows ? minDeadlineMs : Number.NEGATIVE_INFINITY,
+      latestMs: enableWindows ? deadlineMs : Number.POSITIVE_INFINITY,
+    };
     let lagMs = 0;
     for (let row = 0; row < seriesCount; row++) {
+      const before = samples.length;
+      row = samples.takePlain(batch, row, plain);
+      this.#received += samples.length - before;
+      if (samples.length > before) lagMs = Math.max(lagMs, nowMs - samples.earliestMs);
+      if (samples.length === samples.capacity) this.#fold(samples);
+      if (row === seriesCount) break;
       const slot = targets[refs[row]!] ?? NO_SLOT;
-      if (slot >= 0) lagMs = this.#take(slot, columns, starts[row]!, counts[row]!, nowMs, lagMs);
+      if (slot >= 0) lagMs = this.#take(slot, batch, starts[row]!, counts[row]!, nowMs, lagMs);
     }
     this.#endPush(lagMs);
   }
@@ -163,7 +179,8 @@ export class Deduplicator {
     for (let left = samplesMax; left > 0 && this.#release.size > 0; left--, this.#release.next()) {
       if (writer.byteLength >= bytesMax) break;
       const { slot, timestampMs, low, high } = this.#release;
-      const key = { words: keys.words, start: keys.keyStart(slot), count: keys.keyLength(slot) };
+      const count = keys.read(slot);
+      const key = { words: keys.words, start: 0, count };
       writer.addPairs(pairs, key, AS_THEY_ARE, timestampMs, low, high);
     }
     this.#emitted += before - this.#release.size;

@@ -1,4 +1,5 @@
 /** Samples whose window is over, on their way out: a copy, so that the next window has its own place already. */
+import { freeBuffer } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 
 export class Release {
@@ -19,6 +20,7 @@ export class Release {
 
   /** Makes room for so many when none waits. */
   reserve(length: number): void {
+    for (const { buffer } of [this.#slots, this.#times, this.#words]) freeBuffer(buffer);
     this.#slots = new Int32Array(length);
     this.#times = new Float64Array(length);
     this.#words = new Uint32Array(2 * length);

@@ -5,6 +5,7 @@
  *
  * Values are kept as bits, because a stale marker is a NaN that arithmetic would change. A series is a slot.
  */
+import { moved } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from '../state/bytes.ts';
 import { type Colour, Rows } from '../state/columns.ts';
 import { STALE_HIGH, STALE_LOW } from '../state/samples.ts';
@@ -24,19 +25,20 @@ interface HeldSlots {
   length: number;
 }
 
+/** Side by side in a row: the timestamp of the sample that is kept, -Infinity for none, and its value. */
+const WIDTH = 2;
+
 export class DedupWindow {
   /** Samples that were not kept, or that a better one replaced. */
   dropped = 0;
   readonly #rows: Rows;
-  readonly #times;
-  readonly #values;
+  readonly #kept;
   /** By colour: slots that hold a sample, in the order of their first one. */
   readonly #held: HeldSlots[];
 
   constructor(colours: 1 | 2) {
     this.#rows = new Rows(colours);
-    this.#times = this.#rows.window(Number.NEGATIVE_INFINITY);
-    this.#values = this.#rows.window();
+    this.#kept = this.#rows.window(Number.NEGATIVE_INFINITY, WIDTH);
     this.#held = Array.from({ length: colours }, () => ({ slots: new Int32Array(0), length: 0 }));
   }
 
@@ -46,54 +48,56 @@ export class DedupWindow {
   }
 
   fold({ length, colour, series, times, values, words }: DedupSamples): void {
-    const keptTimes = this.#times[colour]!.data;
-    const keptValues = this.#values[colour]!.data;
-    const keptWords = new Uint32Array(keptValues.buffer);
+    const kept = this.#kept[colour]!.data;
+    const keptWords = new Uint32Array(kept.buffer);
     const held = this.#held[colour]!;
     if (held.length + length > held.slots.length) {
       // No more than there are slots.
-      const larger = new Int32Array(Math.min(keptTimes.length, Math.ceil((held.length + length) * 1.5)));
-      larger.set(held.slots.subarray(0, held.length));
-      held.slots = larger;
+      const roomy = Math.min(kept.length / WIDTH, Math.ceil((held.length + length) * 1.5));
+      if (roomy > held.slots.length) held.slots = moved(held.slots, new Int32Array(roomy));
     }
     const { slots } = held;
     let heldCount = held.length;
+    let dropped = 0;
     for (let i = 0; i < length; i++) {
-      const slot = series[i]!;
+      const at = WIDTH * series[i]!;
+      const word = 2 * at + 2;
       const time = times[i]!;
-      const kept = keptTimes[slot]!;
-      if (kept === Number.NEGATIVE_INFINITY) slots[heldCount++] = slot;
+      const keptTime = kept[at]!;
+      if (keptTime === Number.NEGATIVE_INFINITY) slots[heldCount++] = series[i]!;
       else {
-        this.dropped++;
-        if (time < kept) continue;
-        if (time === kept) {
-          const isStale = keptWords[2 * slot + 1] === STALE_HIGH && keptWords[2 * slot] === STALE_LOW;
-          if (!isStale && !(values[i]! > keptValues[slot]!)) continue;
+        dropped++;
+        if (time < keptTime) continue;
+        if (time === keptTime) {
+          const isStale = keptWords[word + 1] === STALE_HIGH && keptWords[word] === STALE_LOW;
+          if (!isStale && !(values[i]! > kept[at + 1]!)) continue;
         }
       }
-      keptTimes[slot] = time;
-      keptWords[2 * slot] = words[2 * i]!;
-      keptWords[2 * slot + 1] = words[2 * i + 1]!;
+      kept[at] = time;
+      keptWords[word] = words[2 * i]!;
+      keptWords[word + 1] = words[2 * i + 1]!;
     }
+    this.dropped += dropped;
     held.length = heldCount;
   }
 
   /** Hands over every sample of a colour, its value as bits, and forgets it. */
   drain(colour: Colour, take: (slot: number, timestampMs: number, low: number, high: number) => void): void {
-    const times = this.#times[colour]!.data;
-    const words = new Uint32Array(this.#values[colour]!.data.buffer);
+    const kept = this.#kept[colour]!.data;
+    const words = new Uint32Array(kept.buffer);
     const held = this.#held[colour]!;
     for (let nth = 0; nth < held.length; nth++) {
       const slot = held.slots[nth]!;
-      take(slot, times[slot]!, words[2 * slot]!, words[2 * slot + 1]!);
-      times[slot] = Number.NEGATIVE_INFINITY;
+      const at = WIDTH * slot;
+      take(slot, kept[at]!, words[2 * at + 2]!, words[2 * at + 3]!);
+      kept[at] = Number.NEGATIVE_INFINITY;
     }
     held.length = 0;
   }
 
   /** Whether the slot holds a sample of any colour. */
   holds(slot: number): boolean {
-    return this.#times.some(({ data }) => data[slot]! !== Number.NEGATIVE_INFINITY);
+    return this.#kept.some(({ data }) => data[WIDTH * slot]! !== Number.NEGATIVE_INFINITY);
   }
 
   /** Samples that wait for their flush. */
@@ -124,8 +128,8 @@ export class DedupWindow {
     for (const [colour] of this.#held.entries()) {
       const held = new Int32Array(from.count(4));
       from.numbers(held);
-      const times = this.#times[colour]!.data;
-      const isHeld = (slot: number) => slot < slots && times[slot]! > Number.NEGATIVE_INFINITY;
+      const kept = this.#kept[colour]!.data;
+      const isHeld = (slot: number) => slot < slots && kept[WIDTH * slot]! > Number.NEGATIVE_INFINITY;
       if (!held.every(isHeld) || new Set(held).size < held.length) {
         throw new DamagedState('a sample that waits has no value');
       }

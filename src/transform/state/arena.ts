@@ -2,6 +2,8 @@
  * Pieces of a typed array that come and go: keys, and texts as bytes. Pieces are rounded up to a few sizes, and one that is
  * given back serves the next of its size; the array grows by half.
  */
+import { moved } from '../../util/free-buffer.ts';
+
 type Numbers = Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
 /** No piece: the arena is full. */
@@ -37,9 +39,7 @@ export class Arena<T extends Numbers> {
     if (needed > this.#lengthMax) return NO_PIECE;
     if (needed > this.data.length) {
       const roomy = Math.min(this.#lengthMax, Math.max(needed, Math.ceil(this.data.length * 1.5)));
-      const larger = this.#create(roomy);
-      larger.set(this.data);
-      this.data = larger;
+      this.data = moved(this.data, this.#create(roomy));
     }
     this.#used = needed;
     return at;

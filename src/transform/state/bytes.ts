@@ -13,13 +13,27 @@ const FIRST_BYTES = 4096;
 /** State is bounded by the slots of its owners; this bounds what they save. */
 export const STATE_BYTES_MAX = 1024 * 1024 * 1024;
 
+/**
+ * Memory that a state is written to again and again, and that both threads see: `ArrayBuffer`s of that size that go back and
+ * forth make V8 collect each thread's whole heap with every state.
+ */
+export type StateMemory = SharedArrayBuffer;
+
+/** Of no size yet: it grows where it lies, up to the largest state. */
+export function createStateMemory(): StateMemory {
+  return new SharedArrayBuffer(0, { maxByteLength: STATE_BYTES_MAX });
+}
+
 export class ByteWriter {
   readonly #bytesMax: number;
-  #bytes: Buffer<ArrayBuffer>;
+  #bytes: Buffer;
   #length = 0;
 
-  /** Into `memory`, which is the writer's from now on, as long as it is large enough. */
-  constructor(bytesMax: number = STATE_BYTES_MAX, memory: ArrayBuffer = new ArrayBuffer(FIRST_BYTES)) {
+  /** Into `memory`, which is the writer's from now on, and grows where it lies if it can. */
+  constructor(
+    bytesMax: number = STATE_BYTES_MAX,
+    memory: StateMemory | ArrayBuffer = new ArrayBuffer(FIRST_BYTES),
+  ) {
     this.#bytesMax = bytesMax;
     this.#bytes = Buffer.from(memory);
   }
@@ -40,10 +54,12 @@ export class ByteWriter {
 
   /** The first `count` numbers, as they lie in memory: the bits of a NaN survive. */
   numbers(values: Float64Array | Int32Array | Uint32Array | Uint8Array, count = values.length): void {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, count * values.BYTES_PER_ELEMENT);
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const { buffer, byteOffset, byteLength } = values;
+    const length = count * values.BYTES_PER_ELEMENT;
+    this.#reserve(length);
+    // Twice as fast into shared memory as `set`, which copies word by word there.
+    Buffer.from(buffer, byteOffset, byteLength).copy(this.#bytes, this.#length, 0, length);
+    this.#length += length;
   }
 
   text(value: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
@@ -78,7 +94,7 @@ export class ByteWriter {
   }
 
   /** What was written; shares memory with the writer. */
-  bytes(): Uint8Array<ArrayBuffer> {
+  bytes(): Uint8Array {
     return new Uint8Array(this.#bytes.buffer, 0, this.#length);
   }
 
@@ -87,8 +103,14 @@ export class ByteWriter {
     if (needed <= this.#bytes.length) return;
     if (needed > this.#bytesMax) throw new TooMuchState();
     const roomy = Math.max(needed, Math.min(this.#bytesMax, Math.ceil(this.#bytes.length * 1.5)));
-    this.#bytes = Buffer.from(this.#bytes.buffer.transfer(roomy));
+    this.#bytes = Buffer.from(enlarged(this.#bytes.buffer, roomy));
   }
+}
+
+function enlarged(memory: ArrayBufferLike, byteLength: number): ArrayBufferLike {
+  if (memory instanceof ArrayBuffer) return memory.transfer(byteLength);
+  memory.grow(byteLength);
+  return memory;
 }
 
 export class ByteReader {

@@ -6,12 +6,13 @@
  * already takes those of the next one. It starts anew after each flush of its colour; other columns stay until their row
  * is cleared.
  */
+import { moved } from '../../util/free-buffer.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 
 export type Colour = 0 | 1;
 
 export interface Column {
-  data: Float64Array;
+  data: Float64Array<ArrayBuffer>;
   readonly width: number;
   readonly initial: number;
 }
@@ -39,8 +40,8 @@ export class Rows {
     return column;
   }
 
-  window(initial = 0): WindowColumn {
-    const column = Array.from({ length: this.#colours }, () => this.#create(initial, 1));
+  window(initial = 0, width = 1): WindowColumn {
+    const column = Array.from({ length: this.#colours }, () => this.#create(initial, width));
     this.#windows.push(column);
     return column;
   }
@@ -59,9 +60,7 @@ export class Rows {
     // By halves: these columns are most of the memory of a rule.
     this.#capacity = Math.max(rows, Math.min(this.rowsMax, Math.ceil(this.#capacity * 1.5)));
     for (const column of this.#all()) {
-      const larger = filled(this.#capacity * column.width, column.initial);
-      larger.set(column.data);
-      column.data = larger;
+      column.data = moved(column.data, filled(this.#capacity * column.width, column.initial));
     }
   }
 
@@ -114,7 +113,7 @@ export class Rows {
   }
 }
 
-function filled(length: number, value: number): Float64Array {
+function filled(length: number, value: number): Float64Array<ArrayBuffer> {
   const data = new Float64Array(length);
   return value === 0 ? data : data.fill(value);
 }

@@ -3,6 +3,7 @@
  * lie its bytes as a field of a remote-write series, which outputs are put together from. A pair stays as long as
  * somebody holds it.
  */
+import { moved } from '../../util/free-buffer.ts';
 import { encodeVarint } from '../../util/varint.ts';
 import { Arena, NO_PIECE } from './arena.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
@@ -10,6 +11,8 @@ import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 /** There is no such pair, or no room for one more. */
 export const NO_PAIR = -1;
 
+/** No length of a pair. */
+const IS_FREE = -1;
 const FIRST_PAIRS = 64;
 const BYTES_STEP = 8;
 const BYTES_MAX = 1024 * 1024 * 1024;
@@ -25,6 +28,7 @@ export class LabelPairs {
     BYTES_STEP,
     BYTES_MAX,
   );
+  #view = new DataView(this.#arena.data.buffer);
   #holds = new Int32Array(FIRST_PAIRS);
   #starts = new Int32Array(FIRST_PAIRS);
   #lengths = new Int32Array(FIRST_PAIRS);
@@ -42,8 +46,10 @@ export class LabelPairs {
   }
 
   /** The bytes of all pairs; replaced when pairs come. */
-  get bytes(): Uint8Array {
-    return this.#arena.data;
+  get bytes(): DataView {
+    const { buffer } = this.#arena.data;
+    if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
+    return this.#view;
   }
 
   /** By id: where in `bytes` the field of the pair begins, and how long it is. Replaced when pairs come. */
@@ -102,43 +108,48 @@ export class LabelPairs {
     this.#free.push(id);
   }
 
-  /** Holds are not saved: whoever holds pairs does so again. */
+  /** As everything lies in memory. Holds are not saved: whoever holds pairs does so again. */
   save(to: ByteWriter): void {
     to.u32(this.#names.length);
-    to.u32(this.size);
-    for (const [id, name] of this.#names.entries()) {
-      if (name === undefined) continue;
-      to.u32(id);
-      to.text(name);
-      to.text(this.#values[id]!);
-    }
+    to.numbers(this.#starts, this.#names.length);
+    to.numbers(this.#lengths, this.#names.length);
+    to.u32(this.#arena.used);
+    to.numbers(this.#arena.data, this.#arena.used);
     // The next pairs get these in the same order.
-    for (const id of this.#free) to.u32(id);
+    to.u32(this.#free.length);
+    to.numbers(Int32Array.from(this.#free));
   }
 
   /** Into an object without pairs. */
   load(from: ByteReader): void {
-    const limit = from.u32();
-    const size = from.count(12);
-    if (size > limit || (limit - size) * 4 > from.left) throw new DamagedState('too many labels');
-    for (let left = limit; left > 0; left--) {
+    const limit = from.count(8);
+    const starts = new Int32Array(limit);
+    from.numbers(starts);
+    const lengths = new Int32Array(limit);
+    from.numbers(lengths);
+    const bytes = new Uint8Array(from.count(1));
+    from.numbers(bytes);
+    const free = new Int32Array(from.count(4));
+    from.numbers(free);
+    for (let id = 0; id < limit; id++) {
       this.#names.push(undefined);
       this.#values.push('');
     }
     this.#reserve(limit);
-    for (let left = size; left > 0; left--) {
-      const id = from.u32();
-      const name = from.text();
-      const value = from.text();
-      const isFree = id < limit && this.#names[id] === undefined && this.find(name, value) === NO_PAIR;
-      if (!isFree || !this.#put(id, name, value)) throw new DamagedState('a label is there twice');
-    }
-    for (let left = limit - size; left > 0; left--) {
-      const id = from.u32();
-      if (id >= limit || this.#names[id] !== undefined) throw new DamagedState('a label is free and is not');
+    for (const id of free) {
+      if (id < 0 || id >= limit || lengths[id] === IS_FREE)
+        throw new DamagedState('a label is free and is not');
+      lengths[id] = IS_FREE;
       this.#free.push(id);
     }
-    if (new Set(this.#free).size !== this.#free.length) throw new DamagedState('a label is free twice');
+    for (let id = 0; id < limit; id++) {
+      if (lengths[id] === IS_FREE) continue;
+      const field = bytes.subarray(starts[id]!, starts[id]! + lengths[id]!);
+      if (field.length !== lengths[id]) throw new DamagedState('a label has no end');
+      const { name, value } = decodePair(field);
+      const isNew = this.find(name, value) === NO_PAIR;
+      if (!isNew || !this.#put(id, name, value)) throw new DamagedState('a label is there twice');
+    }
   }
 
   #add(name: string, value: string): number {
@@ -174,11 +185,7 @@ export class LabelPairs {
   #reserve(length: number): void {
     if (length <= this.#holds.length) return;
     const roomy = Math.max(length, Math.ceil(this.#holds.length * 1.5));
-    const larger = (from: Int32Array): Int32Array<ArrayBuffer> => {
-      const to = new Int32Array(roomy);
-      to.set(from);
-      return to;
-    };
+    const larger = (from: Int32Array<ArrayBuffer>) => moved(from, new Int32Array(roomy));
     this.#holds = larger(this.#holds);
     this.#starts = larger(this.#starts);
     this.#lengths = larger(this.#lengths);
@@ -195,6 +202,33 @@ function flat(text: string): string {
 export function encodePair(name: string, value: string): Buffer {
   const inner = Buffer.concat([encodeText(0x0a, name), encodeText(0x12, value)]);
   return Buffer.concat([Buffer.from([0x0a]), encodeVarint(inner.length), inner]);
+}
+
+/** What `encodePair` made; throws `DamagedState` where it did not. */
+function decodePair(field: Uint8Array): { name: string; value: string } {
+  const bytes = Buffer.from(field.buffer, field.byteOffset, field.byteLength);
+  const texts = { name: '', value: '' };
+  for (let at = 1 + varintBytes(bytes, 1); at < bytes.length; ) {
+    const key = bytes[at] === 0x0a ? 'name' : 'value';
+    const size = varintBytes(bytes, at + 1);
+    const start = at + 1 + size;
+    at = start + varintAt(bytes, at + 1, size);
+    texts[key] = bytes.toString('utf8', start, at);
+  }
+  if (!encodePair(texts.name, texts.value).equals(bytes)) throw new DamagedState('a label is none');
+  return texts;
+}
+
+function varintBytes(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (bytes[end]! > 127) end++;
+  return end + 1 - at;
+}
+
+function varintAt(bytes: Uint8Array, at: number, size: number): number {
+  let value = 0;
+  for (let end = at + size - 1; end >= at; end--) value = value * 128 + (bytes[end]! & 127);
+  return value;
 }
 
 function encodeText(tag: number, text: string): Buffer {

@@ -50,9 +50,8 @@ export class LabelTable {
   }
 
   release(slot: number): void {
-    const start = this.keys.keyStart(slot);
-    const end = start + this.keys.keyLength(slot);
-    for (let at = start; at < end; at++) this.pairs.release(this.keys.words[at]!);
+    const length = this.keys.read(slot);
+    for (let at = 0; at < length; at++) this.pairs.release(this.keys.words[at]!);
     this.keys.release(slot);
   }
 
@@ -70,8 +69,8 @@ export class LabelTable {
     this.keys.load(from);
     for (let slot = 0; slot < this.keys.limit; slot++) {
       if (!this.keys.isUsed(slot)) continue;
-      const start = this.keys.keyStart(slot);
-      for (let at = start; at < start + this.keys.keyLength(slot); at++) {
+      const length = this.keys.read(slot);
+      for (let at = 0; at < length; at++) {
         const id = this.keys.words[at]!;
         if (!this.pairs.has(id)) throw new DamagedState('a key has a label that is not there');
         this.pairs.holdId(id);

@@ -1,5 +1,6 @@
 /**
- * Keys ↔ small integers that index columns. A key is a list of integers (ids of labels). A slot is pinned by those who
+ * Keys ↔ small integers that index columns. A key is a list of integers (ids of labels), which lies here as varints: most ids are
+ * small, and keys are a good part of what a series takes, here and in each saved state. A slot is pinned by those who
  * will push to it again (refs of series, or series of a group); the owner releases it when nothing pins it and it has no
  * state. The number of slots is bounded.
  *
@@ -7,6 +8,7 @@
  * loaded slots that were pinned stay so until then, although those who pinned them are gone.
  */
 import { randomBytes } from 'node:crypto';
+import { freeBuffer, moved } from '../../util/free-buffer.ts';
 import { Arena, NO_PIECE } from './arena.ts';
 import { type ByteReader, type ByteWriter, DamagedState } from './bytes.ts';
 
@@ -16,10 +18,16 @@ export const NO_SLOT = -1;
 const FIRST_SLOTS = 64;
 /** Two cells a slot at least: probes stay short. */
 const CELLS_PER_SLOT = 2;
-const WORDS_STEP = 1;
+const BYTES_STEP = 1;
 /** 1 GiB of keys. */
-const WORDS_MAX = 2 ** 28;
+const BYTES_MAX = 2 ** 30;
 const IS_FREE = -1;
+const FIRST_WORDS = 64;
+/** Of a varint of 32 bits. */
+const VARINT_BYTES_MAX = 5;
+
+const PINS_AT_ONCE = 4096;
+const isPinned = new Uint8Array(PINS_AT_ONCE);
 
 /** Nobody outside can make keys that fall on one another. */
 const seed = randomBytes(4).readInt32LE();
@@ -28,7 +36,7 @@ export class SlotTable {
   #capacity: number;
   #limit = 0;
   #size = 0;
-  /** By slot: where its key lies, the number of its words first; IS_FREE when the slot is not in use. */
+  /** By slot: where its key lies, as varints, the number of its words first; IS_FREE when the slot is not in use. */
   #starts = new Int32Array(FIRST_SLOTS);
   #hashes = new Int32Array(FIRST_SLOTS);
   #pins = new Int32Array(FIRST_SLOTS);
@@ -38,6 +46,9 @@ export class SlotTable {
   /** By slot, whether it was pinned when this was saved. */
   #loadedPins: Uint8Array | undefined;
   #free: number[] = [];
+  /** The key that is looked for or added, as it lies in the arena. */
+  #packed = new Uint8Array((1 + FIRST_WORDS) * VARINT_BYTES_MAX);
+  #words = new Int32Array(FIRST_WORDS);
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -72,49 +83,79 @@ export class SlotTable {
 
   /** The slot of the first `length` words. */
   find(key: Int32Array, length: number): number {
-    return this.#cells[this.#cellOf(key, 0, length, hashOf(key, 0, length))]! - 1;
+    return this.#cells[this.#cellOf(this.#pack(key, length), hashOf(key, length))]! - 1;
   }
 
   /** A slot for a key that has none; NO_SLOT when the table is full. */
   add(key: Int32Array, length: number): number {
     if (this.isFull) return NO_SLOT;
-    const start = this.#arena.take(1 + length);
+    const byteLength = this.#pack(key, length);
+    const start = this.#arena.take(byteLength);
     if (start === NO_PIECE) return NO_SLOT;
-    const words = this.#arena.data;
-    words[start] = length;
-    for (let index = 0; index < length; index++) words[start + 1 + index] = key[index]!;
     const slot = this.#free.pop() ?? this.#limit++;
     this.#reserve(this.#limit);
     this.#pins[slot] = 0;
-    this.#put(slot, start);
+    this.#put(slot, start, byteLength, hashOf(key, length));
     return slot;
   }
 
-  #put(slot: number, start: number): void {
-    const words = this.#arena.data;
-    const hash = hashOf(words, start + 1, words[start]!);
+  /** The packed key, into its place. */
+  #put(slot: number, start: number, byteLength: number, hash: number): void {
+    const cell = this.#cellOf(byteLength, hash);
+    const bytes = this.#arena.data;
+    for (let index = 0; index < byteLength; index++) bytes[start + index] = this.#packed[index]!;
     this.#starts[slot] = start;
     this.#hashes[slot] = hash;
-    this.#cells[this.#cellOf(words, start + 1, words[start]!, hash)] = slot + 1;
+    this.#cells[cell] = slot + 1;
     this.#size++;
+  }
+
+  /** Packs the first `length` words; how many bytes they take. */
+  #pack(key: Int32Array, length: number): number {
+    const bytesMax = (1 + length) * VARINT_BYTES_MAX;
+    if (bytesMax > this.#packed.length) this.#packed = new Uint8Array(bytesMax * 2);
+    const to = this.#packed;
+    let at = putVarint(to, 0, length);
+    for (let index = 0; index < length; index++) at = putVarint(to, at, key[index]!);
+    return at;
   }
 
   isUsed(slot: number): boolean {
     return this.#starts[slot] !== IS_FREE;
   }
 
-  /** The words that keys lie in; replaced by `add`. */
+  /** Reads the key of a slot that is in use into `words`; how many they are. */
+  read(slot: number): number {
+    return this.#unpack(this.#arena.data, this.#starts[slot]!).length;
+  }
+
+  /** The key that was read last. */
   get words(): Int32Array {
-    return this.#arena.data;
+    return this.#words;
   }
 
-  /** Where in `words` the key of a slot begins, which is in use. */
-  keyStart(slot: number): number {
-    return this.#starts[slot]! + 1;
-  }
-
-  keyLength(slot: number): number {
-    return this.#arena.data[this.#starts[slot]!]!;
+  /** Into `#words`; a length of -1 when there is no key of bytes that lie here. */
+  #unpack(bytes: Uint8Array, start: number): { length: number; end: number } {
+    let at = start;
+    let length = -1;
+    for (let index = -1; index < length || index < 0; index++) {
+      let word = 0;
+      let shift = 0;
+      let byte = VARINT_MORE;
+      for (; byte >= VARINT_MORE && shift < 7 * VARINT_BYTES_MAX; shift += 7) {
+        byte = bytes[at++]!;
+        word |= (byte & (VARINT_MORE - 1)) << shift;
+      }
+      // Behind the end there is no byte.
+      if (!(byte < VARINT_MORE)) return { length: -1, end: at };
+      if (index >= 0) this.#words[index] = word;
+      else {
+        if (word < 0 || word > bytes.length) return { length: -1, end: at };
+        length = word;
+        if (length > this.#words.length) this.#words = new Int32Array(length * 2);
+      }
+    }
+    return { length, end: at };
   }
 
   pin(slot: number): void {
@@ -131,9 +172,11 @@ export class SlotTable {
 
   release(slot: number): void {
     const start = this.#starts[slot]!;
-    const words = this.#arena.data;
-    this.#remove(this.#cellOf(words, start + 1, words[start]!, this.#hashes[slot]!));
-    this.#arena.give(start, 1 + words[start]!);
+    const mask = this.#cells.length - 1;
+    let cell = this.#hashes[slot]! & mask;
+    while (this.#cells[cell] !== slot + 1) cell = (cell + 1) & mask;
+    this.#remove(cell);
+    this.#arena.give(start, this.#unpack(this.#arena.data, start).end - start);
     this.#starts[slot] = IS_FREE;
     this.#size--;
     this.#free.push(slot);
@@ -146,9 +189,12 @@ export class SlotTable {
     to.u32(limit);
     to.u32(this.#size);
     to.numbers(this.#starts, limit);
-    const pins = new Uint8Array(limit);
-    if (tellsPins) for (let slot = 0; slot < limit; slot++) pins[slot] = this.#pins[slot]! > 0 ? 1 : 0;
-    to.numbers(pins);
+    const pins = this.#pins;
+    for (let from = 0; from < limit; from += PINS_AT_ONCE) {
+      const count = Math.min(PINS_AT_ONCE, limit - from);
+      for (let nth = 0; nth < count; nth++) isPinned[nth] = tellsPins && pins[from + nth]! > 0 ? 1 : 0;
+      to.numbers(isPinned, count);
+    }
     to.u32(this.#arena.used);
     to.numbers(this.#arena.data, this.#arena.used);
     to.numbers(Int32Array.from(this.#free));
@@ -165,8 +211,8 @@ export class SlotTable {
     from.numbers(starts);
     const pins = new Uint8Array(limit);
     from.numbers(pins);
-    const words = new Int32Array(from.count(4));
-    from.numbers(words);
+    const bytes = new Uint8Array(from.count(1));
+    from.numbers(bytes);
     this.#limit = limit;
     this.#reserve(limit);
     this.#starts.fill(IS_FREE, 0, limit);
@@ -174,17 +220,15 @@ export class SlotTable {
     for (let slot = 0; slot < limit; slot++) {
       const at = starts[slot]!;
       if (at === IS_FREE) continue;
-      const length = words[at];
-      if (length === undefined || length < 0 || at + 1 + length > words.length)
-        throw new DamagedState('a key has no end');
-      const key = words.subarray(at + 1, at + 1 + length);
+      const { length } = this.#unpack(bytes, at);
+      if (length < 0) throw new DamagedState('a key has no end');
+      const key = this.#words;
       if (this.find(key, length) !== NO_SLOT) throw new DamagedState('a key is there twice');
       // Side by side, whatever lay between them.
-      const start = this.#arena.take(1 + length);
+      const byteLength = this.#pack(key, length);
+      const start = this.#arena.take(byteLength);
       if (start === NO_PIECE) throw new DamagedState('too many keys');
-      this.#arena.data[start] = length;
-      this.#arena.data.set(key, start + 1);
-      this.#put(slot, start);
+      this.#put(slot, start, byteLength, hashOf(key, length));
     }
     if (this.#size !== size) throw new DamagedState('slots are missing');
     const free = new Int32Array(limit - size);
@@ -198,12 +242,13 @@ export class SlotTable {
     this.#free = [...free];
   }
 
-  /** The cell of a key, or the empty one where it belongs. */
-  #cellOf(key: Int32Array, start: number, length: number, hash: number): number {
+  /** The cell of the packed key, or the empty one where it belongs. */
+  #cellOf(byteLength: number, hash: number): number {
     const cells = this.#cells;
     const starts = this.#starts;
     const hashes = this.#hashes;
-    const words = this.#arena.data;
+    const bytes = this.#arena.data;
+    const packed = this.#packed;
     const mask = cells.length - 1;
     let cell = hash & mask;
     for (; ; cell = (cell + 1) & mask) {
@@ -211,10 +256,9 @@ export class SlotTable {
       if (slot < 0) return cell;
       if (hashes[slot] !== hash) continue;
       const at = starts[slot]!;
-      if (words[at] !== length) continue;
       let same = 0;
-      while (same < length && words[at + 1 + same] === key[start + same]) same++;
-      if (same === length) return cell;
+      while (same < byteLength && bytes[at + same] === packed[same]) same++;
+      if (same === byteLength) return cell;
     }
   }
 
@@ -236,11 +280,7 @@ export class SlotTable {
   #reserve(slots: number): void {
     if (slots > this.#starts.length) {
       const roomy = Math.max(slots, Math.ceil(this.#starts.length * 1.5));
-      const larger = (from: Int32Array): Int32Array<ArrayBuffer> => {
-        const to = new Int32Array(roomy);
-        to.set(from);
-        return to;
-      };
+      const larger = (from: Int32Array<ArrayBuffer>) => moved(from, new Int32Array(roomy));
       this.#starts = larger(this.#starts);
       this.#hashes = larger(this.#hashes);
       this.#pins = larger(this.#pins);
@@ -255,18 +295,29 @@ export class SlotTable {
       while (cells[cell] !== 0) cell = (cell + 1) & mask;
       cells[cell] = used;
     }
+    freeBuffer(before.buffer);
     this.#cells = cells;
   }
 }
 
-function newArena(): Arena<Int32Array<ArrayBuffer>> {
-  return new Arena<Int32Array<ArrayBuffer>>((length) => new Int32Array(length), WORDS_STEP, WORDS_MAX);
+function newArena(): Arena<Uint8Array<ArrayBuffer>> {
+  return new Arena<Uint8Array<ArrayBuffer>>((length) => new Uint8Array(length), BYTES_STEP, BYTES_MAX);
+}
+
+const VARINT_MORE = 128;
+
+function putVarint(to: Uint8Array, at: number, word: number): number {
+  let end = at;
+  let rest = word >>> 0;
+  for (; rest >= VARINT_MORE; rest >>>= 7) to[end++] = rest | VARINT_MORE;
+  to[end++] = rest;
+  return end;
 }
 
 /** MurmurHash3 over 32-bit words (public domain, Austin Appleby). */
-function hashOf(words: Int32Array, start: number, length: number): number {
+function hashOf(words: Int32Array, length: number): number {
   let hash = seed;
-  for (let index = start; index < start + length; index++) {
+  for (let index = 0; index < length; index++) {
     let word = Math.imul(words[index]!, 0xcc9e2d51);
     word = Math.imul((word << 15) | (word >>> 17), 0x1b873593);
     hash ^= word;

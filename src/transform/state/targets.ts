@@ -1,3 +1,5 @@
+import { moved } from '../../util/free-buffer.ts';
+
 /** By ref of a series: an integer of the owner, or UNMATCHED. */
 export const UNMATCHED = -1;
 
@@ -9,9 +11,8 @@ export class Targets {
 
   set(ref: number, target: number): void {
     if (ref >= this.data.length) {
-      const larger = new Int32Array(Math.max(FIRST_REFS, Math.ceil((ref + 1) * 1.5))).fill(UNMATCHED);
-      larger.set(this.data);
-      this.data = larger;
+      const roomy = Math.max(FIRST_REFS, Math.ceil((ref + 1) * 1.5));
+      this.data = moved(this.data, new Int32Array(roomy).fill(UNMATCHED));
     }
     this.data[ref] = target;
   }

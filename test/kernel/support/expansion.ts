@@ -6,7 +6,7 @@ import { compileKernel, Kernel } from '../../../src/kernel/kernel.ts';
 import { assertSame } from './compare.ts';
 import { atEdge, Guarded } from './guarded.ts';
 import type { Random } from './random.ts';
-import { decodeExact, ExactWriteRequest } from './reference.ts';
+import { decodeExact, StartedWriteRequest } from './reference.ts';
 import { decodeRequest2, ExactRequest2, expectationOf } from './reference-2.ts';
 
 const INPUT_BYTES_MAX = 1 << 18;
@@ -21,8 +21,8 @@ const pairs = new Guarded(kernel.memory, 4096);
 /** What protobufjs takes and the kernel refuses: groups, known fields of another wire type, endless varints. */
 const STRICTER: readonly number[] = [KernelError.group, KernelError.wrongWireType, KernelError.badVarint];
 
-export function expand(bytes: Uint8Array, canary = 0x2a) {
-  const found = expander.expand(input.place(bytes, canary), bytes.length);
+export function expand(bytes: Uint8Array, canary = 0x2a, keepsStarts = false) {
+  const found = expander.expand(input.place(bytes, canary), bytes.length, undefined, keepsStarts);
   input.assertIntact('expand');
   return found;
 }
@@ -37,10 +37,12 @@ interface Entry {
 }
 
 /** Expands, and compares with the model; tells whether the request was taken. */
-export function compare(bytes: Uint8Array): boolean {
-  const found = expand(bytes, 0x00);
-  assert.deepEqual(expand(bytes, 0xff), found, 'what lies around the bytes does not matter');
-  atEdge(kernel.memory, bytes, (ptr) => assert.deepEqual(expander.expand(ptr, bytes.length), found));
+export function compare(bytes: Uint8Array, keepsStarts = false): boolean {
+  const found = expand(bytes, 0x00, keepsStarts);
+  assert.deepEqual(expand(bytes, 0xff, keepsStarts), found, 'what lies around the bytes does not matter');
+  atEdge(kernel.memory, bytes, (ptr) =>
+    assert.deepEqual(expander.expand(ptr, bytes.length, undefined, keepsStarts), found),
+  );
   const decoded = decodeRequest2(bytes);
   if (found === 'too_large') assert.fail('it is small');
   if ('error' in found) {
@@ -50,29 +52,29 @@ export function compare(bytes: Uint8Array): boolean {
     return false;
   }
   assert.ok(decoded !== undefined, 'taken, but protobufjs refuses it');
-  const expected = expectationOf(decoded);
-  const message = messageOf(expand(bytes));
+  const expected = expectationOf(decoded, keepsStarts);
+  const message = messageOf(expand(bytes, undefined, keepsStarts));
   const validated = kernel.validateWriteRequest(output.place(message, 0x1a), message.length);
   assert.ok(!('error' in validated), 'what is written is a WriteRequest');
-  const exact = decodeExact(message)!;
+  const exact = decodeExact(message, StartedWriteRequest)!;
   assert.equal(found.series, decoded.timeseries.length);
   assert.equal(found.rejectedSeries, expected.rejected);
   assert.equal(found.rejected !== undefined, expected.rejected > 0);
   assertSame(
-    ExactWriteRequest.encode({ timeseries: exact.timeseries }).finish(),
-    ExactWriteRequest.encode({ timeseries: expected.timeseries }).finish(),
+    StartedWriteRequest.encode({ timeseries: exact.timeseries }).finish(),
+    StartedWriteRequest.encode({ timeseries: expected.timeseries }).finish(),
     'series',
   );
   const entries = (exact.metadata as Entry[]).map(({ type, metric_family_name, help, unit }) =>
     JSON.stringify([textOf(metric_family_name), type, textOf(help), textOf(unit)]),
   );
   assert.deepEqual(new Set(entries), new Set(expected.metadata));
-  for (const part of [1, 0.9, 0.3]) expandWithin(bytes, Math.floor(message.length * part));
+  for (const part of [1, 0.9, 0.3]) expandWithin(bytes, Math.floor(message.length * part), keepsStarts);
   return true;
 }
 
 /** The kernel itself, with regions that have just the room, or less: it stays inside. */
-function expandWithin(bytes: Uint8Array, capacity: number): void {
+function expandWithin(bytes: Uint8Array, capacity: number, keepsStarts: boolean): void {
   const [symbolsMax, labelsMax] = [20, bytes.length % 12];
   kernel.exports.expandRequest(
     input.place(bytes, 0x22),
@@ -83,6 +85,7 @@ function expandWithin(bytes: Uint8Array, capacity: number): void {
     labelsMax,
     output.room(capacity, 0xc3),
     capacity,
+    keepsStarts ? 1 : 0,
   );
   for (const region of [input, symbols, pairs, output]) region.assertIntact('expand within');
 }
@@ -149,12 +152,13 @@ export function randomRequest(random: Random): Uint8Array {
   };
   const timeseries = times(random.below(6), () => {
     const hasHistograms = random.chance(0.2);
+    const sampleStarts = random.chance(0.2) ? 0.8 : 0.05;
     return {
       labels_refs: labels(),
       samples: times(hasHistograms && !random.chance(bad) ? 0 : random.below(3), (index) => ({
         value: bits(random.pick([1.5, 0, Number.NaN, -3])),
         timestamp: 1_700_000_000_000 + index,
-        ...(random.chance(0.1) && { start_timestamp: 5 }),
+        ...(random.chance(sampleStarts) && { start_timestamp: random.chance(0.9) ? 5 : 2 ** 40 }),
       })),
       histograms: hasHistograms ? times(random.below(3), () => randomHistogram(random)) : [],
       exemplars: random.chance(0.2)

@@ -116,8 +116,18 @@ const suffixes: Readonly<Record<number, readonly string[]>> = {
   5: ['_count', '_sum'],
 };
 
-/** What `assembly/expand.ts` has to make of a request. */
-export function expectationOf({ symbols, timeseries }: Request2): Expectation {
+/** The start of all samples of a series, in a form to compare; undefined if they do not agree or do not know. */
+function startOf({ samples, created_timestamp: created }: Series2): Long64 | undefined {
+  const all = samples.map(({ start_timestamp: own }) => (isZero(own) ? created : own));
+  const [first] = all;
+  if (first === undefined || isZero(first)) return undefined;
+  return all.every((one) => bigintOf(one) === bigintOf(first)) ? first : undefined;
+}
+
+const isZero = (one: Long64) => bigintOf(one) === 0n;
+
+/** What `assembly/expand.ts` has to make of a request. @param keepsStarts what it was told. */
+export function expectationOf({ symbols, timeseries }: Request2, keepsStarts = false): Expectation {
   const texts = symbols.map((symbol) => Buffer.from(symbol));
   const labelsOf = (refs: readonly number[]): ModelLabel[] | undefined => {
     if (refs.length % 2 === 1 || refs.some((ref) => texts[ref] === undefined)) return undefined;
@@ -165,12 +175,14 @@ export function expectationOf({ symbols, timeseries }: Request2): Expectation {
       );
     }
     if (series.samples.length + series.histograms.length + exemplars.length === 0) return [];
+    const start = keepsStarts ? startOf(series) : undefined;
     return [
       {
         labels: labels.filter(({ value }) => value.length > 0),
         samples: series.samples.map(({ value, timestamp }) => ({ value, timestamp })),
         histograms: series.histograms,
         exemplars: exemplars.map((exemplar) => ({ ...exemplar, labels: exemplar.labels! })),
+        ...(start !== undefined && { start_timestamp: start }),
       },
     ];
   });

@@ -6,11 +6,18 @@ const proto = readFileSync(new URL('../../../proto/remote.proto', import.meta.ur
 // The same wire format, read without losing anything: a JS number drops the payload of a NaN, and strings that are not
 // UTF-8 are refused by protobufjs but carried by everyone else.
 const exact = proto.replace(/\bdouble\b/g, 'fixed64').replace(/\bstring\b/g, 'bytes');
-const root = protobuf.parse(exact, { keepCase: true }).root;
-root.resolveAll();
+function parsed(schema: string): protobuf.Root {
+  const { root } = protobuf.parse(schema, { keepCase: true });
+  return root.resolveAll() as protobuf.Root;
+}
+const root = parsed(exact);
 
 export const ExactWriteRequest = root.lookupType('prometheus.WriteRequest');
 export const ExactTimeSeries = root.lookupType('prometheus.TimeSeries');
+/** With what 2.0 requests say of their samples, in a field that 1.0 does not know. */
+export const StartedWriteRequest = parsed(
+  exact.replace('repeated Histogram histograms = 4;', '$& int64 start_timestamp = 6;'),
+).lookupType('prometheus.WriteRequest');
 
 /** A 64-bit integer as protobufjs gives it. */
 export interface Long64 {
@@ -23,6 +30,8 @@ export interface ExactSeries {
   readonly samples: readonly { readonly value: Long64; readonly timestamp: Long64 }[];
   readonly exemplars: readonly unknown[];
   readonly histograms: readonly unknown[];
+  /** Of a StartedWriteRequest. */
+  readonly start_timestamp?: Long64;
 }
 
 export interface ExactRequest {
@@ -30,9 +39,9 @@ export interface ExactRequest {
   readonly metadata: readonly unknown[];
 }
 
-export function decodeExact(bytes: Uint8Array): ExactRequest | undefined {
+export function decodeExact(bytes: Uint8Array, type = ExactWriteRequest): ExactRequest | undefined {
   try {
-    return ExactWriteRequest.decode(bytes) as unknown as ExactRequest;
+    return type.decode(bytes) as unknown as ExactRequest;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { Labels } from '../../../src/model/labels.ts';
 import { Grouping } from '../../../src/transform/aggregate/grouping.ts';
 import { RuleState, type SweepPorts } from '../../../src/transform/aggregate/rule-state.ts';
@@ -40,15 +41,75 @@ test('series of one group, and groups that are their series', () => {
   assert.equal(identity.groupOfTarget, undefined);
 });
 
+test('a group lives as long as its youngest series, also over a restart, and is empty when it lived no more', () => {
+  const labels = ['g', 'h'].flatMap((g) => ['a', 'b', 'c'].map((input) => series(g, input)));
+  const groupOf = (nth: number) => Math.floor(nth / 3);
+  const action = fc.record({
+    touched: fc.array(fc.nat(5), { maxLength: 3 }),
+    livesMs: fc.integer({ min: -1, max: 4 }),
+    isRestart: fc.nat(9),
+  });
+  const model = () => {
+    let state = new RuleState(options);
+    const pinned = () =>
+      labels.map((one) => {
+        const target = state.place(one);
+        state.targets.pin(target);
+        return target;
+      });
+    let targets = pinned();
+    const deadlines = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    const counts = [0, 0];
+    return (
+      nowMs: number,
+      { touched, livesMs, isRestart }: { touched: number[]; livesMs: number; isRestart: number },
+    ) => {
+      if (isRestart === 0) {
+        const to = new ByteWriter();
+        state.save(to);
+        state = new RuleState(options);
+        state.load(new ByteReader(to.bytes()));
+        targets = pinned();
+      }
+      const slots = [0, 3].map((nth) => state.groupOf(targets[nth]!));
+      touch(
+        state,
+        touched.map((nth) => targets[nth]!),
+        nowMs + livesMs,
+      );
+      for (const nth of touched) {
+        counts[groupOf(nth)]!++;
+        deadlines[groupOf(nth)] = Math.max(deadlines[groupOf(nth)]!, nowMs + livesMs);
+      }
+      const alive = [0, 1].filter((group) => nowMs <= deadlines[group]!);
+      const count = state.sweep(nowMs, quiet);
+      assert.deepEqual(
+        [...state.alive.subarray(0, count)].sort(),
+        alive.map((group) => slots[group]!).sort(),
+      );
+      for (const group of [0, 1]) {
+        if (!alive.includes(group)) counts[group] = 0;
+        assert.equal(state.sampleCounts![0]!.data[slots[group]!], counts[group]);
+      }
+    };
+  };
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+      const step = model();
+      for (const [nowMs, one] of actions.entries()) step(nowMs, one);
+    }),
+  );
+});
+
 test('what nobody needs is released at the sweep: first the series, then its group', () => {
   const state = new RuleState(options);
   const target = state.place(series('g', 'a'));
   touch(state, [target], 50);
   assert.equal(state.sweep(50, quiet), 1, 'it lives to the very end');
-  assert.equal(state.sampleCounts[0]!.data[state.groupOf(target)], 1);
+  assert.equal(state.sampleCounts![0]!.data[state.groupOf(target)], 1);
   state.targets.pin(target);
   assert.equal(state.sweep(51, quiet), 0);
-  assert.equal(state.sampleCounts[0]!.data[0], 0, 'emptied');
+  assert.equal(state.sampleCounts![0]!.data[0], 0, 'emptied');
   assert.equal(state.series!.size, 1, 'a ref points to it');
   state.targets.unpin(target);
   assert.equal(state.sweep(60, { ...quiet, isHeld: () => true }), 0);

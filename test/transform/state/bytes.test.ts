@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
+import {
+  ByteReader,
+  ByteWriter,
+  createStateMemory,
+  DamagedState,
+} from '../../../src/transform/state/bytes.ts';
 
 test('what was written is read, bit for bit, beyond the first buffer', () => {
   const stale = new Float64Array(BigUint64Array.of(0x7ff0_0000_0000_0002n, 1n).buffer);
@@ -30,6 +35,22 @@ test('what was written is read, bit for bit, beyond the first buffer', () => {
     assert.deepEqual([...from.blob()], [1, 2]);
   }
   assert.equal(from.left, 0);
+});
+
+test('shared memory grows where it lies, and serves again', () => {
+  const memory = createStateMemory();
+  for (const count of [10_000, 3, 20_000]) {
+    const to = new ByteWriter(undefined, memory);
+    to.text('size');
+    to.numbers(new Float64Array(count).fill(count));
+    const written = to.bytes();
+    assert.equal(written.buffer, memory);
+    const from = new ByteReader(written);
+    assert.equal(from.text(), 'size');
+    const numbers = new Float64Array(count);
+    from.numbers(numbers);
+    assert.deepEqual([from.left, numbers.every((number) => number === count)], [0, true]);
+  }
 });
 
 test('what is not there is damage', () => {

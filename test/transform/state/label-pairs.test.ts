@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ByteReader, ByteWriter, DamagedState } from '../../../src/transform/state/bytes.ts';
-import { LabelPairs, NO_PAIR } from '../../../src/transform/state/label-pairs.ts';
+import { encodePair, LabelPairs, NO_PAIR } from '../../../src/transform/state/label-pairs.ts';
 
 function restarted(pairs: LabelPairs, held: readonly number[]): LabelPairs {
   const to = new ByteWriter();
@@ -55,51 +55,44 @@ test('what is no valid UTF-16 becomes one pair with U+FFFD', () => {
   assert.deepEqual([pairs.size, pairs.valueOf(id)], [1, 'x\ufffd']);
 });
 
-test('ids that cannot be are damage', () => {
-  const load = (
-    limit: number,
-    pairs: readonly (readonly [number, string, string])[],
-    free: readonly number[],
-  ) => {
+test('ids and fields that cannot be are damage', () => {
+  const field = (name: string, value: string) => [...encodePair(name, value)];
+  const load = (fields: readonly (readonly number[])[], free: readonly number[], over: number[] = []) => {
     const to = new ByteWriter();
-    to.u32(limit);
-    to.u32(pairs.length);
-    for (const [id, name, value] of pairs) {
-      to.u32(id);
-      to.text(name);
-      to.text(value);
-    }
-    for (const id of free) to.u32(id);
-    to.numbers(new Float64Array(4));
-    new LabelPairs().load(new ByteReader(to.bytes()));
+    const bytes = fields.flat();
+    to.u32(fields.length);
+    to.numbers(Int32Array.from(fields, (_, id) => fields.slice(0, id).flat().length));
+    to.numbers(Int32Array.from(fields, ({ length }, id) => over[id] ?? length));
+    to.u32(bytes.length);
+    to.numbers(Uint8Array.from(bytes));
+    to.u32(free.length);
+    to.numbers(Int32Array.from(free));
+    const pairs = new LabelPairs();
+    pairs.load(new ByteReader(to.bytes()));
+    return pairs;
   };
-  load(3, [[1, 'a', 'b']], [2, 0]);
-  assert.throws(() => load(1, [[1, 'a', 'b']], []), DamagedState);
-  assert.throws(
-    () =>
-      load(
-        2,
-        [
-          [1, 'a', 'b'],
-          [1, 'a', 'c'],
-        ],
-        [],
-      ),
-    DamagedState,
-  );
-  assert.throws(
-    () =>
-      load(
-        2,
-        [
-          [0, 'a', 'b'],
-          [1, 'a', 'b'],
-        ],
-        [],
-      ),
-    DamagedState,
-  );
-  assert.throws(() => load(3, [[1, 'a', 'b']], [2, 2]), DamagedState);
-  assert.throws(() => load(3, [[1, 'a', 'b']], [1, 0]), DamagedState);
-  assert.throws(() => load(1e9, [], []), DamagedState);
+  const pairs = load([[], field('a', 'b'), []], [2, 0]);
+  assert.deepEqual([pairs.size, pairs.find('a', 'b'), pairs.hold('a', 'c')], [1, 1, 0]);
+  assert.equal(load([field('', 'x'.repeat(20_000))], []).find('', 'x'.repeat(20_000)), 0);
+  for (const [fields, free, over] of [
+    [[[]], []],
+    [[field('a', 'b'), field('a', 'b')], []],
+    [
+      [field('a', 'b'), []],
+      [1, 1],
+    ],
+    [[field('a', 'b')], [1]],
+    [[field('a', 'b')], [-1]],
+    [[field('a', 'b')], [], [-2]],
+    [[field('a', 'b')], [], [7]],
+    [[field('a', 'b')], [], [100]],
+    [[field('a', '\xff').with(-1, 0xff)], []],
+    [[[0x0a, 6, 0x12, 1, 98, 0x0a, 1, 97]], []],
+    [[[0x0a, 255, 255, 255, 255, 255, 255, 255, 255, 255]], []],
+  ] as const) {
+    assert.throws(() => load(fields, free, over === undefined ? [] : [...over]), DamagedState);
+  }
+  const to = new ByteWriter();
+  to.u32(1e9);
+  assert.throws(() => new LabelPairs().load(new ByteReader(to.bytes())), DamagedState);
 });

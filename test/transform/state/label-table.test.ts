@@ -44,7 +44,7 @@ test('saved tables go on; a key of labels that are not there is damage', () => {
   table.pairs.save(broken);
   for (const word of [1, 1, 0]) broken.u32(word);
   broken.numbers(new Uint8Array(1));
-  for (const word of [2, 1, 99]) broken.u32(word);
+  broken.blob(Uint8Array.of(1, 99));
   broken.numbers(new Float64Array(10));
   assert.throws(() => new LabelTable(5).load(new ByteReader(broken.bytes())), DamagedState);
 });

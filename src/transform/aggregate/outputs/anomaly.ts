@@ -9,7 +9,7 @@
  * median absolute deviation; where more than half of the history is one value, 0.7979 (x - median) / mean absolute
  * deviation. Both factors make it a z-score for normally distributed values; outliers in the history hardly move it.
  */
-import type { FlushWindow, OutputArguments, OutputDefinition } from './output.ts';
+import { countsOf, type FlushWindow, type OutputArguments, type OutputDefinition } from './output.ts';
 
 const WINDOW_MIN = 4;
 const WINDOW_MAX = 1000;
@@ -105,7 +105,7 @@ function emitScores(
   sum: Float64Array,
   { histories, averages, size, score }: History,
 ): void {
-  const counts = flushed.sampleCounts.data;
+  const counts = countsOf(flushed);
   for (let i = 0; i < flushed.groupCount; i++) {
     const group = flushed.groups[i]!;
     if (counts[group] === 0) continue;

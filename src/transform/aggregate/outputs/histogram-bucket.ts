@@ -8,6 +8,7 @@ export const histogramBucket: OutputDefinition = {
   summary:
     'how many samples fell into each bucket since the group began, with the label vmrange; not below 0',
   hasManyValues: () => true,
+  ignoresCounts: true,
   create({ groups, colours }) {
     const told = new Buckets(groups);
     // With one colour, samples go where they are told from.

@@ -3,6 +3,7 @@ import type { OutputDefinition } from './output.ts';
 export const last: OutputDefinition = {
   name: 'last',
   summary: 'the sample with the highest timestamp in the interval; of several the one that came last',
+  ignoresCounts: true,
   create({ groups }) {
     // Only timestamps after 1970 are told.
     const times = groups.window();

@@ -3,6 +3,7 @@
  * makes them grow, clears, saves and loads them. An output folds samples that were accepted (never NaN, one colour) and
  * tells a value a group at the end of each interval.
  */
+import { assert } from '../../../util/assert.ts';
 import type { ByteReader, ByteWriter } from '../../state/bytes.ts';
 import type { Colour, Column, Rows } from '../../state/columns.ts';
 import type { Samples } from '../../state/samples.ts';
@@ -16,6 +17,8 @@ export interface OutputDefinition {
   readonly args?: OutputArguments;
   /** What it needs to know of the series of a group: nothing, to tell them apart, or how each grew as a counter. */
   readonly needs?: 'series' | 'counters';
+  /** It does not read how many samples a group had. */
+  readonly ignoresCounts?: true;
   /** Whether a group may get several values an interval. */
   readonly hasManyValues?: (args: readonly number[]) => boolean;
   readonly create: (state: OutputState, args: readonly number[]) => Output;
@@ -59,8 +62,8 @@ export interface FlushWindow {
   /** The groups that live, whether or not they had samples in this window; the first `groupCount` count. */
   readonly groups: Int32Array;
   readonly groupCount: number;
-  /** Samples in this window by group. */
-  readonly sampleCounts: Column;
+  /** Samples in this window by group; undefined when all outputs of the rule ignore them. */
+  readonly sampleCounts: Column | undefined;
   /** `label` is the value of the label that tells several values of one group apart. */
   emit(group: number, value: number, label?: ExtraLabel): void;
 }
@@ -72,11 +75,17 @@ export interface ExtraLabel {
 
 /** Emits for every group that had samples in this window. */
 export function emitSampled(window: FlushWindow, valueFor: (group: number, count: number) => number): void {
-  const counts = window.sampleCounts.data;
+  const counts = countsOf(window);
   for (let i = 0; i < window.groupCount; i++) {
     const group = window.groups[i]!;
     if (counts[group]! > 0) window.emit(group, valueFor(group, counts[group]!));
   }
+}
+
+/** For outputs that do not ignore them. */
+export function countsOf({ sampleCounts }: FlushWindow): Float64Array {
+  assert(sampleCounts !== undefined, 'samples are counted where an output reads that');
+  return sampleCounts.data;
 }
 
 /** Emits for every group that lives. */

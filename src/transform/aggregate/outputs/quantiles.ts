@@ -19,6 +19,7 @@ export const quantiles: OutputDefinition = {
     },
   },
   hasManyValues: (phis) => phis.length > 1,
+  ignoresCounts: true,
   create({ groups, colours }, phis) {
     const reservoirs = Array.from({ length: colours }, () => new Reservoirs(groups));
     const labels = phis.map((phi) => ({ name: 'quantile', value: goNumber(phi) }));

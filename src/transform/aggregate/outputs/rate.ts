@@ -10,6 +10,7 @@ function define(name: string, summary: string, isAverage: boolean): OutputDefini
     name,
     summary,
     needs: 'counters',
+    ignoresCounts: true,
     create(state) {
       const baselines = state.counters.column(Number.NaN);
       const lasts = state.counters.window(Number.NEGATIVE_INFINITY);

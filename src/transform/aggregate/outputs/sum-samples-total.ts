@@ -4,6 +4,7 @@ export const sumSamplesTotal: OutputDefinition = {
   name: 'sum_samples_total',
   summary:
     'the sum of all samples since the group began: for clients that send how much came since the last time',
+  ignoresCounts: true,
   create(state) {
     const sums = state.groups.window();
     const totals = state.groups.column();

@@ -3,6 +3,7 @@ import { emitAll, type OutputDefinition } from './output.ts';
 export const sumSamples: OutputDefinition = {
   name: 'sum_samples',
   summary: 'the sum of all samples in the interval; 0 in an interval without samples',
+  ignoresCounts: true,
   create({ groups }) {
     const sums = groups.window();
     return {

@@ -21,6 +21,7 @@ function define(name: string, summary: string, { countsFirsts, isTotal }: Kind):
     name,
     summary,
     needs: 'counters',
+    ...(isTotal && { ignoresCounts: true }),
     create(state) {
       const sums = state.groups.window();
       const totals = isTotal ? state.groups.column() : undefined;

@@ -1,0 +1,279 @@
+// biome-ignore-all lint/correctness/noPrecisionLoss: integers of AssemblyScript have 64 bits
+/**
+ * The snappy elements of a message, made while scanners write it: whoever writes a series knows what of it stands before
+ * in the same bytes, so nobody has to look for it. What is noted of a series counts when all of it is written (`commit`).
+ *
+ * References go back to `base` at most, so a message can be cut there.
+ * https://github.com/google/snappy/blob/main/format_description.txt
+ */
+import { RESULT } from './result';
+import { Block, Same } from './same';
+
+const OFFSET_MAX: usize = 65535;
+/** What is shorter costs as much as a literal. */
+const COPY_BYTES_MIN: usize = 4;
+const LITERAL_BYTES_MAX: usize = 65536;
+
+/** What a series has in common with what stands before it: where, since where, how long. A series with more gives up. */
+const COPIES_MAX: u32 = 8192;
+const COPY_BYTES: usize = 12;
+const COPIES: usize = memory.data(8192 * 12, 16);
+
+/** Where a label with this hash was written last. */
+const LABEL_BITS: u64 = 11;
+const LABELS: usize = memory.data(2048 * 4, 16);
+/** Shorter labels are not looked for. */
+const LABEL_BYTES_MIN: usize = 8;
+
+let isOn: bool = false;
+let isLost: bool = false;
+let base: usize = 0;
+let begin: usize = 0;
+let out: usize = 0;
+let copyCount: u32 = 0;
+
+// The elements up to here are written, but for the copy that may still become longer.
+let literalFrom: usize = 0;
+let copyFrom: usize = 0;
+let copyEnd: usize = 0;
+let copyOffset: usize = 0;
+
+/** Where the last series and the last sample stand; 0: nowhere. */
+let seriesBefore: usize = 0;
+let lengthBefore: usize = 0;
+let sampleBefore: usize = 0;
+let sampleLength: usize = 0;
+let bitsBefore: u64 = 0;
+let timestampBefore: u64 = 0;
+
+/** Elements of the next scan go to `dst`, which has room for what it writes and a 64th more; 0: nowhere. */
+export function openElements(dst: usize, from: usize): void {
+  isOn = dst !== 0;
+  begin = dst;
+  out = dst;
+  base = from;
+}
+
+/** The scan writes its series from here on. */
+export function start(at: usize): void {
+  isLost = false;
+  copyCount = 0;
+  literalFrom = at;
+  copyFrom = at;
+  copyEnd = at;
+  copyOffset = 0;
+  seriesBefore = 0;
+  lengthBefore = 0;
+  sampleBefore = 0;
+}
+
+/** Result, behind that of the scan: how many bytes of elements there are, and whether they are of no use. */
+export function finish(end: usize): void {
+  if (isOn) {
+    flush();
+    putLiteral(end);
+  }
+  store<u32>(RESULT, (out - begin) as u32, 28);
+  store<u32>(RESULT, isLost ? 1 : 0, 32);
+  isOn = false;
+}
+
+/** These bytes, of the series that is being written, are the same as those from `from` on. Each is behind the one before. */
+export function note(at: usize, from: usize, length: usize): void {
+  if (!isOn || at - from > OFFSET_MAX) return;
+  if (copyCount !== 0) {
+    const last = COPIES + ((copyCount - 1) as usize) * COPY_BYTES;
+    const lastAt = load<u32>(last) as usize;
+    const lastLength = load<u32>(last, 8) as usize;
+    if (lastAt + lastLength === at && lastAt - (load<u32>(last, 4) as usize) === at - from) {
+      store<u32>(last, (lastLength + length) as u32, 8);
+      return;
+    }
+  }
+  if (copyCount === COPIES_MAX) {
+    isLost = true;
+    return;
+  }
+  const copy = COPIES + (copyCount as usize) * COPY_BYTES;
+  store<u32>(copy, at as u32);
+  store<u32>(copy, from as u32, 4);
+  store<u32>(copy, length as u32, 8);
+  copyCount++;
+}
+
+/**
+ * A label was written that is not the one at the same place before. Perhaps another series had it; or it begins like that
+ * one, which stands at `like`, if that is not 0. The hash is that of its text: what was just written is read slowly.
+ */
+export function noteLabel(at: usize, length: usize, hash: usize, like: usize): void {
+  if (!isOn || length < LABEL_BYTES_MIN) return;
+  const slot = LABELS + (hash << 2);
+  const found = load<u32>(slot) as usize;
+  store<u32>(slot, at as u32);
+  // What an earlier body left here is somewhere: only what stands there now counts.
+  if (found >= base && found + length <= at && at - found <= OFFSET_MAX && Same.bytes(at, found, length)) {
+    note(at, found, length);
+  } else if (like !== 0) notePrefix(at, length, like);
+}
+
+/** Of the length and the last bytes, in which labels differ mostly. */
+export function hashOf(text: usize, length: usize): usize {
+  if (!isOn) return 0;
+  let hash = (length as u64) * 0x9e3779b185ebca87;
+  if (length < 8) hash = mix(hash ^ (load<u64>(text) & ((1 << ((length as u64) << 3)) - 1)));
+  else {
+    const last = text + length - 8;
+    hash = mix(hash ^ load<u64>(last));
+    hash = mix(hash ^ load<u64>(max(text, last - 8)));
+    if (length >= 24) hash = mix(hash ^ load<u64>(last - 16));
+  }
+  return (hash >> (64 - LABEL_BITS)) as usize;
+}
+
+function mix(hash: u64): u64 {
+  const product = hash * 0xc2b2ae3d27d4eb4f;
+  return product ^ (product >> 32);
+}
+
+/** Its length may be another, and is the second byte. */
+function notePrefix(at: usize, length: usize, like: usize): void {
+  let same: usize = load<u8>(at, 1) === load<u8>(like, 1) ? 0 : 2;
+  const from = same;
+  for (; same < length; same += 8) {
+    const differs = load<u64>(at + same) ^ load<u64>(like + same);
+    if (differs !== 0) {
+      same += (ctz(differs) >> 3) as usize;
+      break;
+    }
+  }
+  same = min(same, length);
+  if (same >= from + COPY_BYTES_MIN) note(at + from, like + from, same - from);
+}
+
+/** A sample was written from `at` to `end`: what it has in common with the one before. */
+export function noteSample(at: usize, bits: u64, timestamp: u64, end: usize): void {
+  if (!isOn) return;
+  const before = sampleBefore;
+  const length = end - at;
+  const value = bits ^ bitsBefore;
+  const isLike = before !== 0 && length === sampleLength;
+  const isSameTime = timestamp === timestampBefore;
+  sampleBefore = at;
+  sampleLength = length;
+  bitsBefore = bits;
+  timestampBefore = timestamp;
+  if (!isLike) return;
+  if (value === 0) {
+    note(at, before, isSameTime ? length : 12);
+    return;
+  }
+  note(at, before, 3 + ((ctz(value) >> 3) as usize));
+  const last = (clz(value) >> 3) as usize;
+  note(end - (length - 11) - last, before + 11 - last, last + (isSameTime ? length - 11 : 1));
+}
+
+/** The series at hand was moved to another place: nothing that was noted of it holds. */
+export function forget(): void {
+  copyCount = 0;
+  sampleBefore = 0;
+}
+
+/** A series was written, with a head of so many bytes and so many behind it. */
+export function commit(at: usize, head: usize, length: usize): void {
+  if (!isOn) return;
+  // The head of the series that the first copy comes from, or that of the series before.
+  let like: usize = length === lengthBefore ? seriesBefore : 0;
+  if (copyCount !== 0 && (load<u32>(COPIES) as usize) === at + head) {
+    const first = (load<u32>(COPIES, 4) as usize) - head;
+    if (first !== seriesBefore && first >= base && isHead(first, length, head)) like = first;
+  }
+  if (like !== 0) putCopy(at, like, head);
+  seriesBefore = at;
+  lengthBefore = length;
+  const end = COPIES + (copyCount as usize) * COPY_BYTES;
+  for (let copy = COPIES; copy < end; copy += COPY_BYTES) {
+    putCopy(load<u32>(copy) as usize, load<u32>(copy, 4) as usize, load<u32>(copy, 8) as usize);
+  }
+  copyCount = 0;
+}
+
+/** Whether the head of a series of this length stands here. */
+function isHead(at: usize, length: usize, head: usize): bool {
+  if ((load<u8>(at) as u32) !== 0x0a) return false;
+  let p = at + 1;
+  let rest = length;
+  for (; p < at + head - 1; p++) {
+    if ((load<u8>(p) as usize) !== ((rest & 127) | 128)) return false;
+    rest >>= 7;
+  }
+  return (load<u8>(p) as usize) === rest;
+}
+
+function putCopy(at: usize, from: usize, length: usize): void {
+  if (at === copyEnd && at - from === copyOffset) {
+    copyEnd += length;
+    return;
+  }
+  flush();
+  if (at - from > OFFSET_MAX) return;
+  copyFrom = at;
+  copyEnd = at + length;
+  copyOffset = at - from;
+}
+
+/** Writes the copy that waits, and the literal before it. */
+function flush(): void {
+  const length = copyEnd - copyFrom;
+  if (length >= COPY_BYTES_MIN) {
+    putLiteral(copyFrom);
+    putElements(copyOffset, length);
+    literalFrom = copyEnd;
+  }
+  copyFrom = copyEnd;
+}
+
+function putLiteral(to: usize): void {
+  while (literalFrom < to) {
+    const length = min(to - literalFrom, LITERAL_BYTES_MAX);
+    const n = length - 1;
+    if (n < 60) store<u8>(out++, n << 2);
+    else if (n < 256) {
+      store<u8>(out, 60 << 2);
+      store<u8>(out, n, 1);
+      out += 2;
+    } else {
+      store<u8>(out, 61 << 2);
+      store<u16>(out, n, 1);
+      out += 3;
+    }
+    Block.copy(out, literalFrom, length);
+    out += length;
+    literalFrom += length;
+  }
+}
+
+function putElements(offset: usize, length: usize): void {
+  let rest = length;
+  while (rest >= 68) {
+    store<u8>(out, (63 << 2) | 2);
+    store<u16>(out, offset, 1);
+    out += 3;
+    rest -= 64;
+  }
+  if (rest > 64) {
+    // Leaves at least 4, the least that a copy of the short kind can have.
+    store<u8>(out, (59 << 2) | 2);
+    store<u16>(out, offset, 1);
+    out += 3;
+    rest -= 60;
+  }
+  if (rest >= 12 || offset >= 2048) {
+    store<u8>(out, ((rest - 1) << 2) | 2);
+    store<u16>(out, offset, 1);
+    out += 3;
+    return;
+  }
+  store<u8>(out, ((offset >> 8) << 5) | ((rest - 4) << 2) | 1);
+  store<u8>(out, offset, 1);
+  out += 2;
+}
