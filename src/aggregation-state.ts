@@ -9,6 +9,7 @@
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { EngineState } from './engine/messages.ts';
+import type { StateStore } from './engine/state-keeper.ts';
 import type { Fs } from './queue/file/fs.ts';
 import { replaceWhole } from './queue/file/whole-file.ts';
 import type { Clock } from './util/clock.ts';
@@ -39,7 +40,7 @@ export interface AggregationStatePorts {
   readonly seqUpTo: (id: number) => number | undefined;
 }
 
-export class AggregationState {
+export class AggregationState implements StateStore {
   readonly #file: string;
   readonly #isKept: boolean;
   readonly #ports: AggregationStatePorts;
@@ -47,7 +48,7 @@ export class AggregationState {
   #writing: Promise<boolean> | undefined;
   #written: EngineState | undefined;
   /** Of no use any more. */
-  readonly #free: EngineState[] = [];
+  readonly #unused: EngineState[] = [];
   /** The file has the state up to here. */
   #safeTo = -1;
   #takenSeq = 0;
@@ -116,15 +117,22 @@ export class AggregationState {
     return this.#isKept && this.#ports.isActive() ? Math.floor(this.#safeTo) + 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** The engine gave its state. Returns an older one that nobody needs any more: left to the collector, they pile up. */
-  offer(state: EngineState): EngineState | undefined {
+  /** The engine gave its state. */
+  offer(state: EngineState): void {
     const before = this.#latest;
     this.#latest = state;
-    if (before !== undefined && before !== this.#written) this.#free.push(before);
-    const free = this.#free.pop();
+    if (before !== undefined && before !== this.#written) this.#unused.push(before);
     // A crash in the first moments would begin other windows.
     if (this.#safeTo < 0) void this.maintain();
-    return free;
+  }
+
+  /** An older state that nobody needs any more: left to the collector, they pile up. */
+  takeUnused(): EngineState | undefined {
+    return this.#unused.pop();
+  }
+
+  get isWriting(): boolean {
+    return this.#written !== undefined;
   }
 
   /** Writes the state once everything is safe that it no longer holds; call it regularly. */
@@ -159,7 +167,7 @@ export class AggregationState {
     const isWritten = await this.#writing;
     this.#writing = undefined;
     this.#written = undefined;
-    if (state !== this.#latest) this.#free.push(state);
+    if (state !== this.#latest) this.#unused.push(state);
     return isWritten;
   }
 

@@ -404,7 +404,7 @@ export class App implements Intake {
       },
       onTold: (told, generation) => destinations.tell(told, generation),
       onObserved: (observed) => this.#aggregationMetrics.observe(observed),
-      onState: (state) => this.#aggregation.offer(state),
+      states: this.#aggregation,
     };
     this.#engine = new EnginePool(this.#engineConfig(destinations.begin()), ports, restored);
   }

@@ -74,22 +74,30 @@ test('the file is written every ten seconds at most, and a state that another on
   const { state, clock } = await setUp();
   state.offer({ bytes: bytes(1), at: 1 });
   await state.maintain();
-  const second = { bytes: bytes(2), at: 2 };
-  state.offer(second);
+  state.offer({ bytes: bytes(2), at: 2 });
   await state.maintain();
   assert.equal(state.neededFrom, 2);
   clock.advance(9_999);
-  const third = { bytes: bytes(3), at: 3 };
-  assert.equal(state.offer(third), second);
+  state.offer({ bytes: bytes(3), at: 3 });
+  assert.deepEqual(
+    [1, 2, 3].map(() => state.takeUnused()?.at),
+    [2, 1, undefined],
+  );
   await state.maintain();
   assert.equal(state.neededFrom, 2);
   clock.advance(1);
   const writing = state.maintain();
-  assert.equal(state.offer({ bytes: bytes(4), at: 4 }), undefined, 'it is being written');
+  assert.ok(state.isWriting);
+  state.offer({ bytes: bytes(4), at: 4 });
+  assert.equal(state.takeUnused(), undefined, 'it is being written');
   await writing;
+  assert.equal(state.isWriting, false);
   assert.equal(state.neededFrom, 4);
-  const given = [5, 6, 7].map((at) => state.offer({ bytes: bytes(at), at })?.at);
-  assert.deepEqual(given, [4, 5, 6], 'and what waited while it was written comes with the others');
+  state.offer({ bytes: bytes(5), at: 5 });
+  assert.deepEqual(
+    [1, 2, 3].map(() => state.takeUnused()?.at),
+    [4, 3, undefined],
+  );
 });
 
 test('a damaged file is told, and nothing is believed of it', async () => {

@@ -3,9 +3,10 @@ import type { Block } from '../model/block.ts';
 import type { BodyOrigin, Counts } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
-import type { BodyFormat, Dropped, EngineState, Told } from './messages.ts';
+import type { BodyFormat, Dropped, Told } from './messages.ts';
 import type { DropExample } from './shaper.ts';
 import type { StageObservation } from './stages.ts';
+import type { StateStore } from './state-keeper.ts';
 
 /** What the journal keeps of an accepted body; `bytes` stay until the promise is settled. */
 export interface Accepted {
@@ -54,8 +55,8 @@ export interface PoolPorts {
   /** What aggregation and deduplication let go of; called before its blocks. */
   readonly onTold?: (told: readonly Told[], generation: number) => void;
   readonly onObserved?: (observed: readonly StageObservation[]) => void;
-  /** The state of aggregation, with everything that came out of it before in blocks. Returns an older one that is of no use any more. */
-  readonly onState?: (state: EngineState) => EngineState | undefined;
+  /** Gets the state of aggregation, with everything that came out of it before in blocks. */
+  readonly states?: StateStore | undefined;
   /** Makes an accepted body as safe as promised before its verdict goes out; without it that is at once. */
   readonly commit?: ((accepted: Accepted) => Promise<void>) | undefined;
   /** A body that killed the engine twice; it may have been acknowledged before. */

@@ -22,6 +22,15 @@ const LOOK_EVERY_MS = 10_000;
 /** Deaths in a row that no body is the cause of, until the state is taken for it. */
 const DEATHS_MAX = 2;
 
+/** Who keeps states for longer than the engine lives. */
+export interface StateStore {
+  offer(state: EngineState): void;
+  /** A state that was offered and is of no use any more. */
+  takeUnused(): EngineState | undefined;
+  /** A state is being written, and cannot be given back until it is. */
+  readonly isWriting: boolean;
+}
+
 export interface StateKeeperPorts {
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,8 +38,7 @@ export interface StateKeeperPorts {
   readonly tick: (isLate: boolean) => void;
   /** Asks the engine for its state, in memory that it may use. */
   readonly save: (memory: StateMemory | undefined) => void;
-  /** Returns a state that was offered before and is of no use any more. */
-  readonly onState?: (state: EngineState) => EngineState | undefined;
+  readonly states?: StateStore | undefined;
   /** What an earlier run left. */
   readonly restored: Uint8Array | undefined;
 }
@@ -49,8 +57,6 @@ export class StateKeeper {
   #deaths = 0;
   #losses = 0;
   #cancelTick = () => {};
-  /** What an older state lay in: the next one goes there. */
-  #spare: StateMemory | undefined;
 
   constructor(ports: StateKeeperPorts) {
     this.#ports = ports;
@@ -90,7 +96,7 @@ export class StateKeeper {
 
   /** The engine answered; `keptBytes` are what bodies take that are kept for a new one. */
   took({ state, saveMs = 0, aggregation, reached, problems }: FromEngine, keptBytes: number): void {
-    const { clock, log, onState } = this.#ports;
+    const { clock, log, states } = this.#ports;
     this.#deaths = 0;
     this.#reached = reached;
     this.#losses += problems.length;
@@ -102,8 +108,7 @@ export class StateKeeper {
       this.#isSaving = false;
       this.#savedMs = clock.monotonicMs();
       this.#saveMs = saveMs;
-      const free = onState?.(state)?.bytes.buffer;
-      if (free instanceof SharedArrayBuffer) this.#spare = free;
+      states?.offer(state);
     }
     if (!this.#isActive) return;
     if (aggregation?.stages !== undefined) this.#stages = aggregation.stages;
@@ -118,14 +123,16 @@ export class StateKeeper {
     const sinceMs = this.#ports.clock.monotonicMs() - this.#savedMs;
     const share = keptBytes > URGENT_BYTES ? SAVE_SHARE_URGENT : SAVE_SHARE;
     if (sinceMs < Math.max(everyMs, this.#saveMs / share)) return;
+    // Memory for a third state is taken only when bodies would take more.
+    if (this.#ports.states?.isWriting === true && keptBytes <= URGENT_BYTES) return;
     this.#save();
   }
 
   #save(): void {
     this.#isSaving = true;
-    const memory = this.#spare;
-    this.#spare = undefined;
-    this.#ports.save(memory);
+    // What an older state lay in: the next one goes there.
+    const unused = this.#ports.states?.takeUnused()?.bytes.buffer;
+    this.#ports.save(unused instanceof SharedArrayBuffer ? unused : undefined);
   }
 
   /** Windows that ended while the program was away are over now. */

@@ -11,16 +11,27 @@ function setUp(restored?: Uint8Array<ArrayBuffer>) {
   const log = recordingLogger();
   const calls: string[] = [];
   let latest: EngineState | undefined;
+  let unused: EngineState | undefined;
+  const store = { isWriting: false };
   const keeper = new StateKeeper({
     clock,
     log,
     tick: (isLate) => calls.push(isLate ? 'late tick' : 'tick'),
     save: (memory) => calls.push(memory === undefined ? 'save' : `save in ${memory.byteLength}`),
-    onState: (state) => {
-      calls.push(`state ${state.at}`);
-      const before = latest;
-      latest = state;
-      return before;
+    states: {
+      offer(state) {
+        calls.push(`state ${state.at}`);
+        unused = latest;
+        latest = state;
+      },
+      takeUnused() {
+        const state = unused;
+        unused = undefined;
+        return state;
+      },
+      get isWriting() {
+        return store.isWriting;
+      },
     },
     restored,
   });
@@ -33,7 +44,7 @@ function setUp(restored?: Uint8Array<ArrayBuffer>) {
   };
   const state = (at: number) => ({ bytes: new Uint8Array(new SharedArrayBuffer(1)), at });
   const taken = () => calls.splice(0);
-  return { clock, log, keeper, answer, state, taken };
+  return { clock, log, keeper, store, answer, state, taken };
 }
 
 test('bodies are needed again from the last state on; without any, all are', () => {
@@ -116,6 +127,27 @@ test('the state is saved now and then, where an older one lay: not without news,
     taken().filter((call) => call.startsWith('save')),
     [],
   );
+});
+
+test('while a state is written, bodies are kept rather than a third state, up to a point', () => {
+  const { clock, keeper, store, answer, state, taken } = setUp();
+  const saves = () => taken().filter((call) => call.startsWith('save'));
+  keeper.wake();
+  answer({ state: state(0), saveMs: 1 });
+  saves();
+  clock.advance(10_000);
+  store.isWriting = true;
+  answer({ reached: 5, keptBytes: 32 * 1024 * 1024 });
+  assert.deepEqual(saves(), []);
+  answer({ reached: 5, keptBytes: 33 * 1024 * 1024 });
+  assert.deepEqual(saves(), ['save']);
+  answer({ reached: 5, state: state(5), saveMs: 1 });
+  clock.advance(10_000);
+  answer({ reached: 6 });
+  assert.deepEqual(saves(), []);
+  store.isWriting = false;
+  answer({ reached: 6 });
+  assert.deepEqual(saves(), ['save in 1']);
 });
 
 test('a new engine is told the time; state that it dies of twice is given up', () => {
