@@ -135,7 +135,7 @@ export interface Exchange {
 
 /** Larger ones are taken in pieces, where that goes: compressed ones are some ten times as large. */
 function wholeBytesMax(encoding: BodyEncoding): number {
-  return encoding === 'plain' ? 1024 * 1024 : 256 * 1024;
+  return encoding === 'plain' ? 2 * 1024 * 1024 : 256 * 1024;
 }
 
 /** From the first byte of a body to its answer. */
