@@ -54,8 +54,8 @@ export function fitsOneBlock(parcel: Parcel, limits: BlockLimits): boolean {
 
 /** What goes into blocks one after another: the parcel, or what lies between its cuts when it does not fit into one block. */
 export function slicesOf(parcel: Parcel, limits: BlockLimits): readonly Parcel[] {
-  const { cuts = [], ...whole } = parcel;
-  if (cuts.length === 0 || fitsOneBlock(parcel, limits)) return [whole];
+  if (parcel.cuts === undefined || parcel.cuts.length === 0 || fitsOneBlock(parcel, limits)) return [parcel];
+  const { cuts, ...whole } = parcel;
   const { rawLength: bytes, elementsLength: elements, counts, labels } = whole;
   let from: Cut = { bytes: 0, elements: 0, counts: noCounts, labels: 0 };
   const slices: Parcel[] = [];

@@ -104,6 +104,7 @@ export interface KernelExports {
     mayCut: number,
   ): void;
   selectSeries(from: number, fromCount: number, slots: number, slotMask: number, list: number): number;
+  codeSize(code: number): number;
   countKnown(stencils: number, rows: number, list: number, listed: number): void;
   noteSeries(stencils: number, rows: number, list: number, listed: number): void;
   placeSeries(

@@ -1,8 +1,8 @@
 /**
  * The stencils of the streams of blocks that a group writes side by side, its lanes, which have no series in common: how each
  * series that was written before is written as elements of a snappy stream, without its uncompressed bytes
- * (`assembly/stencil.ts`). Bounded: series that find no room are written in full, as those are
- * that come for the first time. Engine thread only.
+ * (`assembly/stencil.ts`). Bounded: series that find no room are written in full, as those are that come for the first time.
+ * Engine thread only.
  */
 import { ALL_SLOTS, type SlotMask } from '../model/block.ts';
 import type { Counts } from '../model/body.ts';
@@ -145,8 +145,8 @@ export class Stencils {
   }
 
   /**
-   * Lists the series that the destination gets. Undefined when too few of them came before for stencils to be
-   * worth it: they are to be written in full, and are known the next time.
+   * Lists the series that the destination gets. Undefined when too few of them came before for stencils to be worth it: they
+   * are to be written in full, and are known the next time.
    */
   select(columns: Columns, { view, slots }: StencilOptions): number | undefined {
     assert(slots === ALL_SLOTS || columns.hasSlots, 'slots are chosen only where they were computed');
@@ -284,7 +284,9 @@ export class Stencils {
         return;
       }
       if (words[header + HEADER_CODE]! >= CODE_MIN) {
-        words[this.#struct / 4 + STRUCT.unused]! += this.#codeBytes(words[header + HEADER_CODE]!);
+        words[this.#struct / 4 + STRUCT.unused]! += this.#kernel.exports.codeSize(
+          words[header + HEADER_CODE]!,
+        );
       }
       words[header] = 0;
       words[header + 1] = generation << 16;
@@ -293,12 +295,6 @@ export class Stencils {
     // What they have of them would be taken for what is written of the others.
     this.#emptyLearners();
     if (words[this.#struct / 4 + STRUCT.codeEnd] === 0) this.#beginAnewIfUnused();
-  }
-
-  #codeBytes(code: number): number {
-    const bytes = this.#kernel.memory.bytes();
-    const u16 = (at: number) => bytes[at]! | (bytes[at + 1]! << 8);
-    return (8 + bytes[code + 2]! * 8 + u16(code) + u16(code + 4) + 7) & ~7;
   }
 
   #emptyLearners(): void {

@@ -26,6 +26,12 @@ interface Span {
   readonly length: number;
 }
 
+interface SeriesMessage {
+  readonly labels: readonly unknown[];
+  readonly samples: readonly unknown[];
+  readonly histograms: readonly NativeMessage[];
+}
+
 /** With integers of 64 bits as texts. */
 function read(body: Uint8Array) {
   const sink = new SeriesSink(1 << 20);
@@ -33,11 +39,10 @@ function read(body: Uint8Array) {
   assert.equal(opentelemetry.parse!(body, { parameters: {}, receivedMs: 0, options }, sink), undefined);
   const type = remoteWriteType('WriteRequest');
   const { timeseries } = type.toObject(type.decode(sink.bytes), { longs: String, defaults: true });
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is that of the schema.
-  const histograms = timeseries.map(({ labels, samples, histograms: found }: any) => {
+  const histograms = (timeseries as SeriesMessage[]).map(({ labels, samples, histograms: found }) => {
     assert.deepEqual([labels[0], samples, found.length], [{ name: '__name__', value: 'e' }, [], 1]);
-    return found[0];
-  }) as NativeMessage[];
+    return found[0]!;
+  });
   assert.equal(sink.found.counts.histograms, histograms.length);
   return { histograms, invalid: sink.rowsInvalid, examples: sink.examples };
 }

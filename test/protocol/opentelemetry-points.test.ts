@@ -281,20 +281,25 @@ const request = fc.record({
   ),
 });
 
-const pairsOf = (labels: { name: string; value: string }[] = []) =>
-  labels.map((label) => [label.name, label.value]);
+type LabelMessages = readonly { readonly name: string; readonly value: string }[];
+
+interface SeriesMessage {
+  readonly labels: LabelMessages;
+  readonly samples: readonly { readonly value: number; readonly timestamp: number }[];
+  readonly exemplars?: readonly { readonly labels?: LabelMessages }[];
+}
+
+const pairsOf = (labels: LabelMessages = []) => labels.map((label) => [label.name, label.value]);
 
 /** Labels, bits of the value, and time, as protobufjs finds them. */
 function found(bytes: Uint8Array): unknown[] {
   const type = remoteWriteType('WriteRequest');
   const { timeseries = [] } = type.toObject(type.decode(bytes), { longs: Number, defaults: true });
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is that of the schema.
-  return timeseries.map(({ labels, samples, exemplars = [] }: any) => ({
+  return (timeseries as SeriesMessage[]).map(({ labels, samples: [sample], exemplars = [] }) => ({
     labels: pairsOf(labels),
-    value: Number.isNaN(samples[0].value) ? 'stale' : samples[0].value,
-    timestamp: samples[0].timestamp,
-    // biome-ignore lint/suspicious/noExplicitAny: likewise.
-    exemplars: exemplars.map((one: any) => ({ ...one, labels: pairsOf(one.labels) })),
+    value: Number.isNaN(sample!.value) ? 'stale' : sample!.value,
+    timestamp: sample!.timestamp,
+    exemplars: exemplars.map((one) => ({ ...one, labels: pairsOf(one.labels) })),
   }));
 }
 

@@ -7,14 +7,8 @@
  * with a page that is never handed out, so that `pointer + small constant` cannot wrap around.
  */
 
-export {
-  condenseSeries,
-  condenseSymbols,
-  describeMetric,
-  describeTenant,
-  internLabels,
-  symbolsLength,
-} from './condense';
+export { condenseSeries, condenseSymbols, symbolsLength } from './condense';
+export { describeMetric, describeTenant, internLabels } from './condense-symbols';
 export { powersPtr } from './decimal';
 export { openElements } from './elements';
 export { encodeSeries } from './encode-series';
@@ -29,7 +23,7 @@ export { resultPtr } from './result';
 export { scanWriteRequest } from './scan';
 export { decode as snappyDecode, decodedLength as snappyDecodedLength } from './snappy-decode';
 export { encode as snappyEncode } from './snappy-encode';
-export { stencilSeries } from './stencil';
+export { codeSize, stencilSeries } from './stencil';
 export { countKnown, noteSeries, placeSeries, selectSeries } from './stencil-list';
 export { internSeries, moveTable, removeAdded, sweepTable } from './table';
 export { validateWriteRequest } from './validate';

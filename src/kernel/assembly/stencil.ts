@@ -225,15 +225,14 @@ export function stencilSeries(
     const sample = (load<u32>(row, ROW_SAMPLE_START) as usize) << 3;
     let code: u32 = isPlain(row, headerCount, timestamps) ? load<u32>(header, HEADER_CODE) : ODD;
     const plan: usize = plans === 0 ? 0 : load<u32>(plans + (i << 2));
-    let section: usize = 0;
     if (code === SEEN && load<u32>(stencils, CODE_END) === 0) code = ODD;
     if (code === SEEN) {
-      section = measureSection(row, plan, formAt, suffixLength, suffixLabels);
-      if (section === 0) {
+      const bytes = measureSection(row, plan, formAt, suffixLength, suffixLabels);
+      if (bytes === 0) {
         store<u32>(header, ODD, HEADER_CODE);
         code = ODD;
       } else {
-        store<u16>(header, section as u16, HEADER_SECTION);
+        store<u16>(header, bytes as u16, HEADER_SECTION);
         store<u16>(header, sectionLabels as u16, HEADER_LABELS);
       }
     }
@@ -298,7 +297,7 @@ export function stencilSeries(
       d = encodeElements(scratch, full, d);
       full = 0;
     }
-    section = load<u16>(header, HEADER_SECTION) as usize;
+    const section = load<u16>(header, HEADER_SECTION) as usize;
     const length = section + SAMPLE_BYTES;
     // Where the 16 bytes before the series' length begin, of which the last series owns all but one.
     const head = position;
@@ -369,7 +368,8 @@ export function stencilSeries(
   store<u32>(RESULT, reason, 32);
 }
 
-function codeSize(code: usize): u32 {
+/** Bytes that a code takes of the room for codes. */
+export function codeSize(code: usize): u32 {
   const sources = (load<u8>(code, CODE_SOURCES) as u32) * (SOURCE_BYTES as u32);
   const bytes =
     (CODE_HEAD_BYTES as u32) + sources + load<u16>(code, CODE_LENGTH) + load<u16>(code, CODE_COPIES);
