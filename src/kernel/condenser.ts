@@ -14,7 +14,7 @@ const SYMBOL_BYTES = 40;
 const TENANT_BYTES = 24;
 const SYMBOLS_FIRST = 16 * 1024;
 const TEXT_BYTES_FIRST = 64 * 1024;
-/** Fields of a symbol (`assembly/symbols.ts`, `assembly/condense.ts`), in words. */
+/** Fields of a symbol (`assembly/symbols.ts`, `assembly/condense-symbols.ts`), in words. */
 const SYMBOL_WORDS = SYMBOL_BYTES / 4;
 const LENGTH = 1;
 const NEXT_NAME = 5;
