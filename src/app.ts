@@ -21,7 +21,7 @@ import { IngestionRate } from './ingest/ingestion-rate.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
 import { compileKernel } from './kernel/kernel.ts';
-import type { Body, Intake, Verdict } from './model/body.ts';
+import type { Body, BodyRoom, Intake, Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import type { Outlet } from './outlet.ts';
 import { OutletFactory } from './outlet-factory.ts';
@@ -434,6 +434,10 @@ export class App implements Intake {
 
   get hasRoom(): boolean {
     return this.#engine?.hasRoom ?? false;
+  }
+
+  reserve(byteLength: number): BodyRoom | undefined {
+    return this.#engine?.reserve(byteLength);
   }
 
   /** Takes a body unless every destination is full and nothing may be dropped. */

@@ -69,10 +69,15 @@ export class Arena {
 
   /** Keeps a copy of the bytes until `free`. */
   store(bytes: Uint8Array): Slice {
-    const length = bytes.byteLength;
+    const slice = this.reserve(bytes.byteLength);
+    copyBytes(this.#slabs.get(slice.slab)!.bytes, slice.offset, bytes);
+    return slice;
+  }
+
+  /** Keeps so many bytes, whatever they are, until `free`. */
+  reserve(length: number): Slice {
     const slab = this.#slabWith(length);
     const offset = slab.used;
-    copyBytes(slab.bytes, offset, bytes);
     // 8-byte alignment: the next body starts on a word, which the copies into linear memory like.
     slab.used += (length + 7) & ~7;
     slab.alive++;

@@ -28,6 +28,7 @@ import {
 import { countsAt, droppedOf, statsOf } from './numbers.ts';
 import { type Held, Outbox } from './outbox.ts';
 import type { PoolPorts, Replayed } from './pool-ports.ts';
+import { Room, Rooms } from './rooms.ts';
 import { isAggregating } from './stages.ts';
 import { StateKeeper } from './state-keeper.ts';
 
@@ -49,6 +50,7 @@ export interface Submitted {
 export class EnginePool implements Intake {
   readonly #ports: PoolPorts;
   readonly #arena: Arena;
+  readonly #rooms: Rooms;
   readonly #held = new Map<number, Held>();
   readonly #outbox: Outbox;
   readonly #current = new SharedArrayBuffer(8);
@@ -97,6 +99,7 @@ export class EnginePool implements Intake {
       added: (index, memory) => this.#post({ kind: 'slab', index, memory }),
       removed: (index) => this.#post({ kind: 'forget-slab', index }),
     });
+    this.#rooms = new Rooms(this.#arena);
     this.#outbox = new Outbox(ports.clock, (message) => this.#post(message));
     this.#resetProgress();
     this.#startWorker();
@@ -141,6 +144,10 @@ export class EnginePool implements Intake {
     return this.#nextId;
   }
 
+  reserve(byteLength: number): Room | undefined {
+    return this.#rooms.open(byteLength);
+  }
+
   submit(body: Body): Promise<Verdict> {
     return this.#submit(body).verdict;
   }
@@ -158,7 +165,8 @@ export class EnginePool implements Intake {
       );
       return { id: 0, verdict };
     }
-    const { slab, offset, length } = this.#arena.store(body.bytes);
+    const { bytes, room } = body;
+    const { slab, offset, length } = room instanceof Room ? room.take() : this.#arena.store(bytes);
     const id = this.#nextId++;
     const verdict = new Promise<Verdict>((settle) => {
       const held: Held = {

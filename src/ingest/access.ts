@@ -49,12 +49,17 @@ export class Gate {
       const key = this.#values[access];
       if (key !== undefined) return this.#checkKey(access, key, request);
     }
-    const user = this.#values['httpAuth.username'];
-    const password = this.#values['httpAuth.password'];
-    if (user === '' && password === undefined) return undefined;
-    if (isBasic(request.headers.authorization ?? '', user, password?.reveal() ?? '')) return undefined;
+    if (this.passesBasic(request)) return undefined;
     this.#wrongBasic.inc();
     return BASIC_DENIAL;
+  }
+
+  /** What `check` says of `basic`; a denial is not counted. */
+  passesBasic({ headers }: Pick<Credentials, 'headers'>): boolean {
+    const user = this.#values['httpAuth.username'];
+    const password = this.#values['httpAuth.password'];
+    if (user === '' && password === undefined) return true;
+    return isBasic(headers.authorization ?? '', user, password?.reveal() ?? '');
   }
 
   #checkKey(name: AuthKey, key: Secret, request: Credentials): Denial | undefined {

@@ -2,7 +2,7 @@
  * The open connections of one listener: counted for metrics, limited in age, and closed in good order at a stop.
  * Node's HTTP parser reads a socket's bytes natively, so calls are not counted, only bytes.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../util/clock.ts';
 import type { Counter, Meter } from '../util/meter.ts';
@@ -29,7 +29,7 @@ interface TrackedSocket extends Socket {
 }
 
 /** The connection that a request came by. */
-export function connectionOf(request: IncomingMessage): Connection | undefined {
+export function connectionOf(request: { readonly socket: Socket }): Connection | undefined {
   return (request.socket as TrackedSocket)[key];
 }
 
@@ -53,11 +53,18 @@ export class Connection {
   }
 
   begin(response: ServerResponse): void {
+    this.began();
+    response.on('close', () => this.ended());
+  }
+
+  /** A request; `ended` tells of its response. */
+  began(): void {
     this.requests++;
-    response.on('close', () => {
-      this.requests--;
-      this.#owner.responded(this);
-    });
+  }
+
+  ended(): void {
+    this.requests--;
+    this.#owner.responded(this);
   }
 
   /** Whether the response that is about to be written should be the last one. */
@@ -127,16 +134,24 @@ export class Connections {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
   }
 
+  /** All connections of a server. */
   attach(server: Server): void {
-    server.on('connection', (socket) => {
-      this.#accepts.inc();
-      this.#accepted.add(socket);
-      socket.on('close', () => this.#accepted.delete(socket));
-    });
+    server.on('connection', (socket) => this.#accept(socket));
     const isSecure = this.#settings.name === 'https' || this.#settings.name === 'grpcs';
     server.on(isSecure ? 'secureConnection' : 'connection', (socket: Socket) => this.#track(socket));
     server.on('tlsClientError', () => this.#errors.accept.inc());
+    this.watchDrops(server);
+  }
+
+  /** Those that a server refuses; its others come by `take`. */
+  watchDrops(server: Server): void {
     server.on('drop', () => this.#errors.accept.inc());
+  }
+
+  /** One connection without TLS. */
+  take(socket: Socket): Connection {
+    this.#accept(socket);
+    return this.#track(socket);
   }
 
   get isDraining(): boolean {
@@ -175,7 +190,13 @@ export class Connections {
     return left;
   }
 
-  #track(socket: Socket): void {
+  #accept(socket: Socket): void {
+    this.#accepts.inc();
+    this.#accepted.add(socket);
+    socket.on('close', () => this.#accepted.delete(socket));
+  }
+
+  #track(socket: Socket): Connection {
     const connection = new Connection(socket, this, this.#clock.monotonicMs(), this.#settings.ageMsMax);
     (socket as TrackedSocket)[key] = connection;
     this.#open.add(connection);
@@ -189,6 +210,7 @@ export class Connections {
       this.#closedRead += socket.bytesRead;
       this.#closedWritten += socket.bytesWritten;
     });
+    return connection;
   }
 
   #sum(closed: number, of: (socket: Socket) => number): number {

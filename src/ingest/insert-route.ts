@@ -1,6 +1,6 @@
 /** One path of a protocol over HTTP: from the head of a request to its body, and from the verdict to its answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { type Counts, type Label, noCounts, type ParseNotes, type Tenant } from '../model/body.ts';
 import type { Protocol, Reception, Route } from '../protocol/protocol.ts';
 import { connectionOf } from './connections.ts';
@@ -12,10 +12,11 @@ import {
   type InsertPorts,
   InsertTarget,
   type RefusalMore,
+  wholeBytesMax,
 } from './insert.ts';
 import type { InsertMetrics } from './insert-metrics.ts';
 import { queryOf } from './query.ts';
-import { hasBody, textOf } from './reply.ts';
+import { type HttpRequest, type HttpResponse, hasBody, textOf } from './reply.ts';
 import { Head, type InsertPlace } from './request-head.ts';
 import { withTenant } from './tenant-labels.ts';
 
@@ -64,6 +65,24 @@ export class InsertRoute {
     else this.#insert(exchange, request, response, this.#planOf(reception, query.extraLabels, place?.tenant));
   }
 
+  /**
+   * For a request whose body comes into the engine's memory: undefined if there is anything to say before it has come, and then
+   * nothing was counted.
+   */
+  begin(request: HttpRequest, response: HttpResponse): Insert | undefined {
+    if (!this.#ports.gate.passesBasic(request)) return undefined;
+    const query = queryOf(request.url ?? '');
+    const head = new Head(this.route, request, query.parameters, this.#ports);
+    const reception = this.protocol.receive(head, this.#ports.protocolOptions);
+    if (reception.kind !== 'body' || query.error !== undefined) return undefined;
+    const plan = this.#planOf(reception, query.extraLabels, undefined);
+    const bytes = Number(request.headers['content-length']);
+    if (bytes > (plan.streamed ? wholeBytesMax(plan.streamed.encoding) : this.#target.bytesMax))
+      return undefined;
+    this.#target.path.requests.inc();
+    return new Insert(this.#target, new HttpExchange(request, response, this.#target, reception), plan);
+  }
+
   #insert(
     exchange: HttpExchange,
     request: IncomingMessage,
@@ -100,15 +119,15 @@ export class InsertRoute {
 
 class HttpExchange implements Exchange {
   readonly frameBytes = 0;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: HttpRequest;
+  readonly #response: HttpResponse;
   readonly #target: InsertTarget;
   readonly #reception: Exclude<Reception, { kind: 'answer' }> | undefined;
 
   /** @param reception undefined when the protocol was not asked; then it is only refused. */
   constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: HttpRequest,
+    response: HttpResponse,
     target: InsertTarget,
     reception: Exclude<Reception, { kind: 'answer' }> | undefined,
   ) {
@@ -119,7 +138,11 @@ class HttpExchange implements Exchange {
   }
 
   get source(): Readable {
-    return this.#request;
+    if (this.#request instanceof Readable) return this.#request;
+    // All of it has come; what is left is to hear that the client is gone.
+    const source = new Readable({ read() {} });
+    this.onClose(() => source.destroy());
+    return source;
   }
 
   get client(): string | undefined {

@@ -6,13 +6,15 @@
  * Bodies that can be cut into pieces are taken in pieces (`body-stream.ts`) when they are larger than `wholeBytesMax`.
  *
  * The token is taken when the body is complete, or earlier when more than a small body has come, and given back with
- * the verdict: a client that trickles a few bytes holds none.
+ * the verdict: a client that trickles a few bytes holds none. Bodies that come into the engine's memory (`direct-server.ts`)
+ * are bounded by the room there is, and take theirs at the end.
  */
 import type { Readable } from 'node:stream';
 import {
   type Arrival,
   type Body,
   type BodyEncoding,
+  type BodyRoom,
   type Counts,
   type Intake,
   type Label,
@@ -24,6 +26,7 @@ import {
 import type { OptionValues, Pieces, Protocol } from '../protocol/protocol.ts';
 import type { BufferPool } from '../util/buffer-pool.ts';
 import type { Clock } from '../util/clock.ts';
+import { copyBytes } from '../util/copy-bytes.ts';
 import { messageOf } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Gate } from './access.ts';
@@ -133,8 +136,15 @@ export interface Exchange {
   tooSlow(): void;
 }
 
+/** In memory that nobody shares. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(bytes.byteLength);
+  copyBytes(copy, 0, bytes);
+  return copy;
+}
+
 /** Larger ones are taken in pieces, where that goes: compressed ones are some ten times as large. */
-function wholeBytesMax(encoding: BodyEncoding): number {
+export function wholeBytesMax(encoding: BodyEncoding): number {
   return encoding === 'plain' ? 2 * 1024 * 1024 : 256 * 1024;
 }
 
@@ -143,7 +153,9 @@ export class Insert implements BodySink {
   readonly #target: InsertTarget;
   readonly #exchange: Exchange;
   readonly #plan: InsertPlan;
-  #reader!: BodyReader;
+  #reader: BodyReader | undefined;
+  /** The engine's memory that the body comes into, if it does. */
+  #room: BodyRoom | undefined;
   #hasToken = false;
   /** Among the bodies that may become streams, which gather without a token. */
   #hasSeat = false;
@@ -172,17 +184,24 @@ export class Insert implements BodySink {
     this.#reader.start();
   }
 
+  /** Instead of `start`, when somebody else reads: the body comes into `room`, and the caller tells of its end. */
+  begin(room: BodyRoom): void {
+    this.#target.metrics.readCalls.inc();
+    this.#room = room;
+  }
+
   large(): void {
     if (this.#plan.streamed !== undefined && this.#takeSeat()) return;
     if (this.#takeToken()) return;
-    this.#reader.pause();
-    this.#waitForToken(() => this.#reader.resume());
+    const reader = this.#reader!;
+    reader.pause();
+    this.#waitForToken(() => reader.resume());
   }
 
   complete(bytes: Uint8Array): void {
     const body = this.#exchange.bodyOf(bytes);
     if (typeof body === 'string' || body.bytes.byteLength === 0) {
-      this.#reader.release();
+      this.#release();
       this.#giveSeat();
       this.#giveToken();
       if (typeof body !== 'string') this.#exchange.accept(noCounts);
@@ -202,6 +221,7 @@ export class Insert implements BodySink {
     const { metrics, bytesMax } = this.#target;
     this.#waiter?.leave();
     this.#waiter = undefined;
+    this.#room?.release();
     this.#giveSeat();
     this.#giveToken();
     metrics.readErrors.inc();
@@ -232,14 +252,15 @@ export class Insert implements BodySink {
     }
     this.#giveSeat();
     if (isTooLarge) {
-      this.#reader.release();
+      this.#release();
       this.#giveToken();
       metrics.readErrors.inc();
       this.#refuse(413, this.#target.tooLarge('it declares, decompressed,', declared));
       return;
     }
     const client = this.#exchange.client ?? 'unknown';
-    const body: Body = { bytes, encoding, protocol, extraLabels, tenant, arrival, client };
+    const room = this.#room;
+    const body: Body = { bytes, room, encoding, protocol, extraLabels, tenant, arrival, client };
     let verdict: Promise<Verdict>;
     try {
       verdict = ports.intake.submit(body);
@@ -248,8 +269,8 @@ export class Insert implements BodySink {
     }
     // What it becomes decompressed shows only now.
     const isCompressed = streamed !== undefined && encoding !== 'plain';
-    const again = isCompressed ? new Uint8Array(bytes) : undefined;
-    this.#reader.release();
+    const again = isCompressed ? copyOf(bytes) : undefined;
+    this.#release();
     // The bytes are in the engine's memory now; only where those pile up does the limiter count them as well.
     if (ports.intake.hasRoom) this.#giveToken();
     verdict.then(
@@ -277,8 +298,8 @@ export class Insert implements BodySink {
     const { arrival, extraLabels, tenant, message: protocol } = this.#plan;
     const { pieces, encoding } = this.#plan.streamed!;
     // A copy: the slice of a Buffer would be none.
-    const first = new Uint8Array(bytes);
-    this.#reader.release();
+    const first = copyOf(bytes);
+    this.#release();
     if (this.#takeSeat()) this.#giveToken();
     const source = new BodySource(this.#exchange.source, ports, { length: first.byteLength, isEnded });
     const { itemOption } = pieces;
@@ -394,7 +415,7 @@ export class Insert implements BodySink {
     if (this.#waiter === undefined) return;
     this.#waiter = undefined;
     this.#giveSeat();
-    this.#reader.abandon();
+    this.#abandon();
     const { maxQueueMs } = this.#target.ports;
     const error = `cannot start the insert within ${maxQueueMs / 1000} s: all places of -maxConcurrentInserts are taken or too many wait; send less at the same time, or raise -insert.maxQueueDuration or the number of CPUs`;
     this.#refuse(503, error, { retryAfterS: RETRY_AFTER_S });
@@ -405,8 +426,19 @@ export class Insert implements BodySink {
     this.#waiter.leave();
     this.#waiter = undefined;
     this.#giveSeat();
-    this.#reader.abandon();
+    this.#abandon();
     this.#target.path.errors.inc();
+  }
+
+  /** The bytes of the body are not looked at any more. */
+  #release(): void {
+    this.#reader?.release();
+    this.#room?.release();
+  }
+
+  #abandon(): void {
+    this.#reader?.abandon();
+    this.#room?.release();
   }
 
   #refuse(status: number, error: string, more?: RefusalMore): void {

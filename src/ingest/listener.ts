@@ -8,11 +8,12 @@ import type { Logger } from '../util/logger.ts';
 import type { Meter } from '../util/meter.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
+import { FIELDS_MAX } from './direct-head.ts';
+import { type DirectRoutes, DirectServer } from './direct-server.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { IngestValues } from './options.ts';
 import { CertificateWatch, readCredentials, type TlsSettings, tlsSettings } from './tls.ts';
 
-const HEADERS_MAX = 100;
 /** Node looks for connections whose head is late this often at most. */
 const CHECK_MS_MAX = 1_000;
 
@@ -30,6 +31,7 @@ export class Listener {
   readonly #ports: ListenerPorts;
   #server: Server | undefined;
   #certificates: CertificateWatch | undefined;
+  #direct: DirectServer | undefined;
 
   /** Throws a SluiceError if the settings make no sense. */
   constructor(values: IngestValues, index: number, ports: ListenerPorts) {
@@ -62,11 +64,11 @@ export class Listener {
   }
 
   /** Throws a SluiceError. */
-  async listen(onRequest: RequestListener): Promise<void> {
+  async listen(onRequest: RequestListener, direct: DirectRoutes): Promise<void> {
     const server = await this.#createServer(onRequest);
     this.#server = server;
     server.keepAliveTimeout = this.#values['http.idleConnTimeout'];
-    server.maxHeadersCount = HEADERS_MAX;
+    server.maxHeadersCount = FIELDS_MAX;
     server.maxConnections = this.#values['http.maxConnections'];
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') this.connections.tooSlow();
@@ -75,7 +77,8 @@ export class Listener {
     // Without a listener Node would answer 100 before authorization; whoever reads the body does it.
     server.on('checkContinue', onRequest);
     server.on('checkExpectation', onRequest);
-    this.connections.attach(server);
+    if (this.#tls === undefined) this.#readDirectly(server, direct);
+    else this.connections.attach(server);
     const { host, port } = parseListenAddress(this.#address);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(this.#address, cause)));
@@ -90,11 +93,21 @@ export class Listener {
   /** Takes no new connections and closes idle ones; resolves when all are closed. */
   close(): Promise<void> {
     this.#certificates?.stop();
+    this.#direct?.stop();
     const server = this.#server;
     if (server === undefined) return Promise.resolve();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     this.connections.drain();
     return closed;
+  }
+
+  #readDirectly(server: Server, routes: DirectRoutes): void {
+    const { connections } = this;
+    connections.watchDrops(server);
+    const idleMs = this.#values['http.idleConnTimeout'];
+    const headMs = this.#values['http.headerTimeout'];
+    const times = { idleMs, headMs, checkMs: checkMsOf(headMs) };
+    this.#direct = new DirectServer(server, { connections, clock: this.#ports.clock, ...times, ...routes });
   }
 
   async #createServer(onRequest: RequestListener): Promise<Server> {
@@ -103,7 +116,7 @@ export class Listener {
       headersTimeout,
       // Bodies have a minimum rate instead, see `BodyWatch`; a large one on a slow link may take its time.
       requestTimeout: 0,
-      connectionsCheckingInterval: Math.min(CHECK_MS_MAX, Math.ceil(headersTimeout / 4)),
+      connectionsCheckingInterval: checkMsOf(headersTimeout),
     };
     if (this.#tls === undefined) return createServer(shared, onRequest);
     const credentials = await readCredentials(this.#tls);
@@ -123,6 +136,10 @@ export class Listener {
       );
     }
   }
+}
+
+function checkMsOf(headMs: number): number {
+  return Math.min(CHECK_MS_MAX, Math.ceil(headMs / 4));
 }
 
 const listenHints: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 /** How responses are written: common headers, error texts, and closing without cutting the client's sentence short. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Answer } from '../protocol/protocol.ts';
 import type { Clock } from '../util/clock.ts';
 import { connectionOf } from './connections.ts';
@@ -10,6 +11,24 @@ const LINGER_MS = 2_000;
 const TEXT = 'text/plain; charset=utf-8';
 
 export type Headers = Readonly<Record<string, string>>;
+
+/** A request, whoever read its head. */
+export interface HttpRequest {
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** Whether its body has come. */
+  readonly complete: boolean;
+  readonly socket: Socket;
+}
+
+export interface HttpResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly destroyed: boolean;
+  writeHead(status: number, headers: Readonly<Record<string, string | number>>): this;
+  end(body?: string | Uint8Array): void;
+  on(event: 'close', listener: () => void): void;
+}
 
 export class Replies {
   readonly #common: Headers;
@@ -33,28 +52,29 @@ export class Replies {
   }
 
   /** The headers that every response carries. */
-  headers(request: IncomingMessage): Headers {
+  headers(request: HttpRequest): Headers {
     const mustClose = this.#mustClose(request) || (hasBody(request) && !request.complete);
     return mustClose ? { ...this.#common, Connection: 'close' } : this.#common;
   }
 
-  send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  send(request: HttpRequest, response: HttpResponse, answer: Answer): void {
     const mustClose = this.#mustClose(request);
     if (answer.body === undefined && answer.headers === undefined && !mustClose && !this.#hasCommon) {
       response.statusCode = answer.status;
       response.end();
       return;
     }
-    const headers: Record<string, string> = { ...this.#common, ...answer.headers };
+    const headers: Record<string, string | number> = { ...this.#common, ...answer.headers };
     if (answer.contentType !== undefined) headers['Content-Type'] = answer.contentType;
+    if (answer.status !== 204) headers['Content-Length'] = Buffer.byteLength(answer.body ?? '');
     if (mustClose) headers.Connection = 'close';
     response.writeHead(answer.status, headers).end(answer.body);
   }
 
   /** An error as text. If the request has not come in completely, its connection is closed. */
   refuse(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: HttpRequest,
+    response: HttpResponse,
     status: number,
     error: string,
     more: Headers = {},
@@ -67,8 +87,8 @@ export class Replies {
    * @param isPatient whether to read what is still on its way, so that the client gets to read the response.
    */
   refuseWith(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: HttpRequest,
+    response: HttpResponse,
     { status, body = '', contentType = TEXT }: Answer,
     more: Headers = {},
     isPatient = true,
@@ -84,7 +104,9 @@ export class Replies {
       ...(isPartial || this.#mustClose(request) ? { Connection: 'close' } : {}),
     });
     const isSending = isPartial && request.headers.expect === undefined;
-    if (isSending && isPatient) this.#linger(request, response, body);
+    // What is read directly is only refused before its end when it does not come.
+    const isNodes = request instanceof IncomingMessage && response instanceof ServerResponse;
+    if (isSending && isPatient && isNodes) this.#linger(request, response, body);
     else response.end(body);
   }
 
@@ -107,7 +129,7 @@ export class Replies {
     request.resume();
   }
 
-  #mustClose(request: IncomingMessage): boolean {
+  #mustClose(request: HttpRequest): boolean {
     return this.#alwaysClose || (connectionOf(request)?.isLast() ?? false);
   }
 }
@@ -118,7 +140,7 @@ export function textOf(status: number, error: string): Answer {
 }
 
 /** RFC 9112, 6: a request has a body if it says so. */
-export function hasBody(request: IncomingMessage): boolean {
+export function hasBody(request: HttpRequest): boolean {
   const { headers } = request;
   if (headers['transfer-encoding'] !== undefined) return true;
   return headers['content-length'] !== undefined && headers['content-length'] !== '0';

@@ -1,8 +1,8 @@
 /** The head of a write request as protocols see it. */
-import type { IncomingMessage } from 'node:http';
 import type { Tenant } from '../model/body.ts';
 import type { RequestHead, Route } from '../protocol/protocol.ts';
 import type { Clock } from '../util/clock.ts';
+import type { HttpRequest } from './reply.ts';
 
 /** Where a request was found, if that is not the path that it names. */
 export interface InsertPlace {
@@ -17,13 +17,13 @@ export class Head implements RequestHead {
   readonly route: Route;
   readonly query: URLSearchParams;
   readonly receivedMs: number;
-  readonly #request: IncomingMessage;
+  readonly #request: HttpRequest;
   readonly #prefix: string;
   readonly #place: InsertPlace | undefined;
 
   constructor(
     route: Route,
-    request: IncomingMessage,
+    request: HttpRequest,
     query: URLSearchParams,
     ports: { readonly pathPrefix: string; readonly clock: Pick<Clock, 'nowMs'> },
     place?: InsertPlace,

@@ -62,6 +62,8 @@ export class HttpServer {
   readonly #pool = new BufferPool();
   readonly #watch: BodyWatch;
   readonly #streams = new Streams();
+  /** Write paths that need no router. */
+  readonly #direct = new Map<string, InsertRoute>();
   readonly #stopping = new AbortController();
   #isDraining = false;
   #closed: Promise<void> | undefined;
@@ -111,8 +113,14 @@ export class HttpServer {
       connectionOf(request)?.begin(response);
       this.#app.routing(request, response);
     };
+    const direct = {
+      intake: this.#ports.intake,
+      watch: this.#watch,
+      routes: this.#direct,
+      onRequest: () => this.#requests.inc(),
+    };
     try {
-      for (const listener of this.#listeners) await listener.listen(onRequest);
+      for (const listener of this.#listeners) await listener.listen(onRequest, direct);
       for (const server of this.#routeServers.values()) await server.listen();
       for (const listener of this.#lineListeners) await listener.listen();
       for (const server of this.#grpcServers) await server.listen();
@@ -267,6 +275,7 @@ export class HttpServer {
     const metrics = new InsertMetrics(this.#ports.meter, protocol);
     return protocol.routes.map((route) => {
       const insert = new InsertRoute(protocol, route, metrics, ports);
+      this.#direct.set(`${this.#prefix}${route.path}`, insert);
       app.all(
         `${this.#prefix}${patternOf(route)}`,
         {

@@ -49,9 +49,20 @@ export interface Arrival {
   readonly receivedMs: number;
 }
 
-export interface Body {
-  /** Borrowed for the duration of `submit`'s synchronous part only: the receiver copies what it keeps. */
+/** Memory of the engine that a body is received into, so that it need not be copied there. */
+export interface BodyRoom {
   readonly bytes: Uint8Array;
+  /** Gives the memory back, unless a body in it was taken. */
+  release(): void;
+}
+
+export interface Body {
+  /**
+   * Borrowed for the duration of `submit`'s synchronous part only: the receiver copies what it keeps, unless they lie in `room`.
+   */
+  readonly bytes: Uint8Array;
+  /** What `Intake.reserve` gave, filled by these bytes. */
+  readonly room?: BodyRoom | undefined;
   readonly encoding: BodyEncoding;
   /** Registry key of the protocol: `promremotewrite`; or `REMOTE_WRITE_2`. */
   readonly protocol: string;
@@ -131,6 +142,8 @@ export interface Intake {
    * bodies go to the engine together.
    */
   readonly hasRoom: boolean;
+  /** Memory for a body of so many bytes; undefined when too many of them are on their way. */
+  reserve(byteLength: number): BodyRoom | undefined;
   /** Copies `body.bytes` before it returns the promise, so that the caller may reuse the memory at once. */
   submit(body: Body): Promise<Verdict>;
 }

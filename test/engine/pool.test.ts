@@ -73,14 +73,22 @@ function setUp(
     await pool.close();
     clearInterval(alive);
   });
-  const submit = (message: TestRequest, client = 'client'): Promise<Verdict> =>
-    pool.submit({
-      bytes: new Uint8Array(snappy.compress(encodeRequest(message))),
+  let submitted = 0;
+  const submit = (message: TestRequest, client = 'client'): Promise<Verdict> => {
+    const sent = new Uint8Array(snappy.compress(encodeRequest(message)));
+    const about = {
       encoding: 'snappy-or-zstd',
       protocol: 'promremotewrite',
       extraLabels: [],
       client,
-    });
+    } as const;
+    // Every other one was received into the engine's memory.
+    const room = submitted++ % 2 === 0 ? undefined : pool.reserve(sent.byteLength);
+    room?.bytes.set(sent);
+    const verdict = pool.submit({ bytes: room?.bytes ?? sent, room, ...about });
+    room?.release();
+    return verdict;
+  };
   const content = (): Content => {
     const found: Content = new Map();
     for (const { block } of blocks) decodeBlock(block, found);

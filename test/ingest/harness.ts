@@ -9,7 +9,7 @@ import type { OptionSpec } from '../../src/config/option.ts';
 import type { Endpoint } from '../../src/ingest/endpoint.ts';
 import { type IngestValues, ingestOptions } from '../../src/ingest/options.ts';
 import { HttpServer } from '../../src/ingest/server.ts';
-import type { Body, Counts, Intake, Verdict } from '../../src/model/body.ts';
+import type { Body, BodyRoom, Counts, Intake, Verdict } from '../../src/model/body.ts';
 import { noCounts } from '../../src/model/body.ts';
 import { protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
@@ -82,6 +82,19 @@ export class FakeIntake implements Intake {
 
   /** Tests of the limiter set it to false: tokens are kept until the verdict then. */
   hasRoom = false;
+
+  /** Bytes that were given and not given back. */
+  reservedBytes = 0;
+
+  reserve(byteLength: number): BodyRoom | undefined {
+    this.reservedBytes += byteLength;
+    let isOpen = true;
+    const release = () => {
+      if (isOpen) this.reservedBytes -= byteLength;
+      isOpen = false;
+    };
+    return { bytes: new Uint8Array(byteLength), release };
+  }
 
   submit(body: Body): Promise<Verdict> {
     const kept = { ...body, bytes: new Uint8Array(body.bytes) };
