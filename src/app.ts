@@ -21,7 +21,7 @@ import { IngestionRate } from './ingest/ingestion-rate.ts';
 import { SelfScrape } from './ingest/self-scrape.ts';
 import { HttpServer } from './ingest/server.ts';
 import { compileKernel } from './kernel/kernel.ts';
-import type { Body, BodyRoom, Intake, Verdict } from './model/body.ts';
+import { type Body, type BodyRoom, type Intake, unavailable, type Verdict } from './model/body.ts';
 import { schema } from './options.ts';
 import type { Outlet } from './outlet.ts';
 import { OutletFactory } from './outlet-factory.ts';
@@ -59,7 +59,6 @@ export interface AppPorts {
 
 /** How often backlogs are looked at. */
 const ADAPT_EVERY_MS = 500;
-const OVERLOAD_RETRY_AFTER_S = 5;
 const FULL =
   'queues or journal are full and nothing may be dropped; send it again later, or see / for what keeps them';
 const NO_DESTINATION =
@@ -394,7 +393,10 @@ export class App implements Intake {
       log,
       module: compileKernel(),
       onBlock: (group, generation, block) => destinations.distribute(group, generation, block),
-      onAccepted: (accepted) => destinations.accept(accepted),
+      onAccepted: (accepted) => {
+        destinations.accept(accepted);
+        if (accepted.origin === 'client') this.#talkers.note(accepted.client, accepted.counts.samples);
+      },
       onDropped: (dropped, generation) => destinations.drop(dropped, generation),
       onDropExample: (example) => this.#examples.add(example),
       commit: this.#acknowledgement.commit,
@@ -444,15 +446,13 @@ export class App implements Intake {
   submit(body: Body): Promise<Verdict> {
     assert(this.#engine !== undefined, 'nothing listens before the engine is there');
     const { members } = this.#destinations;
-    if (!this.#isOpen) return unavailable(NO_DESTINATION);
+    if (!this.#isOpen) return Promise.resolve(unavailable(NO_DESTINATION));
     const cannotKeep =
       members.some(({ queue }) => queue.refuses) ||
       this.#acknowledgement.full ||
       (!this.#config.values['remoteWrite.dropSamplesOnOverload'] && members.every(({ queue }) => queue.full));
-    if (cannotKeep) return unavailable(FULL);
-    const judged = this.#engine.submit(body);
-    this.#talkers.note(body.client, judged);
-    return this.#rate.pace(judged);
+    if (cannotKeep) return Promise.resolve(unavailable(FULL));
+    return this.#rate.pace(this.#engine.submit(body));
   }
 
   #planAdapt(): void {
@@ -490,14 +490,4 @@ export class App implements Intake {
       seriesLimits: this.#shaping.seriesLimits,
     });
   }
-}
-
-function unavailable(why: string): Promise<Verdict> {
-  return Promise.resolve({
-    ok: false,
-    status: 503,
-    reason: 'overloaded',
-    error: `cannot take the request: ${why}`,
-    retryAfterS: OVERLOAD_RETRY_AFTER_S,
-  });
 }

@@ -1,7 +1,6 @@
 /** Who sends the most, put together from the engine's estimates and the clients that were counted here. */
 import { Clients } from './clients.ts';
 import type { EngineReport } from './engine/messages.ts';
-import type { Verdict } from './model/body.ts';
 import type { TopLine, TopShown } from './service/status.ts';
 import { type Clock, sleep } from './util/clock.ts';
 import type { Heavy } from './util/top-k.ts';
@@ -20,9 +19,9 @@ export class TopTalkers {
     this.#ask = ask;
   }
 
-  /** A client's request, counted once it is accepted. */
-  note(client: string, judged: Promise<Verdict>): void {
-    this.#clients.note(client, judged);
+  /** A client's request was accepted. */
+  note(client: string, samples: number): void {
+    this.#clients.note(client, samples);
   }
 
   async #report(): Promise<EngineReport | undefined> {

@@ -124,7 +124,7 @@ class FakeEngine {
       pending.samples += own;
       pending.metadata += metadata ? counts.metadata : 0;
     }
-    destinations.accept({ id: ++this.#id, counts, origin, generation });
+    destinations.accept({ id: ++this.#id, counts, origin, client: 'c', generation });
     this.#tell(destinations, this.toldPerBody);
     this.#bodies.push(message);
   }

@@ -134,6 +134,8 @@ test('every source file is reachable from an entry', () => {
 const untested = new Map<string, string>([
   ['src/protocol/opentelemetry-series.ts', 'test/protocol/opentelemetry-points.test.ts'],
   ['src/ingest/insert-route.ts', 'test/ingest/insert.test.ts'],
+  ['src/ingest/direct-response.ts', 'test/ingest/direct-connection.test.ts'],
+  ['src/ingest/direct-server.ts', 'test/ingest/direct-connection.test.ts'],
   ['src/checks.ts', 'test/e2e/shaping.test.ts'],
   ['src/data-directory.ts', 'test/e2e/daemon.test.ts'],
   ['src/drop-examples.ts', 'test/e2e/shaping.test.ts'],

@@ -8,23 +8,22 @@ import type { Header, HttpExchange, HttpResponse } from '../destination/destinat
 import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import type { Logger } from '../util/logger.ts';
+import { Abortable, Abortables } from './abortable.ts';
 import type { Auth } from './auth/auth.ts';
 import { openAuth } from './auth/index.ts';
 import { type Address, type Backend, Backends } from './backends.ts';
 import { connectorTo } from './connect.ts';
 import type { ConnectionStats } from './connection-stats.ts';
+import { Exchange } from './exchange.ts';
 import { mergeHeaders, parseHeaders } from './headers.ts';
 import { type DeliverValues, freshParallelOf, parallelOf } from './options.ts';
 import { chooseProxy, proxyAuthorization } from './proxy.ts';
-import { Redactor, TEXT_BYTES_MAX } from './redact.ts';
+import { Redactor } from './redact.ts';
 import { namingOf, type Resolver, systemResolver } from './resolve.ts';
 import { SocketWrites } from './socket-writes.ts';
 import { TlsFiles } from './tls-files.ts';
 
 const IDLE_MS = 60_000;
-/** What is read of an answer so that its connection can be used again; past that a new one is cheaper. */
-const DRAIN_BYTES_MAX = 64 * 1024;
-const DRAIN_MS = 5000;
 /** How often the addresses of an ordinary host are compared with those of open connections. */
 const DNS_WATCH_MS = 20_000;
 
@@ -45,6 +44,9 @@ interface Connection {
 
 export class HttpClient implements HttpExchange {
   readonly #url: URL;
+  /** As the peer sees it: without `dns+`, `srv+` and credentials. */
+  readonly #wireUrl: URL;
+  readonly #path: string;
   readonly #host: string;
   readonly #naming: 'plain' | 'dns' | 'srv';
   readonly #values: DeliverValues;
@@ -59,6 +61,9 @@ export class HttpClient implements HttpExchange {
   readonly #backends: Backends<Connection>;
   readonly #live = new Set<Pool>();
   readonly #writes = new SocketWrites();
+  readonly #attempts = new Abortables();
+  /** By those of the content, where no credentials change. */
+  readonly #knownHeaders = new WeakMap<readonly Header[], readonly string[]>();
   #tls: Awaited<ReturnType<TlsFiles['current']>> | undefined;
   #cancelWatch: () => void = () => {};
   #closed = false;
@@ -66,6 +71,8 @@ export class HttpClient implements HttpExchange {
   /** `url` as configured, with credentials; `values` must have passed `checkDestination`. */
   constructor(url: string, values: DeliverValues, ports: HttpPorts) {
     this.#url = new URL(url);
+    this.#wireUrl = new URL(this.#url.href.replace(/^(https?:\/\/)(?:[^/@]*@)?(?:dns\+|srv\+)?/, '$1'));
+    this.#path = this.#url.pathname + this.#url.search;
     const { naming, host } = namingOf(this.#url);
     this.#naming = naming;
     this.#host = host;
@@ -92,22 +99,22 @@ export class HttpClient implements HttpExchange {
   }
 
   async post(content: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<HttpResponse> {
-    const controller = new AbortController();
-    const abort = () => controller.abort(signal.reason);
+    const attempt = new Abortable();
+    const others = this.#attempts.under(signal);
     const timeoutMs = this.#values['remoteWrite.sendTimeout'];
     const cancel = this.#ports.clock.after(timeoutMs, () =>
-      controller.abort(new SluiceError('timeout', `no answer within ${timeoutMs} ms`)),
+      attempt.abort(new SluiceError('timeout', `no answer within ${timeoutMs} ms`)),
     );
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
+    others.add(attempt);
+    if (signal.aborted) attempt.abort(signal.reason);
     try {
-      return await orAborted(this.#post(content, body, controller.signal), controller.signal);
+      return await attempt.run(this.#post(content, body, attempt));
     } catch (error) {
       const code = (error as { code?: string }).code ?? 'network';
       throw new SluiceError(code, this.#redactor.clean(explain(error)));
     } finally {
       cancel();
-      signal.removeEventListener('abort', abort);
+      others.delete(attempt);
     }
   }
 
@@ -121,22 +128,20 @@ export class HttpClient implements HttpExchange {
     await Promise.all([...this.#live].map((pool) => pool.destroy()));
   }
 
-  async #post(content: readonly Header[], body: Uint8Array, signal: AbortSignal): Promise<HttpResponse> {
-    const request = { method: 'POST', url: this.#wireUrl(), host: this.#hostHeader, body } as const;
-    const own = (await this.#auth?.headers(request)) ?? [];
-    const headers = mergeHeaders([['Host', this.#hostHeader]], this.#headers, content, own);
+  async #post(content: readonly Header[], body: Uint8Array, attempt: Abortable): Promise<HttpResponse> {
+    const headers = await this.#headersOf(content, body);
     await this.#followTls();
     // One immediate second try: a connection that the peer closed while idle fails exactly once. With several backends
     // each of them gets its chance.
     for (let tries = 1; ; tries++) {
-      signal.throwIfAborted();
       const backend = await this.#backends.pick();
+      attempt.throwIfAborted();
       backend.inFlight++;
       try {
-        return await this.#exchange(backend, headers, body, signal);
+        return await this.#exchange(backend, headers, body, attempt);
       } catch (error) {
         const several = this.#naming !== 'plain';
-        if (signal.aborted || this.#closed) throw error;
+        if (attempt.isAborted || this.#closed) throw error;
         if (several) this.#backends.failed(backend);
         const again = isLost(error) ? tries < 2 : several && tries < this.#backends.all.length;
         if (!again) throw error;
@@ -146,29 +151,37 @@ export class HttpClient implements HttpExchange {
     }
   }
 
+  /** Names and values in turn. */
+  async #headersOf(content: readonly Header[], body: Uint8Array): Promise<readonly string[]> {
+    const request = { method: 'POST', url: this.#wireUrl, host: this.#hostHeader, body } as const;
+    const own = await this.#auth?.headers(request);
+    const known = own === undefined ? this.#knownHeaders.get(content) : undefined;
+    if (known !== undefined) return known;
+    const headers = mergeHeaders([['Host', this.#hostHeader]], this.#headers, content, own ?? []);
+    const proxyAuth = this.#throughPlainProxy() && proxyAuthorization(this.#proxy!);
+    if (proxyAuth) headers.push(['Proxy-Authorization', proxyAuth]);
+    const flat = headers.flat();
+    if (own === undefined) this.#knownHeaders.set(content, flat);
+    return flat;
+  }
+
   async #exchange(
     backend: Backend<Connection>,
-    headers: readonly Header[],
+    headers: readonly string[],
     body: Uint8Array,
-    signal: AbortSignal,
+    attempt: Abortable,
   ): Promise<HttpResponse> {
-    const path = this.#url.pathname + this.#url.search;
-    const plainProxy = this.#throughPlainProxy();
-    const proxyAuth = plainProxy && proxyAuthorization(this.#proxy!);
-    const reply = await backend.connection.pool.request({
-      method: 'POST',
-      path: plainProxy ? `http://${this.#hostAndPort(backend.address)}${path}` : path,
-      headers: [...headers, ...(proxyAuth ? [['Proxy-Authorization', proxyAuth]] : [])].flat(),
-      body,
-      signal,
-    });
-    const reading = readText(reply.body, this.#ports.clock);
-    const { statusCode: status, headers: answered } = reply;
-    // The block is safe as soon as the status says so; what follows matters only for the connection.
-    if (status >= 200 && status < 300) return { status, text: '', headers: answered };
+    const path = this.#throughPlainProxy()
+      ? `http://${this.#hostAndPort(backend.address)}${this.#path}`
+      : this.#path;
+    const exchange = new Exchange(this.#ports.clock);
+    attempt.begin(exchange);
+    const options = { method: 'POST', path, headers: headers as string[], body } as const;
+    backend.connection.pool.dispatch(options, exchange);
+    const { status, headers: answered, text } = await exchange.answer;
+    if (status < 300) return { status, text, headers: answered };
     const encoded = answered['content-encoding'] !== undefined;
-    const text = await reading;
-    const retryAfter = answered['retry-after'];
+    const retryAfter: string | string[] | undefined = answered['retry-after'];
     return {
       status,
       headers: answered,
@@ -187,11 +200,6 @@ export class HttpClient implements HttpExchange {
   #hostAndPort({ host, port }: Address): string {
     const shown = isIP(host) === 6 ? `[${host}]` : host;
     return port === 80 ? shown : `${shown}:${port}`;
-  }
-
-  /** The URL as the peer sees it: without `dns+`, `srv+` and credentials. */
-  #wireUrl(): URL {
-    return new URL(this.#url.href.replace(/^(https?:\/\/)(?:[^/@]*@)?(?:dns\+|srv\+)?/, '$1'));
   }
 
   #open(address: Address): Connection {
@@ -326,39 +334,6 @@ function userInfo(url: URL): readonly Header[] {
 function isLost(error: unknown): boolean {
   const { code } = error as { code?: string };
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
-}
-
-/** Reads the whole answer within limits and gives the beginning of it; never rejects. */
-async function readText(
-  body: AsyncIterable<Uint8Array> & { destroy(): unknown; on(event: 'error', listener: () => void): unknown },
-  clock: Clock,
-): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const cancel = clock.after(DRAIN_MS, () => body.destroy());
-  body.on('error', () => {});
-  try {
-    for await (const chunk of body) {
-      if (bytes < TEXT_BYTES_MAX) chunks.push(chunk.subarray(0, TEXT_BYTES_MAX - bytes));
-      bytes += chunk.byteLength;
-      // Leaving the loop destroys the connection.
-      if (bytes > DRAIN_BYTES_MAX) break;
-    }
-  } catch {
-    // The status is what counts; the text is for people.
-  } finally {
-    cancel();
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 /** The message of an error, with what Node hides in its causes. */

@@ -1,9 +1,8 @@
 /**
  * What goes to the engine: bodies wait here until there is a message's worth of them. Main thread only.
  */
-import type { BodyOrigin, Verdict } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
-import type { Slice } from './arena.ts';
+import type { Held } from './held.ts';
 import { type BodyFormat, IS_JUDGED, IS_TAKEN, type ToEngine } from './messages.ts';
 
 /** A second `bodies` message lies ready while the engine works on the first, so that it never waits for the main thread. */
@@ -14,24 +13,6 @@ const BATCHES_IN_FLIGHT_MAX = 2;
  */
 const GATHER_BYTES = 32 * 1024;
 const GATHER_MS = 1;
-
-/** Lives until the body's block is full, so it is kept small: thousands of them are alive under many small requests. */
-export interface Held extends Slice {
-  readonly id: number;
-  readonly format: BodyFormat;
-  readonly client: string;
-  readonly receivedMs: number;
-  /** In wall time; for a request of the journal, when it came to the earlier run. */
-  readonly arrivedMs: number;
-  /** The state that aggregation began with has its samples. */
-  readonly isTaken: boolean;
-  deaths: number;
-  /** Absent once the verdict was given. */
-  settle: ((verdict: Verdict) => void) | undefined;
-  readonly origin: BodyOrigin;
-  /** The journal is taking it: it was accepted, and its verdict follows. */
-  isCommitting: boolean;
-}
 
 export class Outbox {
   readonly #clock: Clock;

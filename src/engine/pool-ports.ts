@@ -34,6 +34,8 @@ export interface Admitted {
   readonly id: number;
   readonly counts: Readonly<Counts>;
   readonly origin: BodyOrigin;
+  /** Remote address. */
+  readonly client: string;
   readonly generation: number;
 }
 

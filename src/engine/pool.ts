@@ -7,11 +7,19 @@
 import { Worker } from 'node:worker_threads';
 import { BODY_STEP } from '../encode/group.ts';
 import { BlockMemory } from '../model/block.ts';
-import type { Body, Counts, Intake, ParseNotes, Verdict } from '../model/body.ts';
+import {
+  type Body,
+  type Counts,
+  type Intake,
+  type ParseNotes,
+  unavailable,
+  type Verdict,
+} from '../model/body.ts';
 import type { StateMemory } from '../transform/state/bytes.ts';
 import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Arena } from './arena.ts';
+import { type Held, HeldBodies } from './held.ts';
 import {
   ACCEPTED_FIELDS,
   type BlockMessage,
@@ -26,9 +34,9 @@ import {
   type ToEngine,
 } from './messages.ts';
 import { countsAt, droppedOf, statsOf } from './numbers.ts';
-import { type Held, Outbox } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import type { PoolPorts, Replayed } from './pool-ports.ts';
-import { Room, Rooms } from './rooms.ts';
+import { type Room, Rooms } from './rooms.ts';
 import { isAggregating } from './stages.ts';
 import { StateKeeper } from './state-keeper.ts';
 
@@ -51,7 +59,7 @@ export class EnginePool implements Intake {
   readonly #ports: PoolPorts;
   readonly #arena: Arena;
   readonly #rooms: Rooms;
-  readonly #held = new Map<number, Held>();
+  readonly #held = new HeldBodies();
   readonly #outbox: Outbox;
   readonly #current = new SharedArrayBuffer(8);
   #worker: Worker | undefined;
@@ -133,14 +141,14 @@ export class EnginePool implements Intake {
 
   /** The first body that a new engine would need, or that has no verdict; undefined when there is none. */
   get firstHeld(): number | undefined {
-    return this.#held.keys().next().value;
+    return this.#held.first?.id;
   }
 
   /** All that was made of the bodies before it is out in blocks, but for what aggregation holds. */
   get firstInWork(): number {
     if (this.#isCatchingUp) return 0;
     if (this.#outFrom !== undefined) return this.#outFrom;
-    for (const [id, held] of this.#held) if (held.settle !== undefined) return id;
+    for (const { id, settle } of this.#held) if (settle !== undefined) return id;
     return this.#nextId;
   }
 
@@ -161,15 +169,14 @@ export class EnginePool implements Intake {
     const { clock } = this.#ports;
     if (this.#closed) {
       const verdict = Promise.resolve(
-        refuse('the relay is shutting down; send it again to another instance'),
+        unavailable('the relay is shutting down; send it again to another instance'),
       );
       return { id: 0, verdict };
     }
-    const { bytes, room } = body;
-    const { slab, offset, length } = room instanceof Room ? room.take() : this.#arena.store(bytes);
+    const { slab, offset, length } = this.#rooms.keep(body);
     const id = this.#nextId++;
     const verdict = new Promise<Verdict>((settle) => {
-      const held: Held = {
+      const held = this.#held.add({
         slab,
         offset,
         length,
@@ -177,14 +184,11 @@ export class EnginePool implements Intake {
         format: this.#formatOf(body),
         client: body.client,
         receivedMs: replayed?.receivedMs ?? clock.monotonicMs(),
-        deaths: 0,
         settle,
         origin: replayed?.origin ?? 'client',
         isTaken: replayed?.isTaken ?? false,
         arrivedMs: replayed?.arrivedMs ?? clock.nowMs(),
-        isCommitting: false,
-      };
-      this.#held.set(held.id, held);
+      });
       this.#backlogBytes += length;
       this.#outbox.add(held);
     });
@@ -307,7 +311,7 @@ export class EnginePool implements Intake {
     this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
     this.#isCatchingUp = this.#held.size > 0;
-    this.#outbox.restart([...this.#held.values()]);
+    this.#outbox.restart([...this.#held]);
     // What the dead engine had told since the last request is told to nobody again, before anything changes.
     this.aggregation.restarted();
     for (const [later, changed] of newer) {
@@ -374,8 +378,8 @@ export class EnginePool implements Intake {
     const held = this.#held.get(id);
     // Accepted before the engine was started again.
     if (held?.settle === undefined || held.isCommitting) return;
-    const { origin } = held;
-    this.#ports.onAccepted({ id, counts, origin, generation: this.#activeGeneration });
+    const { origin, client } = held;
+    this.#ports.onAccepted({ id, counts, origin, client, generation: this.#activeGeneration });
     const { commit } = this.#ports;
     const verdict: Verdict = { ok: true, counts, notes };
     if (commit === undefined || origin !== 'client') {
@@ -386,7 +390,7 @@ export class EnginePool implements Intake {
     const { format, arrivedMs } = held;
     commit({ id, format, bytes: this.#arena.bytesOf(held), counts, arrivedMs }).then(
       () => this.#committed(held, verdict),
-      () => this.#committed(held, refuse('it could not be written to the journal; send it again')),
+      () => this.#committed(held, unavailable('it could not be written to the journal; send it again')),
     );
   }
 
@@ -407,15 +411,12 @@ export class EnginePool implements Intake {
    */
   #releaseDone(): void {
     const before = Math.min(this.firstInWork, this.aggregation.neededFrom);
-    for (const [id, held] of this.#held) {
-      if (id >= before || held.settle !== undefined) return;
-      this.#release(held);
+    for (;;) {
+      const held = this.#held.first;
+      if (held === undefined || held.id >= before || held.settle !== undefined) return;
+      this.#arena.free(held);
+      this.#held.recycle(held);
     }
-  }
-
-  #release(held: Held): void {
-    this.#held.delete(held.id);
-    this.#arena.free(held);
   }
 
   #resetProgress(body = 0): void {
@@ -483,7 +484,9 @@ export class EnginePool implements Intake {
           'cannot process the request: it made the engine fail twice; it was kept in the quarantine directory, please report it',
       });
     }
-    this.#release(held);
+    this.#arena.free(held);
+    // The journal may still have it in hand.
+    this.#held.remove(held);
   }
 
   #takeSettle(held: Held): (verdict: Verdict) => void {
@@ -493,9 +496,4 @@ export class EnginePool implements Intake {
     this.#backlogBytes -= held.length;
     return settle;
   }
-}
-
-function refuse(why: string): Verdict {
-  const error = `cannot take the request: ${why}`;
-  return { ok: false, status: 503, reason: 'overloaded', error, retryAfterS: 5 };
 }

@@ -2,7 +2,7 @@
  * The places of bodies that are still being received. A place keeps all of its slab from being used again, and clients may
  * be slow, so only so many are given at a time. Main thread only.
  */
-import type { BodyRoom } from '../model/body.ts';
+import type { Body, BodyRoom } from '../model/body.ts';
 import type { Arena, Slice } from './arena.ts';
 
 const ROOMS_MAX = 64;
@@ -24,6 +24,11 @@ export class Rooms {
     this.#open++;
     this.#openBytes += byteLength;
     return new Room(this, slice, this.#arena.bytesOf(slice));
+  }
+
+  /** Where the bytes of a body lie from now on, in its room or copied; whoever keeps them frees the slice. */
+  keep({ bytes, room }: Pick<Body, 'bytes' | 'room'>): Slice {
+    return room instanceof Room ? room.take() : this.#arena.store(bytes);
   }
 
   /** @param isTaken a body lies there from now on. */

@@ -1,7 +1,6 @@
 /**
  * Takes the connections of a listening HTTP server before the server does, and reads what is plain itself
- * (`direct-connection.ts`): two thirds of what Node's server costs are for generality that a write request has no use for
- * (docs/decisions/0016-direct-reading.md).
+ * (`direct-connection.ts`). Why, and what that won: docs/decisions/0016-direct-reading.md.
  */
 import type { Server } from 'node:http';
 import { Socket } from 'node:net';

@@ -135,6 +135,14 @@ export type Verdict =
       readonly retryAfterS?: number;
     };
 
+const OVERLOAD_RETRY_AFTER_S = 5;
+
+/** Nothing of the body was taken; the same one may be later. */
+export function unavailable(why: string): Verdict {
+  const error = `cannot take the request: ${why}`;
+  return { ok: false, status: 503, reason: 'overloaded', error, retryAfterS: OVERLOAD_RETRY_AFTER_S };
+}
+
 /** The seam between `ingest` and the engine. */
 export interface Intake {
   /**
