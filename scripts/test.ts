@@ -3,9 +3,10 @@
  * with many rounds. `npm run test:fuzz`: the fuzz.ts scripts, ten million inputs each or an hour. Further arguments go to `node --test`; paths among them replace the whole list.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const root = join(import.meta.dirname, '..');
 const find = (pattern: string) => globSync(pattern, { cwd: root }).toSorted();
@@ -21,17 +22,47 @@ interface Plan {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** End-to-end tests start first: they mostly wait, so that they and the rest end at about the same time. */
+/** Folders whose tests start programs, or ask about the whole process that they are in. */
+const ALONE = ['bench', 'cli', 'conformance', 'e2e', 'faults', 'scripts', 'support', 'telemetry'];
+/** Generated: each imports the test files of a part of the other folders. */
+const partsFolder = join(root, '.cache', 'test');
+
+/**
+ * A process for each file would spend more on its start than on its tests, so most of them share a few. End-to-end tests mostly
+ * wait, so they run beside those.
+ */
 function everydayFiles(): string[] {
   const files = find('test/**/*.test.ts').filter((file) => !file.startsWith(join('test', 'long')));
+  const isAlone = (file: string) => {
+    const [, folder, ...rest] = file.split(sep);
+    return rest.length === 0 || ALONE.includes(folder!);
+  };
   const isEndToEnd = (file: string) => file.startsWith(join('test', 'e2e'));
-  return [...files.filter(isEndToEnd), ...files.filter((file) => !isEndToEnd(file))];
+  const alone = files.filter(isAlone);
+  const shared = files.filter((file) => !isAlone(file));
+  const [first, ...rest] = parts(shared, 4);
+  return [first!, ...alone.filter(isEndToEnd), ...rest, ...alone.filter((file) => !isEndToEnd(file))];
+}
+
+function parts(files: readonly string[], count: number): string[] {
+  rmSync(partsFolder, { recursive: true, force: true });
+  mkdirSync(partsFolder, { recursive: true });
+  return Array.from({ length: count }, (_, part) => {
+    const own = files.filter((_, index) => index % count === part);
+    const path = join(partsFolder, `part-${part + 1}.test.mjs`);
+    writeFileSync(
+      path,
+      own.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)))};\n`).join(''),
+    );
+    return path;
+  });
 }
 
 const plans: Record<string, () => Plan> = {
   everyday: () => ({
     files: everydayFiles(),
-    timeoutMs: 3 * MINUTE_MS,
+    // Of a whole process.
+    timeoutMs: 6 * MINUTE_MS,
     concurrency: availableParallelism() + 1,
   }),
   long: () => ({

@@ -17,6 +17,7 @@ import { makeBlock } from './support/blocks.ts';
 import { FakeClock } from './support/fake-clock.ts';
 import { MemoryFs } from './support/memory-fs.ts';
 import { recordingLogger } from './support/quiet-logger.ts';
+import { runs } from './support/runs.ts';
 
 const LOOK_MS = 100;
 
@@ -225,7 +226,7 @@ test('whatever happens in between, everything arrives', async () => {
         assert.equal(recovered.samples + routed.samples, ended.rerouted.samples);
       },
     ),
-    { numRuns: 60 },
+    runs(60),
   );
 });
 

@@ -10,6 +10,7 @@ import { Pipeline } from '../../src/engine/pipeline.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { ALL_SLOTS } from '../../src/model/block.ts';
 import { addCounts, type BodyEncoding, type Counts, type Label, noCounts } from '../../src/model/body.ts';
+import { runs } from '../support/runs.ts';
 import {
   type Content,
   contentOf,
@@ -148,7 +149,7 @@ describe('the pipeline', () => {
           );
         },
       ),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 
@@ -190,7 +191,7 @@ describe('the pipeline', () => {
           assert.deepEqual(content, expectedContent(inputs));
         },
       ),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 

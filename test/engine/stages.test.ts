@@ -20,6 +20,7 @@ import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { parseAggregationRules } from '../../src/transform/aggregate/rule.ts';
 import { parseRules } from '../../src/transform/relabel/rule.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { runs } from '../support/runs.ts';
 import {
   type Content,
   decodeBlock,
@@ -454,7 +455,7 @@ test('an engine that dies anywhere is followed by one that goes on: nothing is m
     fc.property(fc.array(event, { minLength: 1, maxLength: 40 }), slices, (events, slice) => {
       assert.deepEqual(runWith(events, true, slice), runWith(events, false, slice));
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });
 

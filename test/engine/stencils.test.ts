@@ -13,6 +13,7 @@ import type { FormConfig, ShapeConfig } from '../../src/engine/shape.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { parseRules } from '../../src/transform/relabel/rule.ts';
 import { Random } from '../kernel/support/random.ts';
+import { runs } from '../support/runs.ts';
 import { type Content, contentOf, decodeBlock, encodeRequest, type TestSeries } from './support/messages.ts';
 
 const kernelModule = compileKernel();
@@ -191,7 +192,7 @@ test('every destination gets its series, whole and in order', () => {
       const config = configOf(limits, parallel);
       check(feed, run(new Pipeline(new Kernel(kernelModule), config), feed), SHARDS.length);
     }),
-    { numRuns: 25 },
+    runs(25),
   );
 });
 
@@ -221,7 +222,7 @@ test('an engine that was started anew goes on where the last one was', () => {
         check(feed, [...arrived, ...run(next, feed)], SHARDS.length);
       },
     ),
-    { numRuns: 25 },
+    runs(25),
   );
 });
 

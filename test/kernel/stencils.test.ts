@@ -13,6 +13,7 @@ import { SeriesTable } from '../../src/series/table.ts';
 import { encodePair } from '../../src/transform/state/label-pairs.ts';
 import { encodeVarint } from '../../src/util/varint.ts';
 import { encodeRequest, type TestSeries } from '../engine/support/messages.ts';
+import { runs } from '../support/runs.ts';
 import { Guarded } from './support/guarded.ts';
 import { Random } from './support/random.ts';
 
@@ -295,7 +296,7 @@ const NO_LIMITS: Limits = {
   rawBytes: 16 * 1024 * 1024,
 };
 
-const RUNS = { numRuns: +(process.env.RUNS ?? 60) };
+const RUNS = runs(60);
 
 test('series in any order, with limits, sweeps and little memory, are written as encodeSeries writes them', () => {
   let byStencil = 0;

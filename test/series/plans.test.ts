@@ -21,6 +21,7 @@ import {
   type TestRequest,
   type TestSeries,
 } from '../engine/support/messages.ts';
+import { runs } from '../support/runs.ts';
 
 const module = compileKernel();
 const SHARDS = 40;
@@ -220,7 +221,7 @@ test('every destination gets what was decided, and what it does not get is count
         assert.equal(plans.gather(columns), unknown);
       },
     ),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 

@@ -9,6 +9,7 @@ import { SeriesTable, type SeriesTableOptions } from '../../src/series/table.ts'
 import { mutate } from '../kernel/support/bodies.ts';
 import { atEdge } from '../kernel/support/guarded.ts';
 import { Random } from '../kernel/support/random.ts';
+import { runs } from '../support/runs.ts';
 
 const module = compileKernel();
 const ROW_BYTES = 64;
@@ -519,7 +520,7 @@ test('whatever comes in whatever order, refs are those of a Map and rows those o
         }
       },
     ),
-    { numRuns: 60 },
+    runs(60),
   );
   assert.ok(fast > rows / 30, `${fast} of ${rows} rows were recalled`);
 });

@@ -6,6 +6,7 @@ import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
 import { SeriesTable, type SeriesTableOptions } from '../../src/series/table.ts';
 import { referenceSipHash } from '../kernel/support/reference.ts';
+import { runs } from '../support/runs.ts';
 
 const WriteRequest = remoteWriteType('WriteRequest');
 const module = compileKernel();
@@ -120,7 +121,7 @@ test('it behaves like a Map, whatever is seen, swept and seen again', () => {
         assert.ok(table.refLimit <= Math.min(capacity, 3000));
       }
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });
 
