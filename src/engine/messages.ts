@@ -113,7 +113,8 @@ export type ToEngine =
       readonly kind: 'bodies';
       /** id, slab, offset, length, index of the format, flags and time of arrival, body after body: objects cost more than small bodies do. */
       readonly fields: readonly number[];
-      readonly formats: readonly BodyFormat[];
+      /** Absent: those of the message before. */
+      readonly formats?: readonly BodyFormat[];
     }
   | { readonly kind: 'flush'; readonly ticket: number }
   /** Time went by: windows may be over. `isLate`: for the first time since a pause of the program. */
@@ -178,37 +179,38 @@ export interface Told {
   readonly samples: number;
 }
 
+/** An answer of the engine, or news; what it has none of is absent, for each property costs some 100 ns on either thread. */
 export interface FromEngine {
   readonly kind: 'done';
-  /** id, series, samples, histograms, exemplars and metadata of accepted bodies, one after another. */
-  readonly accepted: readonly number[];
-  /** What parsers have to say of some of them. */
-  readonly noted: readonly { readonly id: number; readonly notes: ParseNotes }[];
-  readonly refused: readonly Refusal[];
-  /** See `numbers.ts`. */
-  readonly dropped: readonly number[];
-  readonly told: readonly Told[];
-  readonly observed: readonly StageObservation[];
-  readonly state?: EngineState | undefined;
-  /** How long it took to save, in milliseconds; with `state`. */
-  readonly saveMs?: number;
-  /** What of aggregation could not be restored. */
-  readonly problems: readonly string[];
   /** The number of the last body or output that was looked at. */
   readonly reached: number;
-  readonly examples: readonly DropExample[];
-  readonly blocks: readonly BlockMessage[];
-  /** Every body with a smaller id has left the engine; undefined while it holds none. */
-  readonly heldFrom: number | undefined;
+  /** Every body with a smaller id has left the engine; absent while it holds none. */
+  readonly heldFrom?: number;
   /** The number of `bodies` messages that are finished. */
   readonly batches: number;
-  /** Answers to `flush`. */
-  readonly tickets: readonly number[];
   /** Set after a `configure`: blocks of this and later messages belong to that configuration. */
   readonly generation: number;
   /** All but what they say of aggregation; see `numbers.ts`. */
   readonly stats: readonly number[];
-  readonly aggregation: AggregationStats | undefined;
+  readonly aggregation?: AggregationStats;
+  /** id, series, samples, histograms, exemplars and metadata of accepted bodies, one after another. */
+  readonly accepted?: readonly number[];
+  /** What parsers have to say of some of them. */
+  readonly noted?: readonly { readonly id: number; readonly notes: ParseNotes }[];
+  readonly refused?: readonly Refusal[];
+  /** See `numbers.ts`. */
+  readonly dropped?: readonly number[];
+  readonly told?: readonly Told[];
+  readonly observed?: readonly StageObservation[];
+  readonly state?: EngineState;
+  /** How long it took to save, in milliseconds; with `state`. */
+  readonly saveMs?: number;
+  /** What of aggregation could not be restored. */
+  readonly problems?: readonly string[];
+  readonly examples?: readonly DropExample[];
+  readonly blocks?: readonly BlockMessage[];
+  /** Answers to `flush`. */
+  readonly tickets?: readonly number[];
 }
 
 export interface ShapingStats {

@@ -25,6 +25,8 @@ export class Outbox {
   /** There is an engine to post to. */
   #isOpen = false;
   #cancelGather: (() => void) | undefined;
+  /** What the engine was told last. */
+  #formats: readonly BodyFormat[] = [];
 
   constructor(clock: Clock, post: (message: ToEngine) => void) {
     this.#clock = clock;
@@ -48,6 +50,7 @@ export class Outbox {
     this.#waiting = held;
     this.#batchesInFlight = 0;
     this.#isOpen = true;
+    this.#formats = [];
     this.send();
   }
 
@@ -60,7 +63,7 @@ export class Outbox {
     if (this.#waiting.length === 0 || !this.#isOpen) return;
     this.#cancelGather?.();
     this.#cancelGather = undefined;
-    this.#post(bodiesMessage(this.#waiting));
+    this.#post(this.#message());
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#sentMs = this.#clock.monotonicMs();
@@ -83,19 +86,24 @@ export class Outbox {
       });
     }
   }
-}
 
-function bodiesMessage(bodies: readonly Held[]): ToEngine {
-  const fields: number[] = [];
-  const formats: BodyFormat[] = [];
-  for (const body of bodies) {
-    const { id, slab, offset, length, format, settle, isCommitting, arrivedMs, isTaken } = body;
-    // The last one is nearly always it.
-    let index = formats.lastIndexOf(format);
-    if (index < 0) index = formats.push(format) - 1;
-    const isJudged = settle === undefined || isCommitting;
-    const flags = (isJudged ? IS_JUDGED : 0) + (isTaken ? IS_TAKEN : 0);
-    fields.push(id, slab, offset, length, index, flags, arrivedMs);
+  #message(): ToEngine {
+    const fields: number[] = [];
+    const formats: BodyFormat[] = [];
+    for (const body of this.#waiting) {
+      const { id, slab, offset, length, format, settle, isCommitting, arrivedMs, isTaken } = body;
+      // The last one is nearly always it.
+      let index = formats.lastIndexOf(format);
+      if (index < 0) index = formats.push(format) - 1;
+      const isJudged = settle === undefined || isCommitting;
+      const flags = (isJudged ? IS_JUDGED : 0) + (isTaken ? IS_TAKEN : 0);
+      fields.push(id, slab, offset, length, index, flags, arrivedMs);
+    }
+    const before = this.#formats;
+    if (formats.length === before.length && formats.every((format, index) => format === before[index])) {
+      return { kind: 'bodies', fields };
+    }
+    this.#formats = formats;
+    return { kind: 'bodies', fields, formats };
   }
-  return { kind: 'bodies', fields, formats };
 }

@@ -22,6 +22,7 @@ import { Arena } from './arena.ts';
 import { type Held, HeldBodies } from './held.ts';
 import {
   ACCEPTED_FIELDS,
+  type AggregationStats,
   type BlockMessage,
   type BodyFormat,
   type EngineConfig,
@@ -36,6 +37,7 @@ import {
 import { countsAt, droppedOf, statsOf } from './numbers.ts';
 import { Outbox } from './outbox.ts';
 import type { PoolPorts, Replayed } from './pool-ports.ts';
+import { Questions } from './questions.ts';
 import { type Room, Rooms } from './rooms.ts';
 import { isAggregating } from './stages.ts';
 import { StateKeeper } from './state-keeper.ts';
@@ -73,15 +75,15 @@ export class EnginePool implements Intake {
   #backlogBytes = 0;
   #nextId = 1;
   #nextSeq = 1;
-  #nextTicket = 1;
-  readonly #tickets = new Map<number, { readonly kind: 'flush' | 'save'; readonly settle: () => void }>();
-  readonly #reports: ((report: EngineReport | undefined) => void)[] = [];
+  readonly #questions = new Questions((message) => this.#post(message));
   #restartsInRow = 0;
   #restarts = 0;
   #closed = false;
   #closing: Promise<void> | undefined;
   /** What the engine said last, and that as it is asked for. */
-  #said: Pick<FromEngine, 'stats' | 'aggregation'> | undefined;
+  #said:
+    | { readonly stats: readonly number[]; readonly aggregation: AggregationStats | undefined }
+    | undefined;
   #stats: EngineStats | undefined;
   /** The first body of which the engine still holds something; undefined while it holds none. */
   #outFrom: number | undefined;
@@ -218,15 +220,7 @@ export class EnginePool implements Intake {
 
   /** Undefined when the engine does not get to answer. */
   report(): Promise<EngineReport | undefined> {
-    return new Promise((resolve) => {
-      if (this.#worker === undefined) return resolve(undefined);
-      this.#reports.push(resolve);
-      this.#post({ kind: 'report' });
-    });
-  }
-
-  #onReport(report: EngineReport | undefined): void {
-    for (const resolve of this.#reports.splice(0)) resolve(report);
+    return this.#worker === undefined ? Promise.resolve(undefined) : this.#questions.report();
   }
 
   /** Resolves when everything submitted so far is out in blocks. */
@@ -240,16 +234,12 @@ export class EnginePool implements Intake {
   }
 
   #ticketed(kind: 'flush' | 'save', memory?: StateMemory): Promise<void> {
+    // Bodies that came before go before.
     this.#outbox.send();
-    const ticket = this.#nextTicket++;
-    return new Promise((settle) => {
-      this.#tickets.set(ticket, { kind, settle });
-      this.#post({ kind, ticket, memory });
-    });
+    return this.#questions.ask(kind, memory);
   }
 
   #tick(isLate: boolean): void {
-    // Bodies that came before go before.
     this.#outbox.send();
     this.#post({ kind: 'tick', nowMs: this.#ports.clock.nowMs(), isLate });
   }
@@ -274,7 +264,7 @@ export class EnginePool implements Intake {
     await flushed;
     const worker = this.#worker;
     this.#worker = undefined;
-    this.#onReport(undefined);
+    this.#questions.reported(undefined);
     await worker?.terminate();
   }
 
@@ -292,7 +282,7 @@ export class EnginePool implements Intake {
     this.#worker = worker;
     let failure: unknown;
     worker.on('message', (message: FromEngine | EngineReport) => {
-      if (message.kind === 'report') this.#onReport(message);
+      if (message.kind === 'report') this.#questions.reported(message);
       else this.#onMessage(message);
     });
     worker.on('error', (error) => {
@@ -317,7 +307,7 @@ export class EnginePool implements Intake {
     for (const [later, changed] of newer) {
       this.#post({ kind: 'configure', generation: later, config: changed, nowMs });
     }
-    for (const [ticket, { kind }] of this.#tickets) this.#post({ kind, ticket });
+    this.#questions.repeat();
   }
 
   #onMessage(message: FromEngine): void {
@@ -332,29 +322,26 @@ export class EnginePool implements Intake {
       this.aggregation.isActive = isAggregating(config?.shape);
     }
     this.#reached = Math.max(this.#reached, message.reached);
-    if (message.told.length > 0) this.#ports.onTold?.(message.told, message.generation);
-    if (message.observed.length > 0) this.#ports.onObserved?.(message.observed);
-    if (message.dropped.length > 0) this.#ports.onDropped(droppedOf(message.dropped), message.generation);
-    for (const { body, ...example } of message.examples) {
+    const { told, observed, dropped, noted } = message;
+    const { examples = [], blocks = [], accepted = [], refused = [] } = message;
+    if (told !== undefined) this.#ports.onTold?.(told, message.generation);
+    if (observed !== undefined) this.#ports.onObserved?.(observed);
+    if (dropped !== undefined) this.#ports.onDropped(droppedOf(dropped), message.generation);
+    for (const { body, ...example } of examples) {
       this.#ports.onDropExample({ ...example, client: this.#held.get(body)?.client ?? '' });
     }
-    for (const block of message.blocks) this.#onBlock(block);
-    const { accepted } = message;
-    const { noted } = message;
-    const notes = noted.length === 0 ? undefined : new Map(noted.map((note) => [note.id, note.notes]));
+    for (const block of blocks) this.#onBlock(block);
+    const notes = noted && new Map(noted.map((note) => [note.id, note.notes]));
     for (let at = 0; at < accepted.length; at += ACCEPTED_FIELDS) {
       const id = accepted[at]!;
       this.#onAccepted(id, countsAt(accepted, at + 1), notes?.get(id));
     }
-    for (const refusal of message.refused) this.#onRefused(refusal);
+    for (const refusal of refused) this.#onRefused(refusal);
     if (message.batches > 0) this.#isCatchingUp = false;
     this.aggregation.took(message, this.#arena.storedBytes);
     this.#outFrom = message.heldFrom;
     this.#releaseDone();
-    for (const ticket of message.tickets) {
-      this.#tickets.get(ticket)?.settle();
-      this.#tickets.delete(ticket);
-    }
+    if (message.tickets !== undefined) this.#questions.answered(message.tickets);
     this.#outbox.done(message.batches);
   }
 
@@ -429,9 +416,9 @@ export class EnginePool implements Intake {
   #onDeath(failure: unknown): void {
     this.#worker = undefined;
     this.#outbox.hold();
-    this.#onReport(undefined);
+    this.#questions.reported(undefined);
     if (this.#closed && this.#held.size === 0) {
-      this.#settleTickets();
+      this.#questions.giveUp();
       return;
     }
     this.#restarts++;
@@ -465,12 +452,7 @@ export class EnginePool implements Intake {
     this.#ports.log.error('the engine thread dies again and again; requests that it had are given up', {
       requests: this.#held.size,
     });
-    this.#settleTickets();
-  }
-
-  #settleTickets(): void {
-    for (const { settle } of this.#tickets.values()) settle();
-    this.#tickets.clear();
+    this.#questions.giveUp();
   }
 
   #quarantine(held: Held): void {

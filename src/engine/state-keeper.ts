@@ -95,7 +95,7 @@ export class StateKeeper {
   }
 
   /** The engine answered; `keptBytes` are what bodies take that are kept for a new one. */
-  took({ state, saveMs = 0, aggregation, reached, problems }: FromEngine, keptBytes: number): void {
+  took({ state, saveMs = 0, aggregation, reached, problems = [] }: FromEngine, keptBytes: number): void {
     const { clock, log, states } = this.#ports;
     this.#deaths = 0;
     this.#reached = reached;

@@ -1,12 +1,14 @@
 /** The engine thread: takes messages, runs the pipeline, answers. A failure inside ends the thread; the pool starts another. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Kernel } from '../kernel/kernel.ts';
+import type { ParseNotes } from '../model/body.ts';
 import { createStateMemory, type StateMemory } from '../transform/state/bytes.ts';
 import { assert } from '../util/assert.ts';
 import { systemClock } from '../util/clock.ts';
 import { tidyHeap } from '../util/tidy-heap.ts';
 import {
   BODY_FIELDS,
+  type BodyFormat,
   type BodyRef,
   type EngineStart,
   type FromEngine,
@@ -17,6 +19,9 @@ import {
 } from './messages.ts';
 import { droppedToNumbers, statsToNumbers } from './numbers.ts';
 import { Pipeline } from './pipeline.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Answer = Mutable<FromEngine>;
 
 /** What an answer to a message has of its own. */
 type Answered = 'accepted' | 'noted' | 'refused' | 'batches' | 'tickets' | 'state' | 'saveMs';
@@ -29,6 +34,7 @@ class EngineThread {
   #pipeline: Pipeline | undefined;
   #flushIntervalMs = 1000;
   #generation = 0;
+  #formats: readonly BodyFormat[] = [];
   #flushPlanned = false;
 
   constructor(port: NonNullable<typeof parentPort>, start: EngineStart) {
@@ -104,7 +110,8 @@ class EngineThread {
     this.#flush(Number.POSITIVE_INFINITY);
     const startMs = systemClock.monotonicMs();
     const state = this.#running.save(memory);
-    this.#answer({ tickets, state, saveMs: systemClock.monotonicMs() - startMs });
+    const saveMs = systemClock.monotonicMs() - startMs;
+    this.#answer(state === undefined ? { tickets } : { tickets, state, saveMs });
   }
 
   /** Wakes up when the oldest unfinished block has waited for a flush interval. */
@@ -127,11 +134,13 @@ class EngineThread {
     this.#current[0] = 0;
   }
 
-  #accept({ fields, formats }: Extract<ToEngine, { kind: 'bodies' }>): void {
+  #accept({ fields, formats = this.#formats }: Extract<ToEngine, { kind: 'bodies' }>): void {
+    this.#formats = formats;
     const accepted: number[] = [];
-    const noted: FromEngine['noted'][number][] = [];
+    const noted: { readonly id: number; readonly notes: ParseNotes }[] = [];
     const refused: Refusal[] = [];
     for (let at = 0; at < fields.length; at += BODY_FIELDS) {
+      const { encoding, protocol, extraLabels, tenant, arrival } = formats[fields[at + 4]!]!;
       const body: BodyRef = {
         id: fields[at]!,
         slab: fields[at + 1]!,
@@ -140,7 +149,11 @@ class EngineThread {
         isJudged: (fields[at + 5]! & IS_JUDGED) !== 0,
         isTaken: (fields[at + 5]! & IS_TAKEN) !== 0,
         arrivedMs: fields[at + 6]!,
-        ...formats[fields[at + 4]!]!,
+        encoding,
+        protocol,
+        extraLabels,
+        tenant,
+        arrival,
       };
       const slab = this.#slabs.get(body.slab);
       assert(slab !== undefined, `slab ${body.slab} was announced`);
@@ -155,29 +168,35 @@ class EngineThread {
         if (judged.notes !== undefined) noted.push({ id: body.id, notes: judged.notes });
       }
     }
-    this.#answer({ accepted, noted, refused, batches: 1 });
+    const answer: Partial<Pick<Answer, Answered>> = { batches: 1 };
+    if (accepted.length > 0) answer.accepted = accepted;
+    if (noted.length > 0) answer.noted = noted;
+    if (refused.length > 0) answer.refused = refused;
+    this.#answer(answer);
   }
 
   #answer(news: Partial<Pick<FromEngine, Answered>>): void {
-    const blocks = this.#running.takeBlocks();
-    const { dropped, ...others } = this.#running.takeNews();
-    const { stats } = this.#running;
-    const message: FromEngine = {
-      kind: 'done',
-      accepted: [],
-      noted: [],
-      refused: [],
-      batches: 0,
-      tickets: [],
-      ...others,
+    const pipeline = this.#running;
+    const blocks = pipeline.takeBlocks();
+    const { dropped, told, problems, observed, examples, reached } = pipeline.takeNews();
+    const { heldFrom, stats } = pipeline;
+    const { aggregation } = stats;
+    const message: Answer = {
       ...news,
-      dropped: droppedToNumbers(dropped),
-      blocks,
-      heldFrom: this.#running.heldFrom,
+      kind: 'done',
+      reached,
+      batches: news.batches ?? 0,
       generation: this.#generation,
       stats: statsToNumbers(stats),
-      aggregation: stats.aggregation,
     };
+    if (heldFrom !== undefined) message.heldFrom = heldFrom;
+    if (aggregation !== undefined) message.aggregation = aggregation;
+    if (dropped.length > 0) message.dropped = droppedToNumbers(dropped);
+    if (told.length > 0) message.told = told;
+    if (problems.length > 0) message.problems = problems;
+    if (observed.length > 0) message.observed = observed;
+    if (examples.length > 0) message.examples = examples;
+    if (blocks.length > 0) message.blocks = blocks;
     this.#port.postMessage(
       message,
       blocks.map((block) => block.memory),
