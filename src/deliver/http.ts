@@ -3,7 +3,6 @@
  * bounded in time (send timeout) and in what it reads of the answer; redirects are answers like any other.
  */
 import { isIP, type Socket } from 'node:net';
-import { Pool } from 'undici';
 import type { Header, HttpExchange, HttpResponse } from '../destination/destination.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
@@ -20,6 +19,7 @@ import { Redactor, TEXT_BYTES_MAX } from './redact.ts';
 import { namingOf, type Resolver, systemResolver } from './resolve.ts';
 import { SocketWrites } from './socket-writes.ts';
 import { TlsFiles } from './tls-files.ts';
+import { Pool } from './undici.ts';
 
 const IDLE_MS = 60_000;
 /** What is read of an answer so that its connection can be used again; past that a new one is cheaper. */
