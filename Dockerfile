@@ -14,11 +14,9 @@ LABEL org.opencontainers.image.title="Sluice" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/sluice /opt/sluice
 WORKDIR /data
-ENV NODE_ENV=production NODE_COMPILE_CACHE=/opt/sluice/.cache/compile
-RUN mkdir -p "$NODE_COMPILE_CACHE" && chown -R node:node "$NODE_COMPILE_CACHE" /data && chmod -R a+rX /opt/sluice
+ENV NODE_ENV=production
+RUN chown -R node:node /data && chmod -R a+rX /opt/sluice
 USER node
-# Node keeps compiled sources for each user, so this is done as the user that the relay runs as.
-RUN node /opt/sluice/scripts/warm-up.ts
 VOLUME /data
 EXPOSE 8429
 STOPSIGNAL SIGTERM

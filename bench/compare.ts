@@ -84,7 +84,7 @@ async function main(): Promise<number> {
   const results: Record<string, Series[]> = {};
   let missed = 0;
   try {
-    // The first start after a change of the sources fills Node's compile cache, which takes 20 MB; `npm ci` does it elsewhere.
+    // The first start after a change of the sources strips their types, which takes 16 MB; `npm ci` does it elsewhere.
     for (const relay of relays) await (await bench.start(relay, { flags: [], pinned: false }, [9])).stop();
     for (const name of args.scenario) {
       const scenario: Scenario | undefined = scenarios[name as keyof typeof scenarios];

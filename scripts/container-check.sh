@@ -35,17 +35,14 @@ git ls-files -z --cached --others --exclude-standard | tar --null -T - -c | tar 
 
 # One step a line, continuation lines joined; in the order of the file.
 mapfile -t steps < <(sed -e ':a' -e '/\\$/N; s/ *\\\n */ /; ta' Dockerfile | sed -n 's/^RUN //p')
-[ ${#steps[@]} -eq 3 ] || fail "the Dockerfile has ${#steps[@]} RUN steps, this script knows what 3 of them are"
-cache=$(sed -n 's/^ENV .*NODE_COMPILE_CACHE=\(\S*\).*/\1/p' Dockerfile)
+[ ${#steps[@]} -eq 2 ] || fail "the Dockerfile has ${#steps[@]} RUN steps, this script knows what 2 of them are"
 
 say "RUN (build stage) ${steps[0]}"
 npm_config_registry=$(npm config get registry) chroot "$image" sh -c "cd /opt/sluice && ${steps[0]}"
 say "RUN (image) ${steps[1]}"
-NODE_COMPILE_CACHE=$cache chroot "$image" sh -c "cd /data && ${steps[1]}"
-say "RUN (image, as the user node) ${steps[2]}"
-NODE_COMPILE_CACHE=$cache chroot --userspec=1000:1000 "$image" sh -c "cd /data && ${steps[2]}"
+chroot "$image" sh -c "cd /data && ${steps[1]}"
 [ ! -e "$image/opt/sluice/node_modules/typescript" ] || fail 'dev dependencies are left'
-[ -n "$(find "$image$cache" -type f | head -1)" ] || fail 'the compile cache is empty'
+[ -e "$image/opt/sluice/.cache/stripped/src/main.ts.js" ] || fail 'the types of the sources are not stripped'
 echo "/opt/sluice has $(du -sm "$image/opt/sluice" | cut -f1) MB"
 
 say 'the daemon, as the user node, on a read-only root'
@@ -57,10 +54,10 @@ unshare --mount --fork --kill-child sh -c '
   mount --make-rprivate /
   mount --bind "$1" "$1" && mount --bind "$2" "$1/data"
   mount -o remount,bind,ro "$1"
-  exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/home/node NODE_ENV=production NODE_COMPILE_CACHE="$3" \
+  exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/home/node NODE_ENV=production \
     chroot --userspec=1000:1000 "$1" /opt/sluice/bin/sluice -remoteWrite.tmpDataPath=/data \
     -remoteWrite.url=file:/data/samples.jsonl -httpListenAddr=127.0.0.1:'"$port"'
-' sh "$image" "$data" "$cache" &
+' sh "$image" "$data" &
 daemon=$!
 for _ in $(seq 100); do
   curl -fsS "http://127.0.0.1:$port/health" >/dev/null 2>&1 && break

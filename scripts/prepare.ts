@@ -1,5 +1,5 @@
 /**
- * Runs at the end of `npm ci`: builds the byte kernels, and lets Node keep the compiled sources. Without dev dependencies
+ * Runs at the end of `npm ci`: builds the byte kernels, and keeps the sources without their types. Without dev dependencies
  * (`--omit=dev`) there is no compiler, and kernels that were built before serve.
  */
 import { spawnSync } from 'node:child_process';

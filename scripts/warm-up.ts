@@ -1,6 +1,6 @@
 /**
- * Starts the relay for a moment, so that Node keeps the compiled sources of both threads (`bin/sluice` says where): a
- * start without them needs 18 MB of memory a thread more, until the next one. Node keeps them for each user.
+ * Starts the relay for a moment and stops it, so that the sources of both threads are kept without their types (`bin/strip-types.js`): a
+ * start without them needs 16 MB more of memory, until the next one.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -2,7 +2,6 @@
  * From options and rule files to what the engine aggregates and deduplicates: reads the files, tells what is wrong with
  * them, and keeps the last good rules when a reload fails.
  */
-import { stringify } from 'yaml';
 import type { Config } from './config/config.ts';
 import { formatProblem, type Problem } from './config/problem.ts';
 import type { StageConfig } from './engine/aggregation-stage.ts';
@@ -21,6 +20,7 @@ import type { Clock } from './util/clock.ts';
 import { messageOf, SluiceError } from './util/error.ts';
 import type { Logger } from './util/logger.ts';
 import type { Meter } from './util/meter.ts';
+import { yaml } from './util/yaml.ts';
 
 export type AggregationConfig = Config<typeof schema.table>;
 
@@ -61,7 +61,7 @@ const checks: RuleChecks = {
     }
     return undefined;
   },
-  relabel: (rule) => parseRules(stringify([rule]), '').problems,
+  relabel: (rule) => parseRules(yaml().stringify([rule]), '').problems,
 };
 
 function placesOf({ values, destinations, where }: AggregationConfig): readonly [Place, ...Place[]] {

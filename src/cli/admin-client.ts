@@ -1,8 +1,8 @@
 /** Talks to the relay that runs on a data directory, through its admin socket. */
-import { request } from 'node:http';
 import path from 'node:path';
 import { AdminAddress } from '../service/admin-address.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import { request } from '../util/http.ts';
 
 /** The answer's JSON. Throws a SluiceError `not_running` when no relay runs there, `refused` with the relay's words. */
 export async function callAdmin(socketPath: string, action: string, input: object = {}): Promise<unknown> {

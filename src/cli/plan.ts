@@ -10,6 +10,7 @@ import { splitCommaList } from '../util/comma-list.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
 import { loadHash64 } from '../util/hash64.ts';
 import { nearestName } from '../util/names.ts';
+import { thousands } from '../util/thousands.ts';
 import type { Command } from './command.ts';
 import { table } from './data-directory.ts';
 
@@ -31,7 +32,7 @@ sluice plan -from=a,b,c [-to=a,b,c,d] [FLAGS] [FILE]: ${summary}
   -ignoreLabels     these labels do not count
   -virtualNodes     points of a shard on the ring (default ${VIRTUAL_NODES})
   FILE              one series a line, metric{label="value"} or JSON as of /api/v1/series or /api/v1/export;
-                    without it ${SYNTHETIC_SERIES.toLocaleString('en')} made-up series
+                    without it ${thousands(SYNTHETIC_SERIES)} made-up series
 Mode vmagent goes by place and URL: give the URLs in the order of the flags, exactly as they are configured.
 `;
 

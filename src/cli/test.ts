@@ -4,12 +4,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Node } from 'yaml';
 import { Decider } from '../engine/decider.ts';
 import { type ExplainedSeries, explainSeries } from '../explainer.ts';
 import type { Labels } from '../model/labels.ts';
 import { parseSeriesLine } from '../model/series-line.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import { yaml } from '../util/yaml.ts';
 import type { Command, CommandContext } from './command.ts';
 import { type Offline, readOffline } from './offline.ts';
 
@@ -123,8 +124,8 @@ function stepsOf({ explanation }: ExplainedSeries): string {
 }
 
 function readTests(text: string, file: string): { readonly args: string[]; readonly cases: readonly Case[] } {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+  const lines = new (yaml().LineCounter)();
+  const document = yaml().parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const placeOf = (node: Node | null | undefined) => {
     const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
     return `${file}:${line}:${col}`;
@@ -138,15 +139,15 @@ function readTests(text: string, file: string): { readonly args: string[]; reado
     throw new SluiceError('bad_tests', `cannot read the tests at ${file}:${line}:${col}: ${error.message}`);
   }
   const root = document.contents;
-  if (!isMap(root)) return fail(root, 'write config: (or flags:) and tests:');
+  if (!yaml().isMap(root)) return fail(root, 'write config: (or flags:) and tests:');
   for (const { key } of root.items) {
     const name = String((key as { value?: unknown }).value);
     if (!['config', 'flags', 'tests'].includes(name)) fail(key as Node, `there is no key ${name}`);
   }
   const list = root.get('tests', true) as unknown;
-  if (!isSeq(list)) return fail(root, 'tests: is a list of tests');
+  if (!yaml().isSeq(list)) return fail(root, 'tests: is a list of tests');
   const series = (node: unknown, isResult: boolean): Labels | undefined => {
-    if (!isScalar(node)) return fail(node as Node, 'write a series, like up{job="a"}');
+    if (!yaml().isScalar(node)) return fail(node as Node, 'write a series, like up{job="a"}');
     if (isResult && (node.value === DROPPED || node.value === null)) return undefined;
     return (
       parseSeriesLine(String(node.value).trim()) ??
@@ -154,7 +155,7 @@ function readTests(text: string, file: string): { readonly args: string[]; reado
     );
   };
   const cases = list.items.map((item): Case => {
-    if (!isMap(item)) return fail(item as Node, 'a test is a mapping of input: and expect:');
+    if (!yaml().isMap(item)) return fail(item as Node, 'a test is a mapping of input: and expect:');
     for (const { key } of item.items) {
       const name = String((key as { value?: unknown }).value);
       if (!['name', 'input', 'expect'].includes(name)) fail(key as Node, `a test has no key ${name}`);
@@ -162,7 +163,7 @@ function readTests(text: string, file: string): { readonly args: string[]; reado
     if (!item.has('expect')) fail(item, 'the test does not say what it expects');
     const expect = item.get('expect', true) as unknown;
     const expected = new Map<string, Labels | undefined>();
-    if (isMap(expect)) {
+    if (yaml().isMap(expect)) {
       for (const { key, value } of expect.items) {
         expected.set(String((key as { value?: unknown }).value), series(value, true));
       }

@@ -2,18 +2,8 @@
  * The YAML form of the configuration. Keys are names of options, split at dots or not; `destinations` is a list of
  * objects whose keys are the options of a destination without `remoteWrite.`. Every value knows its line.
  */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml';
+import type { Document, Node, Pair, YAMLMap } from 'yaml';
+import { yaml } from '../util/yaml.ts';
 import { problemOfUnknown } from './check.ts';
 import type { Option } from './collect.ts';
 import { flagOnly } from './options.ts';
@@ -57,7 +47,7 @@ interface Entry {
 class FileReader {
   readonly #path: string;
   readonly #context: SourceContext;
-  readonly #lines = new LineCounter();
+  readonly #lines = new (yaml().LineCounter)();
   readonly #document: Document;
 
   constructor(path: string, text: string, context: SourceContext) {
@@ -70,7 +60,7 @@ class FileReader {
       uniqueKeys: false,
       logLevel: 'error',
     } as const;
-    this.#document = parseDocument(text, options);
+    this.#document = yaml().parseDocument(text, options);
   }
 
   read(): FileContents | undefined {
@@ -82,7 +72,7 @@ class FileReader {
     const root = this.#document.contents;
     if (faults.length > 0) return undefined;
     if (root === null || isEmpty(root)) return { options, destinations: undefined };
-    if (!isMap(root)) {
+    if (!yaml().isMap(root)) {
       this.#problem(root, 'the file is no mapping', 'write key: value lines');
       return undefined;
     }
@@ -96,7 +86,7 @@ class FileReader {
   }
 
   #readDestinations({ value, keyNode }: Entry): FileDestination[] {
-    if (!isSeq(value)) {
+    if (!yaml().isSeq(value)) {
       this.#problem(
         keyNode,
         'destinations is no list',
@@ -107,7 +97,8 @@ class FileReader {
     return value.items.map((raw) => {
       const item = this.#resolve(raw as Node | null);
       const options: Layer = new Map();
-      if (isMap(item)) this.#descend(item, DESTINATION_PREFIX, { layer: options, isDestination: true });
+      if (yaml().isMap(item))
+        this.#descend(item, DESTINATION_PREFIX, { layer: options, isDestination: true });
       else if (item !== undefined)
         this.#problem(raw as Node, 'this destination is no mapping', 'write name: … and url: … for it');
       return { where: this.#place((raw as Node | null) ?? keyNode), options };
@@ -120,7 +111,7 @@ class FileReader {
       if (intercept?.(entry)) continue;
       const name = prefix + entry.key;
       const option = this.#context.schema.find(name);
-      if (isMap(entry.value) && this.#context.schema.hasPrefix(name)) {
+      if (yaml().isMap(entry.value) && this.#context.schema.hasPrefix(name)) {
         this.#descend(entry.value, `${name}.`, scope);
       } else if (option === undefined) {
         this.#unknown(entry, name, scope);
@@ -144,7 +135,7 @@ class FileReader {
       this.#problem(keyNode, `${bare} is no option of a destination`, hint);
       return;
     }
-    const text = isScalar(value) ? String(value.value) : undefined;
+    const text = yaml().isScalar(value) ? String(value.value) : undefined;
     const style = { dash: '', omit: isDestination ? DESTINATION_PREFIX : '' } as const;
     problemOfUnknown(name, this.#place(keyNode), style, text, this.#context);
   }
@@ -190,7 +181,7 @@ class FileReader {
   }
 
   #items(value: Node | null, blame: Node, option: Option, { isDestination }: Scope): Item[] | undefined {
-    if (isSeq(value)) {
+    if (yaml().isSeq(value)) {
       if (option.spec.arity === 'list' && !isDestination) {
         const items = value.items.map((item) => this.#item(this.#resolve(item as Node), item as Node));
         return items.every((item) => item !== undefined) ? items : undefined;
@@ -208,7 +199,7 @@ class FileReader {
 
   #item(value: Node | null | undefined, blame: Node): Item | undefined {
     if (value === undefined) return undefined;
-    if (value !== null && !isScalar(value)) {
+    if (value !== null && !yaml().isScalar(value)) {
       this.#problem(blame, 'this takes a value, no mapping or list', 'write one value');
       return undefined;
     }
@@ -226,7 +217,7 @@ class FileReader {
     const entries = new Map<string, Entry>();
     const merged: YAMLMap[] = [];
     for (const { key: keyNode, value: valueNode } of map.items as Pair<Node, Node | null>[]) {
-      const key = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : undefined;
+      const key = yaml().isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : undefined;
       const value = this.#resolve(valueNode);
       if (value === undefined) continue;
       if (key === undefined) this.#problem(keyNode, 'this key is no text', 'write the name of an option');
@@ -249,15 +240,15 @@ class FileReader {
   }
 
   #mergedMaps(value: Node | null, keyNode: Node): YAMLMap[] {
-    const maps = isSeq(value) ? value.items.map((item) => this.#resolve(item as Node)) : [value];
-    if (maps.every((item) => isMap(item))) return maps;
+    const maps = yaml().isSeq(value) ? value.items.map((item) => this.#resolve(item as Node)) : [value];
+    if (maps.every((item) => yaml().isMap(item))) return maps;
     this.#problem(keyNode, '<< takes an alias of a mapping', 'write <<: *name');
     return [];
   }
 
   /** The node that an alias stands for; undefined, and reported, when there is none. */
   #resolve(node: Node | null): Node | null | undefined {
-    if (!isAlias(node)) return node;
+    if (!yaml().isAlias(node)) return node;
     const target = node.resolve(this.#document) as Node | undefined;
     if (target === undefined) {
       const { message, hint } = syntaxProblem('BAD_ALIAS');
@@ -281,5 +272,5 @@ class FileReader {
 }
 
 function isEmpty(node: Node): boolean {
-  return isScalar(node) && node.value === null;
+  return yaml().isScalar(node) && node.value === null;
 }

@@ -3,7 +3,6 @@
  * bounded in time (send timeout) and in what it reads of the answer; redirects are answers like any other.
  */
 import { isIP, type Socket } from 'node:net';
-import { Pool } from 'undici';
 import type { Header, HttpExchange, HttpResponse } from '../destination/destination.ts';
 import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
@@ -22,6 +21,7 @@ import { Redactor } from './redact.ts';
 import { namingOf, type Resolver, systemResolver } from './resolve.ts';
 import { SocketWrites } from './socket-writes.ts';
 import { TlsFiles } from './tls-files.ts';
+import { Pool } from './undici.ts';
 
 const IDLE_MS = 60_000;
 /** How often the addresses of an ordinary host are compared with those of open connections. */

@@ -1,6 +1,6 @@
 /** Requests for credentials: small, rare, bounded in time and size, on a connection of their own, never redirected. */
-import { request } from 'undici';
 import type { Clock } from '../util/clock.ts';
+import { Client } from './undici.ts';
 
 const TIMEOUT_MS = 10_000;
 const BYTES_MAX = 256 * 1024;
@@ -21,13 +21,16 @@ export interface SmallReply {
 export async function requestSmall(call: SmallRequest, clock: Clock): Promise<SmallReply> {
   const controller = new AbortController();
   const cancel = clock.after(TIMEOUT_MS, () => controller.abort(new Error('timed out after 10 s')));
+  let client: Client | undefined;
   try {
-    const reply = await request(call.url, {
+    const { origin, pathname, search } = new URL(call.url);
+    client = new Client(origin);
+    const reply = await client.request({
+      path: pathname + search,
       method: call.method,
       headers: call.headers ?? {},
       body: call.body ?? null,
       signal: controller.signal,
-      reset: true,
     });
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -43,5 +46,6 @@ export async function requestSmall(call: SmallRequest, clock: Clock): Promise<Sm
     };
   } finally {
     cancel();
+    void client?.destroy();
   }
 }

@@ -2,7 +2,6 @@
  * What rules of aggregation and a deduplicator do at one place: ahead of all destinations, or for one of them. Samples of
  * a series come in by its ref; outputs come out with the labels that they have. Engine thread only.
  */
-import { stringify } from 'yaml';
 import type { Fate } from '../model/drops.ts';
 import type { Labels } from '../model/labels.ts';
 import { Aggregators, type RuleStats } from '../transform/aggregate/aggregators.ts';
@@ -15,6 +14,7 @@ import { parseRules } from '../transform/relabel/rule.ts';
 import type { OutputWriter } from '../transform/state/output-writer.ts';
 import type { SampleBatch, SampleColumns } from '../transform/state/samples.ts';
 import type { Clock } from '../util/clock.ts';
+import { yaml } from '../util/yaml.ts';
 
 export interface StageConfig {
   /** Tells places apart in checkpoints: `global`, or `destination` and a name. */
@@ -254,5 +254,5 @@ export function explainStage(config: StageConfig, labels: Labels): ExplainedStag
 
 /** Relabeling inside of rules: plain data as it stands in their file. Labels that begin with `__` stay. */
 function compileRelabel(rules: readonly unknown[]): RelabelChain {
-  return new RelabelChain(parseRules(stringify(rules), 'rule').rules, { keepsHidden: true });
+  return new RelabelChain(parseRules(yaml().stringify(rules), 'rule').rules, { keepsHidden: true });
 }

@@ -1,6 +1,6 @@
 /** What answers a request that was read directly: the same bytes as Node's `ServerResponse` would write. */
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { STATUS_CODES } from '../util/http.ts';
 
 type Headers = Readonly<Record<string, string | number>>;
 

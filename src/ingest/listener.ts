@@ -1,9 +1,10 @@
 /** One address that is listened on, with or without TLS. */
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import { createServer } from '../util/http.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Meter } from '../util/meter.ts';
 import { answerClientError } from './client-error.ts';

@@ -1,8 +1,13 @@
 /** How responses are written: common headers, error texts, and closing without cutting the client's sentence short. */
-import { type IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage as NodeRequest,
+  ServerResponse as NodeResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import type { Answer } from '../protocol/protocol.ts';
 import type { Clock } from '../util/clock.ts';
+import { IncomingMessage, ServerResponse } from '../util/http.ts';
 import { connectionOf } from './connections.ts';
 import type { IngestValues } from './options.ts';
 
@@ -114,7 +119,7 @@ export class Replies {
    * Closing a socket that has unread bytes resets the connection, and the client may lose the response. So the response
    * goes out whole, the rest of the body is thrown away for a while, and only then the connection is closed.
    */
-  #linger(request: IncomingMessage, response: ServerResponse, body: string | Uint8Array): void {
+  #linger(request: NodeRequest, response: NodeResponse, body: string | Uint8Array): void {
     response.flushHeaders();
     response.write(body);
     const cancel = this.#clock.after(LINGER_MS, () => response.end());

@@ -1,8 +1,9 @@
 /** A plain HTTP server for the routes of one protocol that has an address of its own, and for sockets that others accepted. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Protocol } from '../protocol/protocol.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import { createServer } from '../util/http.ts';
 import type { Counter, Meter } from '../util/meter.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections, connectionOf } from './connections.ts';

@@ -9,6 +9,8 @@ const PAGE_BYTES = 65536;
 /** The last page is never handed out, so that `pointer + small constant` cannot wrap around in the kernels. */
 const GUARD_BYTES = PAGE_BYTES;
 const SMALLEST_CLASS_BITS = 6;
+/** Requests below 64 KiB take no part of a larger region. */
+const SPLIT_BITS_MIN = 16;
 
 export class KernelMemory {
   readonly #memory: WebAssembly.Memory;
@@ -70,13 +72,13 @@ export class KernelMemory {
    */
   alloc(byteLength: number): number {
     const bits = classOf(byteLength);
-    return this.#free[bits]!.pop() ?? this.#bump(2 ** bits);
+    return this.#used(bits) ?? this.#bump(2 ** bits);
   }
 
   /** As `alloc`, filled with zeros. Fresh memory is zero already and is not touched. */
   allocZeroed(byteLength: number): number {
     const bits = classOf(byteLength);
-    const used = this.#free[bits]!.pop();
+    const used = this.#used(bits);
     if (used === undefined) return this.#bump(2 ** bits);
     this.#bytes.fill(0, used, used + 2 ** bits);
     return used;
@@ -85,6 +87,21 @@ export class KernelMemory {
   /** Gives a region back for the next `alloc` of its size class; `byteLength` is what it was asked for with. */
   free(ptr: number, byteLength: number): void {
     this.#free[classOf(byteLength)]!.push(ptr);
+  }
+
+  /**
+   * A region of 2^bits bytes that was freed, or a part of a larger one: tables that grow leave large ones behind. Small requests,
+   * which are many, would leave nothing whole.
+   */
+  #used(bits: number): number | undefined {
+    const whole = this.#free[bits]!.pop();
+    if (whole !== undefined || bits < SPLIT_BITS_MIN) return whole;
+    let larger = bits + 1;
+    while (larger < this.#free.length && this.#free[larger]!.length === 0) larger++;
+    const ptr = this.#free[larger]?.pop();
+    if (ptr === undefined) return undefined;
+    while (larger-- > bits) this.#free[larger]!.push(ptr + 2 ** larger);
+    return ptr;
   }
 
   #bump(byteLength: number): number {

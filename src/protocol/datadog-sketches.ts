@@ -8,7 +8,7 @@
  * A sketch counts values in bins: bin k has those from γ^(k-bias) to γ^(k+1-bias), with n of them. Every sketch becomes five
  * quantiles, and its sum, count, minimum and maximum. https://github.com/DataDog/sketches-go
  */
-import protobuf, { type Reader } from 'protobufjs';
+import protobuf, { type Reader } from 'protobufjs/minimal.js';
 import { options } from '../config/option.ts';
 import { messageOf } from '../util/error.ts';
 import { receiveBody } from './content-encoding.ts';

@@ -13,7 +13,7 @@
  *
  * What is not of this form refuses the request. https://docs.datadoghq.com/api/latest/metrics/#submit-metrics
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import { options } from '../config/option.ts';
 import { messageOf } from '../util/error.ts';
 import { receiveBody } from './content-encoding.ts';

@@ -2,7 +2,7 @@
  * Answers of OTLP: an ExportMetricsServiceResponse that tells how many data points were left out, or a google.rpc.Status,
  * in the encoding of the request. https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import type { ParseNotes } from '../model/body.ts';
 import type { Answer, Wording } from './protocol.ts';
 import { encodeRpcStatus, rpcCodeOf } from './rpc-status.ts';

@@ -1,5 +1,5 @@
 /** Codes of gRPC and messages of google.rpc. https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 
 export const rpcCodes = {
   ok: 0,

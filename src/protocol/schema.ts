@@ -1,5 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import protobuf from 'protobufjs';
+import type protobuf from 'protobufjs';
+import { lazyModule } from '../util/lazy-module.ts';
+
+const protobufjs = lazyModule<typeof protobuf>('protobufjs');
 
 let root: protobuf.Root | undefined;
 
@@ -8,6 +11,6 @@ let root: protobuf.Root | undefined;
  * as the oracle of the kernels in tests. int64 fields come out as Long or number, as protobufjs decides.
  */
 export function remoteWriteType(name: 'WriteRequest' | 'TimeSeries' | 'MetricMetadata'): protobuf.Type {
-  root ??= protobuf.loadSync(fileURLToPath(new URL('../../proto/remote.proto', import.meta.url)));
+  root ??= protobufjs().loadSync(fileURLToPath(new URL('../../proto/remote.proto', import.meta.url)));
   return root.lookupType(`prometheus.${name}`);
 }

@@ -41,7 +41,7 @@ const ARENA_MARGIN = 16;
 const FIRST_SLOTS = 1024;
 /** Series per slot before the table grows: probes stay short (2.5 on average when it is nearly full). */
 const LOAD_MAX = 0.75;
-/** 3.1 million series in 128 MiB; far more than one relay of this size carries. */
+/** 3.1 million series in 100 MiB; far more than one relay of this size carries. */
 const DEFAULT_CAPACITY = 2 ** 22 * LOAD_MAX;
 /** A million series that are like their neighbours. Pages that no record was written to cost nothing. */
 const RECALL_BYTES_MAX = 32 * 1024 * 1024;
@@ -82,9 +82,10 @@ export class SeriesTable implements Interner {
     const keyPtr = memory.alloc(key.byteLength);
     memory.bytes().set(key, keyPtr);
     const entries = memory.allocZeroed(FIRST_SLOTS * SLOT_BYTES);
-    const freeRefs = memory.alloc(FIRST_SLOTS * 4);
-    const places = memory.allocZeroed(FIRST_SLOTS * PLACE_BYTES);
-    const prints = memory.alloc(FIRST_SLOTS * PRINT_BYTES);
+    // What is kept by ref has its place once and for all, for it grows at its end only: pages beyond cost nothing.
+    const freeRefs = memory.alloc(capacity * 4);
+    const places = memory.allocZeroed(capacity * PLACE_BYTES);
+    const prints = memory.alloc(capacity * PRINT_BYTES);
     const sizeMax = this.#fit(FIRST_SLOTS);
     this.#set({ entries, freeRefs, places, prints, mask: FIRST_SLOTS - 1, sizeMax, key: keyPtr });
   }
@@ -104,9 +105,10 @@ export class SeriesTable implements Interner {
     return this.#get('nextRef');
   }
 
-  /** Bytes of linear memory. */
+  /** Bytes of linear memory that are in use. */
   get byteLength(): number {
-    return this.#slots * (SLOT_BYTES + 4 + PLACE_BYTES + PRINT_BYTES) + this.#get('arenaUsed');
+    const byRef = this.refLimit * (PLACE_BYTES + PRINT_BYTES) + this.#get('freeCount') * 4;
+    return this.#slots * SLOT_BYTES + byRef + this.#get('arenaUsed');
   }
 
   begin(): number {
@@ -159,29 +161,12 @@ export class SeriesTable implements Interner {
   #grow(): void {
     const { exports, memory } = this.#kernel;
     const slots = this.#slots * 2;
-    const from = {
-      entries: this.#get('entries'),
-      freeRefs: this.#get('freeRefs'),
-      places: this.#get('places'),
-      prints: this.#get('prints'),
-    };
-    const to = {
-      entries: memory.allocZeroed(slots * SLOT_BYTES),
-      freeRefs: memory.alloc(slots * 4),
-      places: memory.allocZeroed(slots * PLACE_BYTES),
-      prints: memory.alloc(slots * PRINT_BYTES),
-    };
-    exports.moveTable(this.headerPtr, to.entries, slots);
-    const bytes = memory.bytes();
-    bytes.copyWithin(to.freeRefs, from.freeRefs, from.freeRefs + this.#get('freeCount') * 4);
-    bytes.copyWithin(to.places, from.places, from.places + this.refLimit * PLACE_BYTES);
-    bytes.copyWithin(to.prints, from.prints, from.prints + this.refLimit * PRINT_BYTES);
-    memory.free(from.prints, this.#slots * PRINT_BYTES);
-    memory.free(from.entries, this.#slots * SLOT_BYTES);
-    memory.free(from.freeRefs, this.#slots * 4);
-    memory.free(from.places, this.#slots * PLACE_BYTES);
+    const before = this.#get('entries');
+    const entries = memory.allocZeroed(slots * SLOT_BYTES);
+    exports.moveTable(this.headerPtr, entries, slots);
+    memory.free(before, this.#slots * SLOT_BYTES);
     this.#slots = slots;
-    this.#set({ ...to, mask: slots - 1, sizeMax: this.#fit(slots) });
+    this.#set({ entries, mask: slots - 1, sizeMax: this.#fit(slots) });
     this.#set({ mayGrow: this.#mayGrow });
   }
 

@@ -5,11 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, link, rename, stat, unlink } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { type Clock, sleep } from '../util/clock.ts';
 import { messageOf, SluiceError } from '../util/error.ts';
+import { createServer } from '../util/http.ts';
 import { AdminAddress } from './admin-address.ts';
 
 export const ADMIN_SOCKET = 'admin.sock';

@@ -1,6 +1,7 @@
 /** The status page: links, the live ledger, and how every destination is doing. No script; it refreshes itself. */
 import type { Endpoint } from '../ingest/endpoint.ts';
 import { type Kind, kinds, type LedgerColumn } from '../ledger/ledger.ts';
+import { thousands } from '../util/thousands.ts';
 import { type Html, html } from './html.ts';
 import { page } from './page.ts';
 import type { ServicePorts } from './ports.ts';
@@ -57,7 +58,7 @@ ${rows}</tbody></table>`;
 
 function cell(value: number): Html {
   const className = value === 0 ? 'zero' : '';
-  return html`<td class="${className}">${value.toLocaleString('en')}</td>`;
+  return html`<td class="${className}">${thousands(value)}</td>`;
 }
 
 function destinationCard(destination: DestinationStatus): Html {

@@ -3,6 +3,7 @@ import type { StageConfig, StageStats } from '../engine/aggregation-stage.ts';
 import type { Endpoint } from '../ingest/endpoint.ts';
 import type { RuleStats } from '../transform/aggregate/aggregators.ts';
 import type { AggregationRuleSpec } from '../transform/aggregate/rule.ts';
+import { thousands } from '../util/thousands.ts';
 import { type Html, html } from './html.ts';
 import { page } from './page.ts';
 
@@ -109,5 +110,5 @@ function dedupTable(config: StageConfig, stats: StageStats | undefined): Html {
 }
 
 function cell(value: number): Html {
-  return html`<td${value === 0 ? html` class="zero"` : ''}>${value.toLocaleString('en')}</td>`;
+  return html`<td${value === 0 ? html` class="zero"` : ''}>${thousands(value)}</td>`;
 }

@@ -1,5 +1,6 @@
 /** `/top` and `/api/v1/top`: who sends the most, by samples and by new series. */
 import type { Endpoint } from '../ingest/endpoint.ts';
+import { thousands } from '../util/thousands.ts';
 import { type Html, html } from './html.ts';
 import { page } from './page.ts';
 import type { ServicePorts } from './ports.ts';
@@ -50,7 +51,7 @@ const titles = {
 } as const;
 
 export function covered({ coveredS, samples }: TopShown): string {
-  return `${samples.toLocaleString('en')} samples of the last ${Math.max(1, Math.round(coveredS / 60))} min`;
+  return `${thousands(Math.round(samples))} samples of the last ${Math.max(1, Math.round(coveredS / 60))} min`;
 }
 
 /** The first `count` lines of every list that has some. */
@@ -69,7 +70,7 @@ ${lines.map(
     key,
     count,
     share,
-  }) => html`<tr><td><code>${key}</code></td><td>${Math.round(count).toLocaleString('en')}</td><td>${(share * 100).toFixed(1)} %</td></tr>
+  }) => html`<tr><td><code>${key}</code></td><td>${thousands(Math.round(count))}</td><td>${(share * 100).toFixed(1)} %</td></tr>
 `,
 )}</tbody></table></div>
 `;

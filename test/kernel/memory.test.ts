@@ -35,6 +35,24 @@ test('a freed region serves the next request of its size class', () => {
   assert.notEqual(memory.alloc(600), first);
 });
 
+test('a freed region serves smaller requests, but for small ones', () => {
+  const memory = newMemory();
+  const large = memory.alloc(2 ** 20);
+  memory.free(large, 2 ** 20);
+  const end = memory.allocatedBytes;
+  memory.alloc(2 ** 15);
+  assert.equal(memory.allocatedBytes, end + 2 ** 15, 'nothing was taken of it');
+  const parts = [2 ** 18, 2 ** 16, 2 ** 19, 2 ** 17, 2 ** 16].map((bytes) => [memory.alloc(bytes), bytes]);
+  assert.equal(memory.allocatedBytes, end + 2 ** 15, 'all of it was taken');
+  const inOrder = parts.sort(([a], [b]) => a! - b!);
+  let at = large;
+  for (const [ptr, bytes] of inOrder) {
+    assert.equal(ptr, at);
+    at += bytes!;
+  }
+  assert.equal(at, large + 2 ** 20);
+});
+
 test('allocZeroed clears what was used before', () => {
   const memory = newMemory();
   const ptr = memory.alloc(128);

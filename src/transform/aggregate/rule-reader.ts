@@ -1,17 +1,8 @@
 /** One aggregation rule out of its YAML mapping. */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  type Pair,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml';
+import type { Document, Node, Pair, YAMLMap, YAMLSeq } from 'yaml';
 import { parseDurationMs } from '../../util/duration.ts';
 import { nearestName } from '../../util/names.ts';
+import { yaml } from '../../util/yaml.ts';
 import { outputOf, outputs } from './outputs/index.ts';
 import type { AggregationRuleSpec, Fault, OutputSpec, RuleChecks, RuleDefaults } from './rule.ts';
 
@@ -97,7 +88,7 @@ export class RuleReader {
 
   #readKeys(): void {
     for (const { key, value } of this.#map.items as Pair<Node, Node | null>[]) {
-      const name = isScalar(key) ? String(key.value) : '';
+      const name = yaml().isScalar(key) ? String(key.value) : '';
       const known = KEYS.find((one) => one === name);
       if (known === undefined) {
         const meant = nearestName(name, KEYS);
@@ -108,7 +99,7 @@ export class RuleReader {
       } else {
         const node = this.#resolve(value);
         // A key without a value is as if it were not there.
-        if (node !== null && !(isScalar(node) && node.value === null)) this.#values.set(known, node);
+        if (node !== null && !(yaml().isScalar(node) && node.value === null)) this.#values.set(known, node);
       }
     }
   }
@@ -156,7 +147,7 @@ export class RuleReader {
 
   #outputs(): OutputSpec[] {
     const node = this.#values.get('outputs');
-    if (node === undefined || !isSeq(node) || node.items.length === 0) {
+    if (node === undefined || !yaml().isSeq(node) || node.items.length === 0) {
       const hint = `write a list of ${Object.keys(outputs).join(', ')}`;
       this.#context.report(node ?? this.#map, { message: 'the rule has no outputs', hint });
       return [];
@@ -175,7 +166,7 @@ export class RuleReader {
   }
 
   #output(node: Node): OutputSpec | undefined {
-    const text = isScalar(node) ? String(node.value).trim() : '';
+    const text = yaml().isScalar(node) ? String(node.value).trim() : '';
     const [, name = text, inner] = /^([\w]+)\s*\(([^()]*)\)$/.exec(text) ?? [];
     const definition = outputOf(name);
     if (definition === undefined) {
@@ -220,9 +211,9 @@ export class RuleReader {
   #match(): string[] {
     const node = this.#values.get('match');
     if (node === undefined) return [];
-    const items = isSeq(node) ? this.#items(node) : [node];
+    const items = yaml().isSeq(node) ? this.#items(node) : [node];
     return items.flatMap((item) => {
-      if (!isScalar(item) || typeof item.value !== 'string') {
+      if (!yaml().isScalar(item) || typeof item.value !== 'string') {
         const hint = `write a selector such as '{job="app"}'`;
         this.#context.report(item, { message: 'match takes selectors', hint });
         return [];
@@ -236,13 +227,13 @@ export class RuleReader {
   #relabel(key: Key): unknown[] {
     const node = this.#values.get(key);
     if (node === undefined) return [];
-    if (!isSeq(node)) {
+    if (!yaml().isSeq(node)) {
       this.#fault(key, `${key} is no list`, 'write "- action: …" for each rule');
       return [];
     }
     return this.#items(node).map((rule) => {
       const { checks, document, report } = this.#context;
-      if (!isMap(rule)) {
+      if (!yaml().isMap(rule)) {
         report(rule, { message: 'this relabeling rule is no mapping', hint: 'write action: …' });
         return undefined;
       }
@@ -261,12 +252,12 @@ export class RuleReader {
   #labels(key: Key): string[] | undefined {
     const node = this.#values.get(key);
     if (node === undefined) return undefined;
-    if (!isSeq(node)) {
+    if (!yaml().isSeq(node)) {
       this.#fault(key, `${key} is no list`, `write ${key}: [job, instance]`);
       return [];
     }
     const names = this.#items(node).map((item) => {
-      if (isScalar(item) && item.value !== null && item.value !== '')
+      if (yaml().isScalar(item) && item.value !== null && item.value !== '')
         return String(item.source ?? item.value);
       this.#context.report(item, { message: `${key} takes names of labels`, hint: 'write a name' });
       return '';
@@ -298,7 +289,7 @@ export class RuleReader {
   #text(key: Key): string | undefined {
     const node = this.#values.get(key);
     if (node === undefined) return undefined;
-    if (isScalar(node))
+    if (yaml().isScalar(node))
       return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
     this.#fault(key, `${key} takes one value`, 'write one value');
     return undefined;
@@ -307,7 +298,7 @@ export class RuleReader {
   #flag(key: Key): boolean | undefined {
     const node = this.#values.get(key);
     if (node === undefined) return undefined;
-    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+    if (yaml().isScalar(node) && typeof node.value === 'boolean') return node.value;
     this.#fault(key, `${key} is neither true nor false`, 'write true or false');
     return undefined;
   }
@@ -315,7 +306,7 @@ export class RuleReader {
   #count(key: Key): number | undefined {
     const node = this.#values.get(key);
     if (node === undefined) return undefined;
-    if (isScalar(node) && Number.isSafeInteger(node.value) && (node.value as number) >= 0)
+    if (yaml().isScalar(node) && Number.isSafeInteger(node.value) && (node.value as number) >= 0)
       return node.value as number;
     this.#fault(key, `${key} is no number of intervals`, 'write 0 or more');
     return undefined;
@@ -327,7 +318,7 @@ export class RuleReader {
 
   /** The node that an alias stands for. */
   #resolve(node: Node | null): Node | null {
-    if (!isAlias(node)) return node;
+    if (!yaml().isAlias(node)) return node;
     return (node.resolve(this.#context.document) as Node | undefined) ?? null;
   }
 

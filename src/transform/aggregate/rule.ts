@@ -4,8 +4,9 @@
  * repeated keys are errors, and so is every rule that could not do what it says. All problems are told at once.
  */
 import { hash } from 'node:crypto';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Node } from 'yaml';
 import type { Problem } from '../../config/problem.ts';
+import { yaml } from '../../util/yaml.ts';
 import { RuleReader } from './rule-reader.ts';
 
 export interface OutputSpec {
@@ -92,8 +93,8 @@ export function parseAggregationRules(
   checks: RuleChecks = {},
 ): ParsedRules {
   const problems: Problem[] = [];
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
+  const lines = new (yaml().LineCounter)();
+  const document = yaml().parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: false,
@@ -116,8 +117,8 @@ export function parseAggregationRules(
   }
   if (problems.length > 0) return { rules: [], problems };
   const root = document.contents;
-  if (root === null || (isScalar(root) && root.value === null)) return { rules: [], problems };
-  if (!isSeq(root)) {
+  if (root === null || (yaml().isScalar(root) && root.value === null)) return { rules: [], problems };
+  if (!yaml().isSeq(root)) {
     report(root, {
       message: 'the file is no list',
       hint: 'write "- interval: 1m" and "outputs: […]" for each rule',
@@ -125,7 +126,7 @@ export function parseAggregationRules(
     return { rules: [], problems };
   }
   const rules = root.items.map((item) => {
-    if (!isMap(item)) {
+    if (!yaml().isMap(item)) {
       report(item as Node, {
         message: 'this rule is no mapping',
         hint: 'write key: value lines under a dash',

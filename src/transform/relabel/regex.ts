@@ -2,12 +2,15 @@
  * Regexes of rules: RE2 syntax, matched in time that grows with the text and no faster, whatever the regex is. re2js
  * does that; what needs no engine does not get there (`regex-shape.ts`).
  */
-import { RE2JS, RE2JSSyntaxException } from 're2js';
+import type { RE2JS } from 're2js';
 import { messageOf } from '../../util/error.ts';
+import { lazyModule } from '../../util/lazy-module.ts';
 import { Memo } from './cache.ts';
 import { FindAll } from './find-all.ts';
 import { type Shape, shapeOf, type Wild } from './regex-shape.ts';
 import type { Groups } from './template.ts';
+
+const re2js = lazyModule<typeof import('re2js')>('re2js');
 
 /** A regex as it is asked whether it matches a whole text. */
 export interface Pattern {
@@ -143,7 +146,7 @@ function any({ shapes }: Shape & { kind: 'any' }): Matching {
 const ASKED_FIRST_LENGTH = 1_024;
 
 function enginePattern(regex: string): Pattern {
-  const compiled = compile(regex, RE2JS.DOTALL, WHOLE_INSTRUCTIONS_MAX);
+  const compiled = compile(regex, re2js().RE2JS.DOTALL, WHOLE_INSTRUCTIONS_MAX);
   const re2 = compiled.re2();
   const prefix = String(re2.prefix ?? '');
   const groupCount = compiled.groupCount();
@@ -174,7 +177,7 @@ function compile(regex: string, flags: number, instructionsMax: number): RE2JS {
   }
   let compiled: RE2JS;
   try {
-    compiled = RE2JS.compile(regex, flags);
+    compiled = re2js().RE2JS.compile(regex, flags);
   } catch (error) {
     const hint = 'write it in RE2 syntax: no lookaround, no backreferences, at most 1000 repeats';
     throw new RegexError(causeOf(error, regex), hint);
@@ -202,7 +205,7 @@ const MIB = 1024 * 1024;
 
 /** What re2js says, with the part of the regex that it blames unless that is all of it. */
 function causeOf(error: unknown, regex: string): string {
-  if (!(error instanceof RE2JSSyntaxException)) return messageOf(error);
+  if (!(error instanceof re2js().RE2JSSyntaxException)) return messageOf(error);
   const part = error.getPattern()?.replace('(?s)', '') ?? '';
   return part === '' || part === regex
     ? error.getDescription()

@@ -1,17 +1,5 @@
 /** Reads a file of relabel rules: a YAML list. Everything that is wrong with it is told at once, each with its place. */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  stringify,
-  type YAMLMap,
-} from 'yaml';
+import type { Document, Node, Pair, YAMLMap } from 'yaml';
 import type { Problem } from '../../config/problem.ts';
 import { syntaxProblem } from '../../config/yaml-syntax.ts';
 import { messageOf } from '../../util/error.ts';
@@ -22,6 +10,8 @@ import { compileCondition, SelectorError } from './condition.ts';
 import { countAtoms, RegexError } from './regex.ts';
 
 export type { RuleSpec } from './action.ts';
+
+import { yaml } from '../../util/yaml.ts';
 
 export interface ParsedRules {
   /** Only those without problems. */
@@ -67,7 +57,7 @@ const UINT64_MAX = 2n ** 64n - 1n;
 
 class RulesReader {
   readonly #file: string;
-  readonly #lines = new LineCounter();
+  readonly #lines = new (yaml().LineCounter)();
   readonly #document: Document;
   readonly #problems: Problem[] = [];
   readonly #regexPartsMax: number;
@@ -83,7 +73,7 @@ class RulesReader {
       uniqueKeys: false,
       logLevel: 'error',
     } as const;
-    this.#document = parseDocument(text, options);
+    this.#document = yaml().parseDocument(text, options);
   }
 
   read(): ParsedRules {
@@ -93,7 +83,7 @@ class RulesReader {
     }
     const root = this.#document.contents;
     if (problems.length > 0 || root === null || isEmpty(root)) return { rules: [], problems };
-    if (!isSeq(root)) {
+    if (!yaml().isSeq(root)) {
       problems.push({
         where: this.#place(root),
         message: 'the file is no list of rules',
@@ -113,7 +103,7 @@ class RulesReader {
     const map = this.#resolve(item);
     const place = item ?? list;
     const before = this.#problems.length;
-    if (!isMap(map)) {
+    if (!yaml().isMap(map)) {
       this.#problem(place, 'a rule is a mapping', 'write action: … and its other fields');
       return undefined;
     }
@@ -131,7 +121,7 @@ class RulesReader {
     const given = [...entries].flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
     return {
       where,
-      text: stringify(Object.fromEntries(given), { lineWidth: 0 }).trimEnd(),
+      text: yaml().stringify(Object.fromEntries(given), { lineWidth: 0 }).trimEnd(),
       action: text('action', 'replace').toLowerCase(),
       if: list('if'),
       sourceLabels: list('source_labels'),
@@ -206,7 +196,7 @@ class RulesReader {
       } catch (error) {
         if (!(error instanceof SelectorError)) throw error;
         const { valueNode, keyNode } = entries.get('if')!;
-        const node = isSeq(valueNode) ? (valueNode.items[index] as Node) : valueNode;
+        const node = yaml().isSeq(valueNode) ? (valueNode.items[index] as Node) : valueNode;
         const message = `the selector ${quoted(selector)} cannot be read: ${error.message}`;
         this.#problem(node ?? keyNode, message, error.hint);
       }
@@ -218,11 +208,11 @@ class RulesReader {
     const entries = new Map<Key, Entry>();
     const merged: YAMLMap[] = [];
     for (const { key: keyNode, value: valueNode } of map.items as Pair<Node, Node | null>[]) {
-      const key = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
+      const key = yaml().isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
       if (key === '<<') {
         const value = this.#resolve(valueNode);
-        const maps = isSeq(value) ? value.items.map((item) => this.#resolve(item as Node)) : [value];
-        const usable = maps.filter((one) => isMap(one) && one !== map && !outer.includes(one));
+        const maps = yaml().isSeq(value) ? value.items.map((item) => this.#resolve(item as Node)) : [value];
+        const usable = maps.filter((one) => yaml().isMap(one) && one !== map && !outer.includes(one));
         if (usable.length < maps.length)
           this.#problem(keyNode, '<< takes an alias of a mapping', 'write <<: *name');
         merged.push(...(usable as YAMLMap[]));
@@ -260,17 +250,17 @@ class RulesReader {
       return undefined;
     if (key === 'source_labels') return this.#texts(key, node, blame, 'write a list, like [job, instance]');
     if (key === 'if') {
-      return isScalar(node)
+      return yaml().isScalar(node)
         ? [textOf(node)]
         : this.#texts(key, node, blame, 'write a selector, or a list of them');
     }
     if (key === 'regex') {
-      return isScalar(node)
+      return yaml().isScalar(node)
         ? plainOf(node)
         : this.#texts(key, node, blame, 'write a regex, or a list of them', plainOf)?.join('|');
     }
     if (key === 'labels') return this.#labels(node, blame);
-    if (!isScalar(node)) {
+    if (!yaml().isScalar(node)) {
       this.#problem(blame, `${key} is one text`, 'write one value, no list or mapping');
       return undefined;
     }
@@ -278,16 +268,18 @@ class RulesReader {
   }
 
   #texts(key: Key, node: Node, blame: Node, hint: string, read = textOf): string[] | undefined {
-    const items = isSeq(node) ? node.items.map((item) => this.#resolve(item as Node | null)) : [undefined];
-    if (items.every((item) => isScalar(item))) return items.map((item) => read(item));
+    const items = yaml().isSeq(node)
+      ? node.items.map((item) => this.#resolve(item as Node | null))
+      : [undefined];
+    if (items.every((item) => yaml().isScalar(item))) return items.map((item) => read(item));
     this.#problem(blame, `${key} is something else than a list of texts`, hint);
     return undefined;
   }
 
   #labels(node: Node, blame: Node): Record<string, string> | undefined {
-    const items = isMap(node) ? (node.items as Pair<Node, Node | null>[]) : [undefined];
+    const items = yaml().isMap(node) ? (node.items as Pair<Node, Node | null>[]) : [undefined];
     const pairs = items.map((pair) => [pair?.key, this.#resolve(pair?.value ?? null)] as const);
-    if (pairs.every(([key, value]) => isScalar(key) && isScalar(value))) {
+    if (pairs.every(([key, value]) => yaml().isScalar(key) && yaml().isScalar(value))) {
       return Object.fromEntries(pairs.map((pair) => pair.map((scalar) => textOf(scalar as Node))));
     }
     this.#problem(blame, 'labels is something else than a mapping of names to texts', 'write {job: "$1"}');
@@ -301,7 +293,7 @@ class RulesReader {
   }
 
   #resolve(node: Node | null): Node | null | undefined {
-    if (!isAlias(node)) return node;
+    if (!yaml().isAlias(node)) return node;
     const target = node.resolve(this.#document) as Node | undefined;
     if (target === undefined) {
       const { message, hint } = syntaxProblem('BAD_ALIAS');
@@ -335,12 +327,12 @@ function forbiddenBy(action: Action): readonly Field[] {
 }
 
 function isEmpty(node: Node): boolean {
-  return isScalar(node) && node.value === null;
+  return yaml().isScalar(node) && node.value === null;
 }
 
 /** `null` or `~`, and not nothing at all. */
 function isWritten(node: Node): boolean {
-  return isScalar(node) && (node.source ?? '') !== '';
+  return yaml().isScalar(node) && (node.source ?? '') !== '';
 }
 
 function isNothing({ valueNode }: Entry): boolean {
@@ -353,13 +345,13 @@ function isBlank(value: Value): boolean {
 
 /** A text as it is written, also when it looks like a number. */
 function textOf(node: Node): string {
-  if (!isScalar(node)) return '';
+  if (!yaml().isScalar(node)) return '';
   return typeof node.value === 'string' ? node.value : String(node.source ?? node.value);
 }
 
 /** A number, boolean or null as it is meant: 0x10 is 16. */
 function plainOf(node: Node): string {
-  return isScalar(node) ? String(node.value) : '';
+  return yaml().isScalar(node) ? String(node.value) : '';
 }
 
 /** Enough of a text to find it again. */
