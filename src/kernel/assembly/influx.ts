@@ -240,7 +240,7 @@ function noteTags(at: usize): void {
   for (let index: u32 = 0; index < count; index++) {
     const end = load<u32>(TAG_ENDS + ((index as usize) << 2)) as usize;
     const length = end - tag;
-    elements.noteLabel(at + (tag - TAGS), length, elements.hashOf(tag, length), 0);
+    elements.noteLabel(at + (tag - TAGS), length, elements.hashOf(tag, length), 0, 0);
     tag = end;
   }
 }
@@ -262,6 +262,7 @@ function write(out: usize, line: usize): usize {
   let at = out;
   const measurementHash = elements.hashOf(line, measurementLength);
   let labelBefore: usize = 0;
+  let labelEndBefore: usize = 0;
   let tagsBefore: usize = 0;
   for (let index: u32 = 0; index < fieldCount; index++) {
     const field = FIELDS + (index as usize) * FIELD_BYTES;
@@ -281,8 +282,10 @@ function write(out: usize, line: usize): usize {
     }
     if (fieldLength > 0) copy(at, key, fieldLength);
     at += fieldLength;
-    elements.noteLabel(label, at - label, elements.hashOf(key, fieldLength) ^ measurementHash, labelBefore);
+    const hash = elements.hashOf(key, fieldLength) ^ measurementHash;
+    elements.noteLabel(label, at - label, hash, labelBefore, labelEndBefore);
     labelBefore = label;
+    labelEndBefore = at;
     if (tagsLength > 0) {
       Block.copy(at, TAGS, tagsLength);
       if (index > 0) elements.note(at, tagsBefore, tagsLength);

@@ -1,0 +1,407 @@
+// biome-ignore-all lint/correctness/noPrecisionLoss: integers of AssemblyScript have 64 bits
+/**
+ * Recall of lines: who sends text sends the same series in the same order time after time. So each row (a line of Prometheus text,
+ * or a field of a line of InfluxDB) that was read has a *record*: how its text up to the value is made of that of the line before,
+ * and the snappy elements of its labels, its *section* (`elements.ts`). A row that is made like what came after the row before last
+ * time is known by comparing bytes, and its section is copied. Nothing of it is written to the message: it can be decoded from
+ * the elements when somebody wants it.
+ *
+ * A record has one predecessor, or none. So its elements, which refer to what stood before it when they were made, hold as far
+ * back as the message is known to consist of its predecessors (the *run*), each with a sample of the same length as then.
+ *
+ * Whoever is lost, at the beginning of a message or behind a row that is new, finds back at an *anchor*: a record with
+ * all of its text, that is looked up by its hash. The first line of a message is one, and about every 32nd.
+ *
+ * Arena: 0 used u32, 4 end u32, 8 records u32, 12 lines read since it began anew u32, 16 anchors (places of 8 bytes: hash u32,
+ * record u32), then records of 28 bytes:
+ *    0 next u32           the record of what came after it; 0: none
+ *    4 context u32        of its message: what rows mean is the same in all messages of one
+ *    8 text length u16, labels u8, flags u8
+ *   12 section length u16, sample length u8, how often it was of no use u8
+ *   16 reach u16          bytes before the section that its elements refer to; NO_ELEMENTS: there are none
+ *   18 program length u16, elements length u16
+ *   22 misses u8, patience u8, 4 bytes of padding
+ *   28 elements (`elements.ts`), program (`program.ts`)
+ */
+import { copy } from './bytes';
+import * as elements from './elements';
+import * as program from './program';
+import { Program } from './program';
+
+const USED: usize = 0;
+const END: usize = 4;
+const RECORDS: usize = 8;
+const LINES: usize = 12;
+const ANCHORS: usize = 16;
+const ANCHOR_BYTES: usize = 8;
+const ANCHOR_BITS: u32 = 14;
+const ANCHOR_WAYS: usize = 4;
+const RECORDS_FROM: usize = 16 + (8 << 14) + 64;
+
+const NEXT: usize = 0;
+const CONTEXT: usize = 4;
+const TEXT_LENGTH: usize = 8;
+const LABELS: usize = 10;
+const FLAGS: usize = 11;
+const SECTION_LENGTH: usize = 12;
+const SAMPLE_LENGTH: usize = 14;
+const USELESS: usize = 15;
+const REACH: usize = 16;
+const PROGRAM_LENGTH: usize = 18;
+const ELEMENTS_LENGTH: usize = 20;
+const MISSES: usize = 22;
+const PATIENCE: usize = 23;
+const HEAD_BYTES: usize = 28;
+
+const NO_ELEMENTS: usize = 0xffff;
+/** Longer texts, and series with more labels, are not remembered. */
+const TEXT_MAX: usize = 4096;
+const LABELS_MAX: u32 = 255;
+/** Read behind a record. */
+const SLACK: usize = 64;
+/** What came instead once is not learned yet; what never comes right is learned each 64th time at most. */
+const PATIENCE_MIN: u32 = 2;
+const PATIENCE_MAX: u32 = 64;
+/** When all is taken, the arena begins anew if so many lines a record were read since it did. */
+const LINES_A_RECORD: u32 = 16;
+/** About every 32nd text is an anchor. */
+const ANCHOR_MASK: u64 = 31;
+
+/** Flags of a row: it begins its line, and ends it. */
+export const BEGINS: u32 = 1;
+export const ENDS: u32 = 2;
+
+let arena: usize = 0;
+let context: u32 = 0;
+/** The record of the last row that was known, 0: none; and whether nothing else came since. */
+let last: usize = 0;
+let isAdjacent: bool = false;
+/** The text of the last line that was known, and where it is kept from scan to scan. */
+let lineBefore: usize = 0;
+let lineBeforeLength: usize = 0;
+const KEPT: usize = memory.data(4096 + 64, 16);
+/** From here on, counted from the beginning of the message, it consists of known rows, up to `runTo`. */
+let runFrom: usize = 0;
+let runTo: usize = 0;
+let isFirst: bool = false;
+
+/** What `decide` found out about the row at hand. */
+const IGNORE: u32 = 0;
+const KNOWN: u32 = 1;
+const REMAKE: u32 = 2;
+const LINK: u32 = 3;
+const START: u32 = 4;
+let decision: u32 = IGNORE;
+let decided: usize = 0;
+let rowText: usize = 0;
+let rowTextLength: usize = 0;
+let rowFlags: u32 = 0;
+let rowHash: u32 = 0;
+let rowIsAnchor: bool = false;
+
+/** A message begins; an arena of 0: nothing is remembered. */
+export function begin(at: usize, bytes: usize): void {
+  arena = at;
+  last = 0;
+  isAdjacent = false;
+  lineBefore = 0;
+  runFrom = 0;
+  runTo = 0;
+  isFirst = true;
+  if (arena !== 0 && load<u32>(arena, END) === 0) {
+    store<u32>(arena, bytes as u32, END);
+    store<u32>(arena, RECORDS_FROM as u32, USED);
+  }
+}
+
+/** The next scan reads rows that mean what all rows of this context mean; 0: nothing is remembered of it. */
+export function open(rowContext: u32): void {
+  if (rowContext === 0) arena = 0;
+  context = rowContext;
+}
+
+/** A scan is over; what it read may be gone before the next one. */
+export function close(): void {
+  if (last === 0 || lineBefore === KEPT) return;
+  copy(KEPT, lineBefore, lineBeforeLength);
+  lineBefore = KEPT;
+}
+
+/** The record of what came after this one, or after the last row that was known; 0: none. */
+export function after(record: usize): usize {
+  const from = record === 0 ? last : record;
+  if (from === 0) return 0;
+  const next = load<u32>(from, NEXT) as usize;
+  return next === 0 ? 0 : arena + next;
+}
+
+export function flagsOf(record: usize): u32 {
+  return load<u8>(record, FLAGS) as u32;
+}
+
+export function labelsOf(record: usize): u32 {
+  return load<u8>(record, LABELS) as u32;
+}
+
+export function sectionLengthOf(record: usize): usize {
+  return load<u16>(record, SECTION_LENGTH) as usize;
+}
+
+/** Whether its text stands at `text`; returns where it ends there, or 0. Nothing is read behind `end` + 16. */
+export function match(record: usize, text: usize, end: usize): usize {
+  const length = load<u16>(record, TEXT_LENGTH) as usize;
+  if (text + length > end) return 0;
+  const from = record + HEAD_BYTES + (load<u16>(record, ELEMENTS_LENGTH) as usize);
+  const to = from + (load<u16>(record, PROGRAM_LENGTH) as usize);
+  return Program.makes(from, to, lineBefore, text) ? text + length : 0;
+}
+
+/** Whether its elements hold at this place of the message, before a sample of this length. */
+export function isUseful(record: usize, at: usize, sampleLength: usize): bool {
+  const reach = load<u16>(record, REACH) as usize;
+  return (
+    reach !== NO_ELEMENTS &&
+    (load<u8>(record, SAMPLE_LENGTH) as usize) === sampleLength &&
+    reach <= (at === runTo ? at - runFrom : 0) &&
+    elements.reaches(reach, at)
+  );
+}
+
+/** Puts the elements of a row that is useful, whose section begins at `at`, and those of its sample. */
+export function put(record: usize, at: usize, bits: u64, timestamp: u64): void {
+  const section = load<u16>(record, SECTION_LENGTH) as usize;
+  const place = elements.message + at;
+  elements.putSection(record + HEAD_BYTES, load<u16>(record, ELEMENTS_LENGTH) as usize, place, section);
+  elements.putSample(place + section, bits, timestamp);
+}
+
+/** A row came whose record this is; its series goes from `at` to `to`, counted from the beginning of the message. */
+export function pass(record: usize, text: usize, at: usize, to: usize): void {
+  if (at !== runTo) runFrom = at;
+  if (isAdjacent && last !== 0 && load<u8>(last, MISSES) !== 0) store<u8>(last, 0, MISSES);
+  last = record;
+  isAdjacent = true;
+  isFirst = false;
+  runTo = to;
+  if ((load<u8>(record, FLAGS) as u32) & BEGINS) {
+    lineBefore = text;
+    lineBeforeLength = load<u16>(record, TEXT_LENGTH) as usize;
+  }
+}
+
+/** Counts lines that were read one way or the other. */
+export function count(lines: u32): void {
+  if (arena === 0) return;
+  const before = load<u32>(arena, LINES);
+  store<u32>(arena, before + lines < before ? 0xffffffff : before + lines, LINES);
+}
+
+/** Of the length and four places of the text: tells about every 32nd text from others. */
+function isAnchor(text: usize, length: usize): bool {
+  if (isFirst) return true;
+  if (length < 16) return false;
+  const third = length / 3;
+  let hash = (length as u64) * 0x9e3779b185ebca87;
+  hash = mix(hash ^ load<u64>(text));
+  hash = mix(hash ^ load<u64>(text + min(third, length - 8)));
+  hash = mix(hash ^ load<u64>(text + min(third << 1, length - 8)));
+  hash = mix(hash ^ load<u64>(text + length - 8));
+  return ((hash >> 40) & ANCHOR_MASK) === 0;
+}
+
+function mix(hash: u64): u64 {
+  const product = hash * 0xc2b2ae3d27d4eb4f;
+  return product ^ (product >> 32);
+}
+
+/** Of all of the text, and never 0. */
+function hashOf(text: usize, length: usize): u32 {
+  let hash = ((length as u64) ^ ((context as u64) << 32)) * 0x9e3779b185ebca87;
+  let at: usize = 0;
+  for (; at + 8 <= length; at += 8) hash = mix(hash ^ load<u64>(text + at));
+  if (at < length) hash = mix(hash ^ (load<u64>(text + at) & ((1 << (((length - at) as u64) << 3)) - 1)));
+  return ((mix(hash) >> 32) as u32) | 1;
+}
+
+function placesOf(hash: u32): usize {
+  const group = (hash >> (32 - ANCHOR_BITS)) & ~((ANCHOR_WAYS as u32) - 1);
+  return arena + ANCHORS + (group as usize) * ANCHOR_BYTES;
+}
+
+/** The place of this hash, or 0. */
+function placeOf(hash: u32): usize {
+  const places = placesOf(hash);
+  for (let way: usize = 0; way < ANCHOR_WAYS; way++) {
+    const place = places + way * ANCHOR_BYTES;
+    if (load<u32>(place) === hash) return place;
+  }
+  return 0;
+}
+
+/** Puts an anchor, or that this text came once: that one takes no place of an anchor unless there are only such. */
+function remember(hash: u32, record: usize): void {
+  let place = placeOf(hash);
+  if (place === 0) {
+    const places = placesOf(hash);
+    place = places + (((hash >> 8) & ((ANCHOR_WAYS as u32) - 1)) as usize) * ANCHOR_BYTES;
+    for (let way: usize = 0; way < ANCHOR_WAYS; way++) {
+      if (load<u32>(places + way * ANCHOR_BYTES, 4) === 0) place = places + way * ANCHOR_BYTES;
+    }
+  }
+  store<u32>(place, hash);
+  store<u32>(place, record === 0 ? 0 : ((record - arena) as u32), 4);
+}
+
+/** The record of this text that can be found without those before it; 0: none. */
+function anchorOf(hash: u32, text: usize, length: usize, flags: u32): usize {
+  const place = placeOf(hash);
+  if (place === 0 || load<u32>(place, 4) === 0) return 0;
+  const record = arena + (load<u32>(place, 4) as usize);
+  const isSame =
+    load<u32>(record, CONTEXT) === context &&
+    (load<u8>(record, FLAGS) as u32) === flags &&
+    (load<u16>(record, TEXT_LENGTH) as usize) === length &&
+    match(record, text, text + length) !== 0;
+  return isSame ? record : 0;
+}
+
+/** Whether what comes behind the last row shall take the place of what came there before. */
+function mayFollow(): bool {
+  if (load<u32>(last, NEXT) === 0) return true;
+  const misses = (load<u8>(last, MISSES) as u32) + 1;
+  const patience = load<u8>(last, PATIENCE) as u32;
+  store<u8>(last, misses < patience ? misses : 0, MISSES);
+  if (misses < patience) return false;
+  store<u8>(last, min(patience << 1, PATIENCE_MAX), PATIENCE);
+  return true;
+}
+
+/**
+ * A row was read, and its series is about to be complete: tells `elements.ts` whether its section is to be kept. An end of 0: it
+ * cannot be told from others by its text.
+ */
+export function decide(text: usize, textEnd: usize, flags: u32, labels: u32, labelsLength: usize): void {
+  decision = IGNORE;
+  if (arena === 0 || textEnd === 0) return;
+  const length = textEnd - text;
+  rowText = text;
+  rowTextLength = length;
+  rowFlags = flags;
+  const expected = after(0);
+  if (expected !== 0 && flagsOf(expected) === flags && match(expected, text, textEnd) === textEnd) {
+    decision = KNOWN;
+    decided = expected;
+    const useless = (load<u8>(expected, USELESS) as u32) + 1;
+    if (useless > 255) return;
+    store<u8>(expected, useless, USELESS);
+    if (useless !== 2 && useless !== 8 && useless !== 32 && useless !== 128) return;
+    decision = REMAKE;
+  } else if (length > TEXT_MAX || labels > LABELS_MAX) return;
+  rowIsAnchor = (flags & BEGINS) !== 0 && isAnchor(text, length);
+  if (rowIsAnchor) rowHash = hashOf(text, length);
+  if (decision === IGNORE) {
+    if (isAdjacent && last !== 0 && mayFollow()) decision = LINK;
+    else if (rowIsAnchor) {
+      const known = anchorOf(rowHash, text, length, flags);
+      if (known !== 0) {
+        last = 0;
+        decision = KNOWN;
+        decided = known;
+        return;
+      }
+      if (placeOf(rowHash) !== 0) {
+        last = 0;
+        decision = START;
+      } else remember(rowHash, 0);
+    }
+  }
+  if (decision !== IGNORE) elements.keepSection(labelsLength);
+}
+
+/** The series of the row that was decided on is complete; its section begins at `at`, counted from the beginning of the message. */
+export function settle(at: usize, sectionLength: usize, sampleLength: usize, labels: u32): void {
+  if (arena === 0) return;
+  isFirst = false;
+  const to = at + sectionLength + sampleLength;
+  if (decision === IGNORE) {
+    isAdjacent = false;
+    return;
+  }
+  if (at !== runTo || last === 0) runFrom = at;
+  let record = decided;
+  if (decision !== KNOWN) {
+    const made = make(at, sectionLength, sampleLength, labels);
+    if (made === 0 && decision !== REMAKE) {
+      isAdjacent = false;
+      return;
+    }
+    if (made !== 0) record = made;
+  }
+  pass(record, rowText, at, to);
+  // What comes is not where it was when it was learned.
+  if (
+    (load<u8>(record, SAMPLE_LENGTH) as usize) !== sampleLength ||
+    (load<u16>(record, SECTION_LENGTH) as usize) !== sectionLength
+  ) {
+    runFrom = to;
+  }
+}
+
+/** Whether there is room for so much more; the arena begins anew when that is due. */
+function hasRoom(bytes: usize): bool {
+  if ((load<u32>(arena, USED) as usize) + bytes + SLACK <= (load<u32>(arena, END) as usize)) return true;
+  if (decision === REMAKE) return false;
+  const records = load<u32>(arena, RECORDS);
+  if (load<u32>(arena, LINES) / LINES_A_RECORD < records) return false;
+  memory.fill(arena + ANCHORS, 0, ANCHOR_BYTES << ANCHOR_BITS);
+  store<u32>(arena, RECORDS_FROM as u32, USED);
+  store<u32>(arena, 0, RECORDS);
+  store<u32>(arena, 0, LINES);
+  last = 0;
+  return false;
+}
+
+/** Makes the record of the row at hand; returns 0 when that does not go. */
+function make(at: usize, sectionLength: usize, sampleLength: usize, labels: u32): usize {
+  const isWhole = rowIsAnchor || decision === START || (rowFlags & BEGINS) === 0;
+  const before: usize = isWhole ? 0 : lineBeforeLength;
+  const programLength = program.write(lineBefore, before, rowText, rowTextLength);
+  let elementsLength = elements.keptLength;
+  let reach = elements.keptReach;
+  if (elementsLength === 0 || at < runFrom + reach || sectionLength > 0xffff) {
+    elementsLength = 0;
+    reach = NO_ELEMENTS;
+  }
+  const size = (HEAD_BYTES + elementsLength + programLength + 3) & ~3;
+  if (sectionLength > 0xffff || !hasRoom(size)) return 0;
+  const used = load<u32>(arena, USED) as usize;
+  const record = arena + used;
+  store<u32>(arena, (used + size) as u32, USED);
+  store<u32>(arena, load<u32>(arena, RECORDS) + 1, RECORDS);
+  store<u32>(record, 0, NEXT);
+  store<u32>(record, context, CONTEXT);
+  store<u16>(record, rowTextLength as u16, TEXT_LENGTH);
+  store<u8>(record, labels, LABELS);
+  store<u8>(record, rowFlags, FLAGS);
+  store<u16>(record, sectionLength as u16, SECTION_LENGTH);
+  store<u8>(record, sampleLength as u8, SAMPLE_LENGTH);
+  store<u8>(record, 0, USELESS);
+  store<u16>(record, reach as u16, REACH);
+  store<u16>(record, programLength as u16, PROGRAM_LENGTH);
+  store<u16>(record, elementsLength as u16, ELEMENTS_LENGTH);
+  store<u8>(record, 0, MISSES);
+  store<u8>(record, PATIENCE_MIN, PATIENCE);
+  copy(record + HEAD_BYTES, elements.KEPT, elementsLength);
+  copy(record + HEAD_BYTES + elementsLength, program.WRITTEN, programLength);
+  if (decision === REMAKE) {
+    store<u8>(record, load<u8>(decided, USELESS), USELESS);
+    // What came after it was learned behind a series of its length.
+    const isSame =
+      (load<u8>(decided, SAMPLE_LENGTH) as usize) === sampleLength &&
+      (load<u16>(decided, SECTION_LENGTH) as usize) === sectionLength;
+    if (isSame) store<u32>(record, load<u32>(decided, NEXT), NEXT);
+  }
+  if (decision !== START) store<u32>(last, used as u32, NEXT);
+  if (rowIsAnchor) remember(rowHash, record);
+  return record;
+}
