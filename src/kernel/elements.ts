@@ -20,6 +20,7 @@ const FOREIGN_BYTES_MAX = 16 * 1024;
 /** Words of the result of a scan. */
 const LENGTH = 7;
 const IS_LOST = 8;
+const RECALLED = 9;
 
 export interface ElementsFound {
   readonly ptr: number;
@@ -38,6 +39,7 @@ export class Elements {
   #foreign = 0;
   /** They refer to nothing of the message before this. */
   #base = 0;
+  #recalled = 0;
   /** Where lines are remembered; 0: not yet, undefined: there is no memory for it. */
   #arena: number | undefined = 0;
   readonly #arenaBytes: number;
@@ -55,6 +57,7 @@ export class Elements {
     this.#covered = 0;
     this.#foreign = 0;
     this.#base = 0;
+    this.#recalled = 0;
     if (isWanted && this.#arena === 0) this.#arena = this.#takeArena();
     this.#kernel.exports.beginText(isWanted ? (this.#arena ?? 0) : 0, this.#arenaBytes);
   }
@@ -75,6 +78,11 @@ export class Elements {
   /** Bytes of elements so far. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Series of the message that were made of what is remembered of earlier ones. */
+  get recalled(): number {
+    return this.#recalled;
   }
 
   /** What comes can go without what came. */
@@ -104,6 +112,7 @@ export class Elements {
   taken(ptr: number, byteLength: number): void {
     if (!this.#isOn) return;
     this.#length += this.#kernel.result(LENGTH);
+    this.#recalled += this.#kernel.result(RECALLED);
     this.#covered += byteLength;
     if (this.#kernel.result(IS_LOST) !== 0 || this.#length > BYTES_MAX) this.drop(ptr);
   }

@@ -29,6 +29,8 @@ const POWER_MAX = 64;
 
 /** The context of all lines of Prometheus text; what they mean does not depend on the request. */
 const PROMETHEUS = 1;
+/** Clients name their databases as they like. */
+const CONTEXTS_MAX = 1000;
 
 /** Why a scan ended; words of `assembly/text.ts`. */
 const LEFT = 1;
@@ -98,11 +100,14 @@ export class TextScanner {
   /** Of the message at hand; whoever wants them begins and finishes it. */
   readonly elements: Elements;
   #values = 0;
+  /** Numbers of what lines of InfluxDB may mean, by their settings. */
+  readonly #contexts = new Map<string, number>();
 
-  constructor(kernel: Kernel) {
+  /** @param recallBytes how much is remembered of lines; see `assembly/line-recall.ts`. */
+  constructor(kernel: Kernel, recallBytes?: number) {
     this.#kernel = kernel;
     const { memory } = kernel;
-    this.elements = new Elements(kernel);
+    this.elements = new Elements(kernel, recallBytes);
     this.#settings = memory.alloc(SETTINGS_BYTES);
     this.#texts = new Region(kernel.memory);
     this.#input = new Region(kernel.memory);
@@ -128,9 +133,10 @@ export class TextScanner {
     longs[at + 3] = BigInt(unit?.factor ?? 0);
     const flags = (settings.skipMeasurement ? 1 : 0) | (settings.skipSingleField ? 2 : 0);
     const { lineBytesMax } = settings;
+    const context = this.#contextOf(`${flags},${separator},${dbKey},${db}`);
     const words = [texts, separator.byteLength, keyAt, dbKey.byteLength, labelAt, label.byteLength];
     memory.u32().set([flags, asLimit(lineBytesMax), ...words], this.#settings / 4 + 8);
-    return this.#scan(bytes, target, this.#kernel.exports.scanInflux, 0);
+    return this.#scan(bytes, target, this.#kernel.exports.scanInflux, context);
   }
 
   jsonLines(bytes: Uint8Array, target: SeriesTarget, lineBytesMax: number): TakeLines {
@@ -186,6 +192,13 @@ export class TextScanner {
       }
       return { next, lines, rows };
     };
+  }
+
+  #contextOf(settings: string): number {
+    const known = this.#contexts.get(settings);
+    if (known !== undefined || this.#contexts.size >= CONTEXTS_MAX) return known ?? 0;
+    this.#contexts.set(settings, PROMETHEUS + 1 + this.#contexts.size);
+    return this.#contexts.get(settings)!;
   }
 
   #ownRoom(byteLength: number): Region {

@@ -41,10 +41,12 @@ export let keptLength: usize = 0;
 /** How far before the section they refer to. */
 export let keptReach: usize = 0;
 let labelsToKeep: usize = 0;
+let keptFrom: usize = 0;
 /** The copies of a section, neighbours joined: where, the offset, the length. */
 const JOINED_MAX: u32 = 64;
 const JOINED: usize = memory.data(64 * 12, 16);
 let joinedCount: u32 = 0;
+let sectionFrom: usize = 0;
 
 /** A sample as it is written. */
 const SAMPLE: usize = memory.data(48, 16);
@@ -241,10 +243,11 @@ export function forget(): void {
   forgetLabels();
 }
 
-/** Of the series at hand, whose labels have so many bytes, the elements shall be kept. */
-export function keepSection(labels: usize): void {
+/** Of the series at hand, whose labels have so many bytes, the elements shall be kept; they refer to nothing before `from`. */
+export function keepSection(labels: usize, from: usize): void {
   keptLength = 0;
   labelsToKeep = labels;
+  keptFrom = from;
 }
 
 /** A series was written, with a head of so many bytes and so many behind it. */
@@ -352,8 +355,16 @@ function putElements(offset: usize, length: usize): void {
   out += 2;
 }
 
+/** The last one is no copy when it is too short, but for the head, which may go on a copy of the sample before. */
+function dropShort(): void {
+  if (joinedCount === 0) return;
+  const last = JOINED + ((joinedCount - 1) as usize) * COPY_BYTES;
+  const isHead = (load<u32>(last) as usize) === sectionFrom;
+  if ((load<u32>(last, 8) as usize) < COPY_BYTES_MIN && !isHead) joinedCount--;
+}
+
 function join(at: usize, offset: usize, length: usize): bool {
-  if (offset > OFFSET_MAX) return true;
+  if (offset > OFFSET_MAX || at - offset < keptFrom) return true;
   if (joinedCount !== 0) {
     const before = JOINED + ((joinedCount - 1) as usize) * COPY_BYTES;
     const beforeLength = load<u32>(before, 8) as usize;
@@ -361,8 +372,7 @@ function join(at: usize, offset: usize, length: usize): bool {
       store<u32>(before, (beforeLength + length) as u32, 8);
       return true;
     }
-    // What is too short is no copy.
-    if (beforeLength < COPY_BYTES_MIN) joinedCount--;
+    dropShort();
   }
   if (joinedCount === JOINED_MAX) return false;
   const joined = JOINED + (joinedCount as usize) * COPY_BYTES;
@@ -381,6 +391,7 @@ function keep(at: usize, length: usize, like: usize, head: usize): void {
   if (length > SECTION_MAX) return;
   const end = at + length;
   joinedCount = 0;
+  sectionFrom = at;
   if (like !== 0) join(at, at - like, head);
   const copiesEnd = COPIES + (copyCount as usize) * COPY_BYTES;
   for (let copy = COPIES; copy < copiesEnd; copy += COPY_BYTES) {
@@ -389,10 +400,7 @@ function keep(at: usize, length: usize, like: usize, head: usize): void {
     const from = load<u32>(copy, 4) as usize;
     if (!join(place, place - from, min(load<u32>(copy, 8) as usize, end - place))) return;
   }
-  if (joinedCount !== 0) {
-    const last = JOINED + ((joinedCount - 1) as usize) * COPY_BYTES;
-    if ((load<u32>(last, 8) as usize) < COPY_BYTES_MIN) joinedCount--;
-  }
+  dropShort();
   let next = JOINED;
   let joinedEnd = JOINED + (joinedCount as usize) * COPY_BYTES;
   keptReach = 0;
@@ -410,7 +418,7 @@ function keep(at: usize, length: usize, like: usize, head: usize): void {
     next += COPY_BYTES;
   }
   const last = joinedEnd - COPY_BYTES;
-  if (next < joinedEnd && (load<u32>(last) + load<u32>(last, 8)) as usize === end) {
+  if (next < joinedEnd && ((load<u32>(last) + load<u32>(last, 8)) as usize) === end) {
     to = load<u32>(last) as usize;
     putEnd(KEPT + 4, last);
     joinedEnd = last;
@@ -456,8 +464,14 @@ function settle(at: usize): void {
   } else if (literalFrom !== copyFrom) putLiteral(copyFrom);
 }
 
-/** Puts elements that were kept: those of the section of `length` bytes at `at`, which is not written. */
-export function putSection(kept: usize, keptBytes: usize, at: usize, length: usize): void {
+/** Puts elements that were kept: those of the section of `length` bytes at `at`, which is not written, before a sample. */
+export function putSection(
+  kept: usize,
+  keptBytes: usize,
+  at: usize,
+  length: usize,
+  sampleBytes: usize,
+): void {
   settle(at);
   if (!hasUnwritten) {
     hasUnwritten = true;
@@ -466,7 +480,12 @@ export function putSection(kept: usize, keptBytes: usize, at: usize, length: usi
   }
   seriesBefore = 0;
   const firstLength = load<u16>(kept) as usize;
-  if (firstLength !== 0) putCopy(at, at - (load<u16>(kept, 2) as usize), firstLength);
+  if (firstLength !== 0) {
+    const offset = load<u16>(kept, 2) as usize;
+    if (firstLength >= COPY_BYTES_MIN || (copyEnd !== copyFrom && copyOffset === offset)) {
+      putCopy(at, at - offset, firstLength);
+    } else putHead(at, firstLength, length - firstLength + sampleBytes);
+  }
   const lastLength = load<u16>(kept, 4) as usize;
   const last = at + length - lastLength;
   const between = keptBytes - KEPT_HEAD;
@@ -477,6 +496,16 @@ export function putSection(kept: usize, keptBytes: usize, at: usize, length: usi
     literalFrom = copyFrom = copyEnd = last;
   }
   if (lastLength !== 0) putCopy(last, last - (load<u16>(kept, 6) as usize), lastLength);
+}
+
+/** Puts tag and length of a series as a literal. */
+function putHead(at: usize, head: usize, length: usize): void {
+  flush();
+  store<u8>(out, (head - 1) << 2);
+  store<u8>(out, 0x0a, 1);
+  putVarint(out + 2, length as u64);
+  out += head + 1;
+  literalFrom = copyFrom = copyEnd = at + head;
 }
 
 /** Puts the elements of the sample at `at`, behind a section that was put. */

@@ -7,7 +7,8 @@
  * the elements when somebody wants it.
  *
  * A record has one predecessor, or none. So its elements, which refer to what stood before it when they were made, hold as far
- * back as the message is known to consist of its predecessors (the *run*), each with a sample of the same length as then.
+ * back as the message is known to consist of its predecessors (the *run*), each with a sample of the same length as then. Where two
+ * ways come together, the record on the later one says that the run begins with it.
  *
  * Whoever is lost, at the beginning of a message or behind a row that is new, finds back at an *anchor*: a record with
  * all of its text, that is looked up by its hash. The first line of a message is one, and about every 32nd.
@@ -70,6 +71,8 @@ const ANCHOR_MASK: u64 = 31;
 /** Flags of a row: it begins its line, and ends it. */
 export const BEGINS: u32 = 1;
 export const ENDS: u32 = 2;
+/** Flag of a record: what comes behind it has another predecessor as well, so the run begins with it. */
+const JOINS: u32 = 4;
 
 let arena: usize = 0;
 let context: u32 = 0;
@@ -90,7 +93,8 @@ const IGNORE: u32 = 0;
 const KNOWN: u32 = 1;
 const REMAKE: u32 = 2;
 const LINK: u32 = 3;
-const START: u32 = 4;
+const JOIN: u32 = 4;
+const START: u32 = 5;
 let decision: u32 = IGNORE;
 let decided: usize = 0;
 let rowText: usize = 0;
@@ -98,6 +102,9 @@ let rowTextLength: usize = 0;
 let rowFlags: u32 = 0;
 let rowHash: u32 = 0;
 let rowIsAnchor: bool = false;
+
+/** Rows of the running scan that were recalled. */
+let recalled: u32 = 0;
 
 /** A message begins; an arena of 0: nothing is remembered. */
 export function begin(at: usize, bytes: usize): void {
@@ -120,8 +127,18 @@ export function open(rowContext: u32): void {
   context = rowContext;
 }
 
-/** A scan is over; what it read may be gone before the next one. */
-export function close(): void {
+/** A scan of so many rows is over; what it read may be gone before the next one. Returns how many of them were recalled. */
+export function close(rows: u32): u32 {
+  if (arena === 0) return 0;
+  const before = load<u32>(arena, LINES);
+  store<u32>(arena, before + rows < before ? 0xffffffff : before + rows, LINES);
+  keepLine();
+  const count = recalled;
+  recalled = 0;
+  return count;
+}
+
+function keepLine(): void {
   if (last === 0 || lineBefore === KEPT) return;
   copy(KEPT, lineBefore, lineBeforeLength);
   lineBefore = KEPT;
@@ -136,7 +153,7 @@ export function after(record: usize): usize {
 }
 
 export function flagsOf(record: usize): u32 {
-  return load<u8>(record, FLAGS) as u32;
+  return (load<u8>(record, FLAGS) as u32) & ~JOINS;
 }
 
 export function labelsOf(record: usize): u32 {
@@ -156,28 +173,46 @@ export function match(record: usize, text: usize, end: usize): usize {
   return Program.makes(from, to, lineBefore, text) ? text + length : 0;
 }
 
-/** Whether its elements hold at this place of the message, before a sample of this length. */
-export function isUseful(record: usize, at: usize, sampleLength: usize): bool {
+/** The run as it will be behind the rows that `isUseful` was asked for. */
+let aheadFrom: usize = 0;
+let aheadTo: usize = 0;
+
+/** The next row that `isUseful` is asked for goes to this place, counted from the beginning of the message. */
+export function lookAhead(at: usize): void {
+  aheadFrom = at === runTo ? runFrom : at;
+  aheadTo = at;
+}
+
+/** Whether the elements of this row hold behind those that were asked for before it, with a sample of this length. */
+export function isUseful(record: usize, sampleLength: usize): bool {
   const reach = load<u16>(record, REACH) as usize;
-  return (
-    reach !== NO_ELEMENTS &&
-    (load<u8>(record, SAMPLE_LENGTH) as usize) === sampleLength &&
-    reach <= (at === runTo ? at - runFrom : 0) &&
-    elements.reaches(reach, at)
-  );
+  const at = aheadTo;
+  if (reach === NO_ELEMENTS || (load<u8>(record, SAMPLE_LENGTH) as usize) !== sampleLength) return false;
+  if (at - aheadFrom < reach || !elements.reaches(reach, at)) return false;
+  if ((load<u8>(record, FLAGS) as u32) & JOINS) aheadFrom = at;
+  aheadTo = at + (load<u16>(record, SECTION_LENGTH) as usize) + sampleLength;
+  return true;
+}
+
+/** Where the rows end that were asked for. */
+export function end(): usize {
+  return aheadTo;
 }
 
 /** Puts the elements of a row that is useful, whose section begins at `at`, and those of its sample. */
 export function put(record: usize, at: usize, bits: u64, timestamp: u64): void {
   const section = load<u16>(record, SECTION_LENGTH) as usize;
+  recalled++;
   const place = elements.message + at;
-  elements.putSection(record + HEAD_BYTES, load<u16>(record, ELEMENTS_LENGTH) as usize, place, section);
+  const kept = record + HEAD_BYTES;
+  const keptBytes = load<u16>(record, ELEMENTS_LENGTH) as usize;
+  elements.putSection(kept, keptBytes, place, section, load<u8>(record, SAMPLE_LENGTH) as usize);
   elements.putSample(place + section, bits, timestamp);
 }
 
 /** A row came whose record this is; its series goes from `at` to `to`, counted from the beginning of the message. */
 export function pass(record: usize, text: usize, at: usize, to: usize): void {
-  if (at !== runTo) runFrom = at;
+  if (at !== runTo || (load<u8>(record, FLAGS) as u32) & JOINS) runFrom = at;
   if (isAdjacent && last !== 0 && load<u8>(last, MISSES) !== 0) store<u8>(last, 0, MISSES);
   last = record;
   isAdjacent = true;
@@ -187,13 +222,6 @@ export function pass(record: usize, text: usize, at: usize, to: usize): void {
     lineBefore = text;
     lineBeforeLength = load<u16>(record, TEXT_LENGTH) as usize;
   }
-}
-
-/** Counts lines that were read one way or the other. */
-export function count(lines: u32): void {
-  if (arena === 0) return;
-  const before = load<u32>(arena, LINES);
-  store<u32>(arena, before + lines < before ? 0xffffffff : before + lines, LINES);
 }
 
 /** Of the length and four places of the text: tells about every 32nd text from others. */
@@ -245,7 +273,10 @@ function remember(hash: u32, record: usize): void {
     const places = placesOf(hash);
     place = places + (((hash >> 8) & ((ANCHOR_WAYS as u32) - 1)) as usize) * ANCHOR_BYTES;
     for (let way: usize = 0; way < ANCHOR_WAYS; way++) {
-      if (load<u32>(places + way * ANCHOR_BYTES, 4) === 0) place = places + way * ANCHOR_BYTES;
+      const other = places + way * ANCHOR_BYTES;
+      if (load<u32>(other, 4) !== 0) continue;
+      place = other;
+      if (load<u32>(other) === 0) break;
     }
   }
   store<u32>(place, hash);
@@ -259,7 +290,7 @@ function anchorOf(hash: u32, text: usize, length: usize, flags: u32): usize {
   const record = arena + (load<u32>(place, 4) as usize);
   const isSame =
     load<u32>(record, CONTEXT) === context &&
-    (load<u8>(record, FLAGS) as u32) === flags &&
+    flagsOf(record) === flags &&
     (load<u16>(record, TEXT_LENGTH) as usize) === length &&
     match(record, text, text + length) !== 0;
   return isSame ? record : 0;
@@ -277,17 +308,25 @@ function mayFollow(): bool {
 }
 
 /**
- * A row was read, and its series is about to be complete: tells `elements.ts` whether its section is to be kept. An end of 0: it
- * cannot be told from others by its text.
+ * A row was read, and its series, whose section begins at `at`, is about to be complete: tells `elements.ts` whether the section is
+ * to be kept. An end of 0: it cannot be told from others by its text.
  */
-export function decide(text: usize, textEnd: usize, flags: u32, labels: u32, labelsLength: usize): void {
+export function decide(
+  text: usize,
+  textEnd: usize,
+  flags: u32,
+  at: usize,
+  labels: u32,
+  labelsLength: usize,
+): void {
   decision = IGNORE;
   if (arena === 0 || textEnd === 0) return;
   const length = textEnd - text;
   rowText = text;
   rowTextLength = length;
   rowFlags = flags;
-  const expected = after(0);
+  // What a field of InfluxDB means is said at the beginning of its line: it is known behind what is known of that line only.
+  const expected: usize = isAdjacent || (flags & BEGINS) !== 0 ? after(0) : 0;
   if (expected !== 0 && flagsOf(expected) === flags && match(expected, text, textEnd) === textEnd) {
     decision = KNOWN;
     decided = expected;
@@ -300,22 +339,24 @@ export function decide(text: usize, textEnd: usize, flags: u32, labels: u32, lab
   rowIsAnchor = (flags & BEGINS) !== 0 && isAnchor(text, length);
   if (rowIsAnchor) rowHash = hashOf(text, length);
   if (decision === IGNORE) {
-    if (isAdjacent && last !== 0 && mayFollow()) decision = LINK;
-    else if (rowIsAnchor) {
-      const known = anchorOf(rowHash, text, length, flags);
-      if (known !== 0) {
-        last = 0;
-        decision = KNOWN;
-        decided = known;
-        return;
-      }
+    const known = rowIsAnchor ? anchorOf(rowHash, text, length, flags) : 0;
+    if (isAdjacent && last !== 0 && mayFollow()) {
+      decision = known === 0 ? LINK : JOIN;
+      decided = known;
+    } else if (known !== 0) {
+      last = 0;
+      decision = KNOWN;
+      decided = known;
+      return;
+    } else if (rowIsAnchor) {
       if (placeOf(rowHash) !== 0) {
         last = 0;
         decision = START;
       } else remember(rowHash, 0);
     }
   }
-  if (decision !== IGNORE) elements.keepSection(labelsLength);
+  if (decision === IGNORE) return;
+  elements.keepSection(labelsLength, elements.message + (at !== runTo || last === 0 ? at : runFrom));
 }
 
 /** The series of the row that was decided on is complete; its section begins at `at`, counted from the beginning of the message. */
@@ -330,7 +371,7 @@ export function settle(at: usize, sectionLength: usize, sampleLength: usize, lab
   if (at !== runTo || last === 0) runFrom = at;
   let record = decided;
   if (decision !== KNOWN) {
-    const made = make(at, sectionLength, sampleLength, labels);
+    const made = make(sectionLength, sampleLength, labels);
     if (made === 0 && decision !== REMAKE) {
       isAdjacent = false;
       return;
@@ -362,16 +403,13 @@ function hasRoom(bytes: usize): bool {
 }
 
 /** Makes the record of the row at hand; returns 0 when that does not go. */
-function make(at: usize, sectionLength: usize, sampleLength: usize, labels: u32): usize {
+function make(sectionLength: usize, sampleLength: usize, labels: u32): usize {
   const isWhole = rowIsAnchor || decision === START || (rowFlags & BEGINS) === 0;
   const before: usize = isWhole ? 0 : lineBeforeLength;
   const programLength = program.write(lineBefore, before, rowText, rowTextLength);
-  let elementsLength = elements.keptLength;
+  const elementsLength = elements.keptLength;
   let reach = elements.keptReach;
-  if (elementsLength === 0 || at < runFrom + reach || sectionLength > 0xffff) {
-    elementsLength = 0;
-    reach = NO_ELEMENTS;
-  }
+  if (elementsLength === 0) reach = NO_ELEMENTS;
   const size = (HEAD_BYTES + elementsLength + programLength + 3) & ~3;
   if (sectionLength > 0xffff || !hasRoom(size)) return 0;
   const used = load<u32>(arena, USED) as usize;
@@ -393,15 +431,19 @@ function make(at: usize, sectionLength: usize, sampleLength: usize, labels: u32)
   store<u8>(record, PATIENCE_MIN, PATIENCE);
   copy(record + HEAD_BYTES, elements.KEPT, elementsLength);
   copy(record + HEAD_BYTES + elementsLength, program.WRITTEN, programLength);
-  if (decision === REMAKE) {
-    store<u8>(record, load<u8>(decided, USELESS), USELESS);
+  if (decision === REMAKE) store<u8>(record, load<u8>(decided, USELESS), USELESS);
+  if (decision === REMAKE || decision === JOIN) {
     // What came after it was learned behind a series of its length.
     const isSame =
       (load<u8>(decided, SAMPLE_LENGTH) as usize) === sampleLength &&
       (load<u16>(decided, SECTION_LENGTH) as usize) === sectionLength;
-    if (isSame) store<u32>(record, load<u32>(decided, NEXT), NEXT);
+    if (isSame) {
+      store<u32>(record, load<u32>(decided, NEXT), NEXT);
+      const isJoined = decision === JOIN || ((load<u8>(decided, FLAGS) as u32) & JOINS) !== 0;
+      if (isJoined) store<u8>(record, rowFlags | JOINS, FLAGS);
+    }
   }
   if (decision !== START) store<u32>(last, used as u32, NEXT);
-  if (rowIsAnchor) remember(rowHash, record);
+  if (rowIsAnchor && decision !== JOIN) remember(rowHash, record);
   return record;
 }

@@ -108,7 +108,8 @@ export function write(a: usize, aLength: usize, b: usize, bLength: usize): usize
   beginStep();
   const shorter = min(aLength, bLength);
   let suffix: usize = 0;
-  while (suffix < shorter && load<u8>(a + aLength - 1 - suffix) === load<u8>(b + bLength - 1 - suffix)) suffix++;
+  while (suffix < shorter && load<u8>(a + aLength - 1 - suffix) === load<u8>(b + bLength - 1 - suffix))
+    suffix++;
   const aMiddle = a + aLength - suffix;
   const bMiddle = b + bLength - suffix;
   // What of the text before was used, and what of this one is written.
@@ -117,7 +118,8 @@ export function write(a: usize, aLength: usize, b: usize, bLength: usize): usize
   let at = b;
   while (at < bMiddle) {
     let same: usize = 0;
-    while (from + same < aMiddle && at + same < bMiddle && load<u8>(from + same) === load<u8>(at + same)) same++;
+    while (from + same < aMiddle && at + same < bMiddle && load<u8>(from + same) === load<u8>(at + same))
+      same++;
     if (same >= COPY_MIN) {
       putCopy(from - used, same);
       used = from + same;

@@ -257,13 +257,14 @@ function recallLine(start: usize, end: usize, dst: usize): usize {
   if (next === 0) return 0;
   const sampleLength: usize = 12 + varintLength(timestamp as u64);
   const at = dst - elements.message;
-  if (!recall.isUseful(record, at, sampleLength)) return 0;
-  const length = recall.sectionLengthOf(record) + sampleLength;
-  if (!hasRoom(dst, length)) return 0;
+  recall.lookAhead(at);
+  if (!recall.isUseful(record, sampleLength)) return 0;
+  const to = recall.end();
+  if (!hasRoom(dst, to - at)) return 0;
   recall.put(record, at, bits, timestamp as u64);
-  recall.pass(record, start, at, at + length);
+  recall.pass(record, start, at, to);
   countLabels(recall.labelsOf(record));
-  out = dst + length;
+  out = elements.message + to;
   return next;
 }
 
@@ -289,9 +290,9 @@ function readLine(start: usize, dst: usize): usize {
   elements.noteSample(sample, bits, timestamp as u64, out);
   endLabels();
   const sampleLength = out - sample;
-  recall.decide(start, textEnd, ROW, labelIndex, sample - labels);
-  out = endSeries(dst, out);
   const at = dst - elements.message;
+  recall.decide(start, textEnd, ROW, at, labelIndex, sample - labels);
+  out = endSeries(dst, out);
   recall.settle(at, out - dst - sampleLength, sampleLength, labelIndex);
   return next;
 }

@@ -98,7 +98,8 @@ export function lineEnd(start: usize, p: usize): usize {
 }
 
 /**
- * Result: bytes written, series, samples, lines, lines with a row, why the scan ended, labels, and what `elements.ts` says.
+ * Result: bytes written, series, samples, lines, lines with a row, why the scan ended, labels, what `elements.ts` says, and series
+ * that were recalled.
  */
 export function close(
   start: usize,
@@ -110,8 +111,7 @@ export function close(
   isLeft: bool,
 ): void {
   elements.finish(end);
-  recall.close();
-  recall.count(series);
+  store<u32>(RESULT, recall.close(series), 36);
   store<u32>(RESULT, (end - start) as u32);
   store<u32>(RESULT, series, 4);
   store<u32>(RESULT, samples, 8);

@@ -1,0 +1,241 @@
+/**
+ * Lines that came before are recalled, and the message is written only when somebody wants it: whatever changes from body to
+ * body, it is what the parsers write, and its elements are it.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { uncompress } from 'snappyjs';
+import { bodyFormats } from '../../bench/load/formats.ts';
+import { MessageRoom } from '../../src/engine/message-room.ts';
+import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
+import { Region } from '../../src/kernel/memory.ts';
+import { TextScanner } from '../../src/kernel/text-scanner.ts';
+import type { Cut } from '../../src/model/body.ts';
+import { influx } from '../../src/protocol/influx.ts';
+import { prometheusText } from '../../src/protocol/prometheus-text.ts';
+import type { Protocol } from '../../src/protocol/protocol.ts';
+import { SeriesSink } from '../../src/protocol/series-sink.ts';
+import { encodeVarint } from '../../src/util/varint.ts';
+import { allDefaults } from '../protocol/support.ts';
+
+const BYTES_MAX = 64 * 1024 * 1024;
+const module = compileKernel();
+const options = allDefaults();
+
+type Query = Readonly<Record<string, string>>;
+
+function decode(stream: Uint8Array, byteLength: number): Buffer {
+  return Buffer.from(uncompress(Buffer.concat([encodeVarint(byteLength), stream])));
+}
+
+/** What is between the cuts can be decoded without the rest. */
+function checkSlices(message: Buffer, stream: Buffer, cuts: readonly Cut[]): void {
+  let from = { bytes: 0, elements: 0 };
+  for (const to of [...cuts, { bytes: message.byteLength, elements: stream.byteLength }]) {
+    const part = message.subarray(from.bytes, to.bytes);
+    assert.ok(decode(stream.subarray(from.elements, to.elements), part.byteLength).equals(part));
+    from = to;
+  }
+}
+
+/** Reads bodies one after another, each as the parsers and as the scanners do. */
+class Reader {
+  /** Series of all bodies, those that were recalled, and bytes of elements of the last one. */
+  series = 0;
+  recalled = 0;
+  streamBytes = 0;
+  readonly #kernel = new Kernel(module);
+  readonly #region = new Region(this.#kernel.memory);
+  readonly #room = new MessageRoom(this.#kernel, (byteLength) => this.#region.reserve(byteLength));
+  readonly #scanner: TextScanner;
+  readonly #protocol: Protocol;
+
+  constructor(protocol: Protocol, arenaBytes?: number) {
+    this.#protocol = protocol;
+    this.#scanner = new TextScanner(this.#kernel, arenaBytes);
+  }
+
+  read(text: Uint8Array, query: Query = {}): void {
+    const plain = new SeriesSink(BYTES_MAX);
+    const request = { parameters: { mode: 'stream', ...query }, receivedMs: 1_790_000_000_000, options };
+    const failure = this.#protocol.parse!(text, { ...request, scanner: undefined }, plain);
+    const { elements } = this.#scanner;
+    const sink = new SeriesSink(BYTES_MAX, this.#room);
+    sink.reset(BYTES_MAX);
+    // Nothing of an earlier message may be taken for one of this.
+    this.#kernel.memory.bytes().fill(0xee, this.#region.ptr, this.#region.ptr + this.#region.byteLength);
+    elements.begin(true);
+    assert.equal(this.#protocol.parse!(text, { ...request, scanner: this.#scanner }, sink), failure);
+    const found = elements.finish(this.#room.ptr, sink.bytes.byteLength);
+    const stream =
+      found && Buffer.from(this.#kernel.memory.bytes().subarray(found.ptr, found.ptr + found.length));
+    const expected = Buffer.from(plain.bytes);
+    this.series += sink.series;
+    this.recalled += elements.recalled;
+    found?.write();
+    assert.ok(expected.equals(sink.bytes), 'the message is what the parsers write');
+    assert.deepEqual(sink.found, plain.found);
+    assert.deepEqual(sink.examples, plain.examples);
+    if (stream !== undefined) checkSlices(expected, stream, sink.cuts);
+    this.streamBytes = stream?.byteLength ?? 0;
+  }
+}
+
+/** Bytes of samples as they are encoded, in names and values: what looks like one must not be taken for it. */
+const LIKE_SAMPLE = `\x12\x12\t${'\0'.repeat(6)}\xf0?\x10`;
+const name = fc.constantFrom('a', 'le', 'host', 'instance', 'pod', 'http_requests_total', 'x'.repeat(70));
+const word = fc.constantFrom(
+  ...['a', 'host', 'eu-west-1', 'pod-7d9f8c6b5', 'pod-7d9f8c6b6', 'x'.repeat(70)],
+  ...['0.5', '10.0', 'y'.repeat(300), LIKE_SAMPLE, `0.5${LIKE_SAMPLE}`, 'é'],
+);
+const value = fc.constantFrom(
+  ...['0', '1', '1.5', '12', '1e3', '-7', '1790000000.123', '2', '3', '65535', '0.1'],
+);
+const timestamp = fc.oneof(
+  { weight: 9, arbitrary: fc.constantFrom('1790000000000', '1790000000001', '1790000015000') },
+  fc.constantFrom('', '17', '1'),
+);
+
+/** A line: what stands before its values, the names of them, and how it goes on when they are there. */
+interface Line {
+  readonly key: string;
+  readonly fields: readonly string[];
+}
+
+interface Format {
+  readonly protocol: Protocol;
+  readonly line: fc.Arbitrary<Line>;
+  readonly odd: readonly string[];
+  readonly queries: readonly Query[];
+  textOf(line: Line, nextValue: () => string, time: string): string;
+}
+
+const labels = fc.array(fc.tuple(name, word), { maxLength: 5 });
+const formats: readonly Format[] = [
+  {
+    protocol: prometheusText,
+    line: fc
+      .tuple(name, labels, fc.constantFrom('', '', '', '', '', '', ',', ' '))
+      .map(([metric, pairs, odd]) => ({
+        key:
+          pairs.length === 0 ? metric : `${metric}{${pairs.map(([key, text]) => `${key}="${text}"`)}${odd}}`,
+        fields: [],
+      })),
+    odd: ['# TYPE a counter\n', 'a{b="\\n"} 1\n', '{"a"} 1\n', 'a 1 # {t="x"} 2\n', 'bad\n', '\n', '\r\n'],
+    queries: [{}, { timestamp: '1790000000007' }],
+    textOf: ({ key }, nextValue, time) => `${key} ${nextValue()}${time === '' ? '' : ` ${time}`}\n`,
+  },
+  {
+    protocol: influx,
+    line: fc
+      .tuple(name, labels, fc.array(name, { minLength: 1, maxLength: 4 }))
+      .map(([measurement, tags, fields]) => ({
+        key: [measurement, ...tags.map(([key, text]) => `${key}=${text}`)].join(','),
+        fields,
+      })),
+    odd: ['a\\ b f=1\n', 'm f="x"\n', '# c\n', 'bad\n', '\n', 'm f=1\r\n', 'm f=1i,g=2i\n'],
+    queries: [{}, { db: 'one' }, { db: 'two' }, { precision: 'ms' }],
+    textOf: ({ key, fields }, nextValue, time) =>
+      `${key} ${fields.map((field) => `${field}=${nextValue()}`)}${time === '' ? '' : ` ${time}`}\n`,
+  },
+];
+
+/** What becomes of a page from one time to the next. */
+type Edit = (lines: string[], at: number) => string[];
+const edits = (odd: readonly string[]): Edit[] => [
+  (lines) => lines,
+  (lines) => lines,
+  (lines) => lines,
+  (lines, at) => lines.toSpliced(at, 1),
+  (lines, at) => lines.toSpliced(at, 10),
+  (lines, at) => [...lines.slice(at), ...lines.slice(0, at)],
+  (lines, at) => lines.toSpliced(at, 0, lines.at(-1) ?? ''),
+  (lines, at) => lines.toSpliced(at, 0, odd[at % odd.length]!),
+  (lines, at) => lines.toSpliced(at, 2, lines[at + 1] ?? '', lines[at] ?? ''),
+  // A byte that is another one: in a name, a value, a blank or a number.
+  (lines, at) => lines.with(at, flip(lines[at]!, at)),
+  (lines, at) => lines.with(at, flip(lines[at]!, lines[at]!.length - 3 - (at % 5))),
+  (lines) => lines.with(-1, lines.at(-1)!.trimEnd()),
+];
+
+function flip(line: string, at: number): string {
+  const place = at % line.length;
+  return line.slice(0, place) + 'q"=,} 0{'[at % 8] + line.slice(place + 1);
+}
+
+for (const { protocol, line, odd, queries, textOf } of formats) {
+  const kinds = edits(odd);
+  const turn = fc.record({
+    kind: fc.nat(kinds.length - 1),
+    at: fc.nat(),
+    isKept: fc.boolean(),
+    first: value,
+    time: timestamp,
+    otherTimes: fc.constantFrom(0, 0, 0, 3, 1),
+    query: fc.oneof({ weight: 9, arbitrary: fc.constant(queries[0]!) }, fc.constantFrom(...queries)),
+  });
+
+  test(`${protocol.name}: whatever changes from body to body, the message is what the parsers write`, () => {
+    let series = 0;
+    let recalled = 0;
+    const property = fc.property(
+      fc.array(line, { minLength: 8, maxLength: 60 }),
+      fc.array(turn, { minLength: 8, maxLength: 25 }),
+      fc.constantFrom(undefined, undefined, undefined, 140_000, 150_000),
+      (page, turns, arenaBytes) => {
+        const reader = new Reader(protocol, arenaBytes);
+        let lines = page;
+        for (const { kind, at, isKept, first, time, otherTimes, query } of turns) {
+          let nth = 0;
+          const values = [first, '1', first, '3.25', '1'];
+          const texts = lines.map((one, index) => {
+            const other = otherTimes > 0 && index % otherTimes === 0;
+            return textOf(one, () => values[nth++ % values.length]!, other ? '1790000007000' : time);
+          });
+          const body = kinds[kind]!(texts, at % texts.length).join('');
+          reader.read(Buffer.from(body, 'latin1'), query);
+          if (isKept && kind === 3 && lines.length > 1) lines = lines.toSpliced(at % lines.length, 1);
+        }
+        series += reader.series;
+        recalled += reader.recalled;
+      },
+    );
+    fc.assert(property, { numRuns: Number(process.env.FUZZ_RUNS ?? 60), endOnFailure: true });
+    assert.ok(recalled > series / 5, `of ${series} series, ${recalled} were recalled`);
+  });
+
+  test(`${protocol.name}: pages of many pieces, which are searched no worse than they were`, () => {
+    const reader = new Reader(protocol);
+    const spec = { series: 6_000, seriesPerRequest: 3_000, scrapes: 4 };
+    const format = protocol === influx ? 'influx' : 'prometheus-text';
+    const bodies = bodyFormats[format].make(spec).map(({ body }) => Buffer.from(body));
+    let searched = 0;
+    for (const [nth, body] of bodies.entries()) {
+      reader.read(body);
+      if (nth < 2) searched += reader.streamBytes;
+      if (nth >= 6) assert.ok(reader.streamBytes < (1.03 * searched) / 2);
+    }
+    // One line comes, one goes, two pages come together, in pieces, and the wrong way round.
+    const [first, second] = bodies as [Buffer, Buffer];
+    const lineEnd = first.indexOf('\n', first.byteLength / 3) + 1;
+    const next = first.indexOf('\n', lineEnd) + 1;
+    const line = second.subarray(0, second.indexOf('\n') + 1);
+    const pages: readonly Buffer[][] = [
+      [first],
+      [first.subarray(0, lineEnd), line, first.subarray(lineEnd)],
+      [first.subarray(0, lineEnd), first.subarray(next)],
+      [second, first],
+      [first.subarray(lineEnd)],
+      [first.subarray(next), first.subarray(0, next)],
+    ];
+    for (const [nth, parts] of pages.entries()) {
+      const page = Buffer.concat(parts);
+      for (let times = 0; times < 6; times++) reader.read(page);
+      const { series, recalled } = reader;
+      reader.read(page);
+      const part = (reader.recalled - recalled) / (reader.series - series);
+      assert.ok(part > 0.95, `${part} of page ${nth} were recalled`);
+    }
+  });
+}
