@@ -243,6 +243,11 @@ export function forget(): void {
   forgetLabels();
 }
 
+/** There is no section of what comes. */
+export function keepNone(): void {
+  keptLength = 0;
+}
+
 /** Of the series at hand, whose labels have so many bytes, the elements shall be kept; they refer to nothing before `from`. */
 export function keepSection(labels: usize, from: usize): void {
   keptLength = 0;

@@ -7,22 +7,21 @@
  * the elements when somebody wants it.
  *
  * A record has one predecessor, or none. So its elements, which refer to what stood before it when they were made, hold as far
- * back as the message is known to consist of its predecessors (the *run*), each with a sample of the same length as then. Where two
- * ways come together, the record on the later one says that the run begins with it.
+ * back as the message is known to consist of its predecessors (the *run*), each with a sample of the same length as then.
  *
  * Whoever is lost, at the beginning of a message or behind a row that is new, finds back at an *anchor*: a record with
  * all of its text, that is looked up by its hash. The first line of a message is one, and about every 32nd.
  *
- * Arena: 0 used u32, 4 end u32, 8 records u32, 12 lines read since it began anew u32, 16 anchors (places of 8 bytes: hash u32,
- * record u32), then records of 28 bytes:
+ * Arena: 0 used u32, 4 end u32, 8 records u32, 12 rows read since all was forgotten u32, 16 anchors (places of 8 bytes: hash u32,
+ * record u32), then records:
  *    0 next u32           the record of what came after it; 0: none
  *    4 context u32        of its message: what rows mean is the same in all messages of one
  *    8 text length u16, labels u8, flags u8
  *   12 section length u16, sample length u8, how often it was of no use u8
  *   16 reach u16          bytes before the section that its elements refer to; NO_ELEMENTS: there are none
  *   18 program length u16, elements length u16
- *   22 misses u8, patience u8, 4 bytes of padding
- *   28 elements (`elements.ts`), program (`program.ts`)
+ *   22 how often in a row something else came behind it, if it was looked up, u8; how often that has to be before it is learned, u8
+ *   24 elements (`elements.ts`), program (`program.ts`)
  */
 import { copy } from './bytes';
 import * as elements from './elements';
@@ -52,18 +51,21 @@ const PROGRAM_LENGTH: usize = 18;
 const ELEMENTS_LENGTH: usize = 20;
 const MISSES: usize = 22;
 const PATIENCE: usize = 23;
-const HEAD_BYTES: usize = 28;
+const HEAD_BYTES: usize = 24;
 
 const NO_ELEMENTS: usize = 0xffff;
 /** Longer texts, and series with more labels, are not remembered. */
 const TEXT_MAX: usize = 4096;
+const SECTION_MAX: usize = 0xffff;
 const LABELS_MAX: u32 = 255;
 /** Read behind a record. */
 const SLACK: usize = 64;
-/** What came instead once is not learned yet; what never comes right is learned each 64th time at most. */
+/** With less than this left, nothing is learned. */
+const ROOM_MIN: usize = 512;
+/** What changed once is not learned yet; what never comes right is learned each 64th time at most. */
 const PATIENCE_MIN: u32 = 2;
 const PATIENCE_MAX: u32 = 64;
-/** When all is taken, the arena begins anew if so many lines a record were read since it did. */
+/** When all is taken, all is forgotten if so many rows a record were read since that happened last: learning costs some. */
 const LINES_A_RECORD: u32 = 16;
 /** About every 32nd text is an anchor. */
 const ANCHOR_MASK: u64 = 31;
@@ -71,8 +73,12 @@ const ANCHOR_MASK: u64 = 31;
 /** Flags of a row: it begins its line, and ends it. */
 export const BEGINS: u32 = 1;
 export const ENDS: u32 = 2;
-/** Flag of a record: what comes behind it has another predecessor as well, so the run begins with it. */
-const JOINS: u32 = 4;
+/** Flag of a record: so many bytes that parsers wrote, whatever they were, as no elements refer to them. */
+const FOREIGN: u32 = 8;
+/** Flags of a record that was looked up: something else came behind it last time; what comes behind it is to be learned anew. */
+const CHANGED: u32 = 16;
+const RELEARN: u32 = 32;
+const ROW_FLAGS: u32 = BEGINS | ENDS | FOREIGN;
 
 let arena: usize = 0;
 let context: u32 = 0;
@@ -87,14 +93,15 @@ const KEPT: usize = memory.data(4096 + 64, 16);
 let runFrom: usize = 0;
 let runTo: usize = 0;
 let isFirst: bool = false;
+/** The row that was looked up last, from which on the others are known. */
+let entry: usize = 0;
 
 /** What `decide` found out about the row at hand. */
 const IGNORE: u32 = 0;
 const KNOWN: u32 = 1;
 const REMAKE: u32 = 2;
 const LINK: u32 = 3;
-const JOIN: u32 = 4;
-const START: u32 = 5;
+const START: u32 = 4;
 let decision: u32 = IGNORE;
 let decided: usize = 0;
 let rowText: usize = 0;
@@ -115,6 +122,7 @@ export function begin(at: usize, bytes: usize): void {
   runFrom = 0;
   runTo = 0;
   isFirst = true;
+  entry = 0;
   if (arena !== 0 && load<u32>(arena, END) === 0) {
     store<u32>(arena, bytes as u32, END);
     store<u32>(arena, RECORDS_FROM as u32, USED);
@@ -123,8 +131,34 @@ export function begin(at: usize, bytes: usize): void {
 
 /** The next scan reads rows that mean what all rows of this context mean; 0: nothing is remembered of it. */
 export function open(rowContext: u32): void {
-  if (rowContext === 0) arena = 0;
+  if (rowContext === 0) {
+    arena = 0;
+    last = 0;
+  }
   context = rowContext;
+}
+
+/** The scan writes from here on, counted from the beginning of the message; perhaps parsers have written since the last one. */
+export function start(at: usize): void {
+  if (at === runTo || last === 0 || !isAdjacent) return;
+  const length = at - runTo;
+  const expected = after(0);
+  if (expected !== 0 && flagsOf(expected) === FOREIGN) {
+    pass(expected, 0, runTo, at);
+    if (sectionLengthOf(expected) !== length) runFrom = at;
+    return;
+  }
+  let made: usize = 0;
+  if (length <= SECTION_MAX && mayFollow()) {
+    decision = LINK;
+    rowTextLength = 0;
+    rowFlags = FOREIGN;
+    rowIsAnchor = false;
+    elements.keepNone();
+    made = make(length, 0, 0);
+  }
+  if (made !== 0) pass(made, 0, runTo, at);
+  else isAdjacent = false;
 }
 
 /** A scan of so many rows is over; what it read may be gone before the next one. Returns how many of them were recalled. */
@@ -153,7 +187,7 @@ export function after(record: usize): usize {
 }
 
 export function flagsOf(record: usize): u32 {
-  return (load<u8>(record, FLAGS) as u32) & ~JOINS;
+  return (load<u8>(record, FLAGS) as u32) & ROW_FLAGS;
 }
 
 export function labelsOf(record: usize): u32 {
@@ -189,7 +223,6 @@ export function isUseful(record: usize, sampleLength: usize): bool {
   const at = aheadTo;
   if (reach === NO_ELEMENTS || (load<u8>(record, SAMPLE_LENGTH) as usize) !== sampleLength) return false;
   if (at - aheadFrom < reach || !elements.reaches(reach, at)) return false;
-  if ((load<u8>(record, FLAGS) as u32) & JOINS) aheadFrom = at;
   aheadTo = at + (load<u16>(record, SECTION_LENGTH) as usize) + sampleLength;
   return true;
 }
@@ -212,8 +245,7 @@ export function put(record: usize, at: usize, bits: u64, timestamp: u64): void {
 
 /** A row came whose record this is; its series goes from `at` to `to`, counted from the beginning of the message. */
 export function pass(record: usize, text: usize, at: usize, to: usize): void {
-  if (at !== runTo || (load<u8>(record, FLAGS) as u32) & JOINS) runFrom = at;
-  if (isAdjacent && last !== 0 && load<u8>(last, MISSES) !== 0) store<u8>(last, 0, MISSES);
+  if (at !== runTo) runFrom = at;
   last = record;
   isAdjacent = true;
   isFirst = false;
@@ -296,15 +328,30 @@ function anchorOf(hash: u32, text: usize, length: usize, flags: u32): usize {
   return isSame ? record : 0;
 }
 
-/** Whether what comes behind the last row shall take the place of what came there before. */
+/** Whether what comes behind the last row can be learned. If something else is expected there, that may be learned anew next time. */
 function mayFollow(): bool {
   if (load<u32>(last, NEXT) === 0) return true;
-  const misses = (load<u8>(last, MISSES) as u32) + 1;
-  const patience = load<u8>(last, PATIENCE) as u32;
-  store<u8>(last, misses < patience ? misses : 0, MISSES);
-  if (misses < patience) return false;
-  store<u8>(last, min(patience << 1, PATIENCE_MAX), PATIENCE);
-  return true;
+  const flags = entry === 0 ? CHANGED : (load<u8>(entry, FLAGS) as u32);
+  if (flags & CHANGED) return false;
+  const misses = (load<u8>(entry, MISSES) as u32) + 1;
+  const patience = load<u8>(entry, PATIENCE) as u32;
+  const isDue = misses >= patience;
+  store<u8>(entry, flags | (isDue ? CHANGED | RELEARN : CHANGED), FLAGS);
+  store<u8>(entry, isDue ? 0 : misses, MISSES);
+  if (isDue) store<u8>(entry, min(patience << 1, PATIENCE_MAX), PATIENCE);
+  return false;
+}
+
+/** A row was looked up or made that does not come behind a known one. */
+function enter(record: usize): void {
+  entry = record;
+  const flags = load<u8>(record, FLAGS) as u32;
+  if ((flags & CHANGED) === 0) {
+    store<u8>(record, 0, MISSES);
+    store<u8>(record, max(PATIENCE_MIN, (load<u8>(record, PATIENCE) as u32) >> 1), PATIENCE);
+  }
+  if (flags & RELEARN) store<u32>(record, 0, NEXT);
+  if (flags & (CHANGED | RELEARN)) store<u8>(record, flags & ~(CHANGED | RELEARN), FLAGS);
 }
 
 /**
@@ -333,26 +380,27 @@ export function decide(
     const useless = (load<u8>(expected, USELESS) as u32) + 1;
     if (useless > 255) return;
     store<u8>(expected, useless, USELESS);
-    if (useless !== 2 && useless !== 8 && useless !== 32 && useless !== 128) return;
+    if (useless !== 8 && useless !== 32 && useless !== 128) return;
     decision = REMAKE;
   } else if (length > TEXT_MAX || labels > LABELS_MAX) return;
   rowIsAnchor = (flags & BEGINS) !== 0 && isAnchor(text, length);
   if (rowIsAnchor) rowHash = hashOf(text, length);
   if (decision === IGNORE) {
-    const known = rowIsAnchor ? anchorOf(rowHash, text, length, flags) : 0;
+    const mayLearn = hasRoom(ROOM_MIN) || isWornOut();
     if (isAdjacent && last !== 0 && mayFollow()) {
-      decision = known === 0 ? LINK : JOIN;
-      decided = known;
-    } else if (known !== 0) {
-      last = 0;
-      decision = KNOWN;
-      decided = known;
-      return;
+      if (mayLearn) decision = LINK;
     } else if (rowIsAnchor) {
-      if (placeOf(rowHash) !== 0) {
+      decided = anchorOf(rowHash, text, length, flags);
+      if (decided !== 0) {
+        last = 0;
+        decision = KNOWN;
+        return;
+      }
+      if (placeOf(rowHash) === 0) remember(rowHash, 0);
+      else if (mayLearn) {
         last = 0;
         decision = START;
-      } else remember(rowHash, 0);
+      }
     }
   }
   if (decision === IGNORE) return;
@@ -378,6 +426,7 @@ export function settle(at: usize, sectionLength: usize, sampleLength: usize, lab
     }
     if (made !== 0) record = made;
   }
+  if (last === 0) enter(record);
   pass(record, rowText, at, to);
   // What comes is not where it was when it was learned.
   if (
@@ -388,18 +437,22 @@ export function settle(at: usize, sectionLength: usize, sampleLength: usize, lab
   }
 }
 
-/** Whether there is room for so much more; the arena begins anew when that is due. */
 function hasRoom(bytes: usize): bool {
-  if ((load<u32>(arena, USED) as usize) + bytes + SLACK <= (load<u32>(arena, END) as usize)) return true;
-  if (decision === REMAKE) return false;
-  const records = load<u32>(arena, RECORDS);
-  if (load<u32>(arena, LINES) / LINES_A_RECORD < records) return false;
+  return (load<u32>(arena, USED) as usize) + bytes + SLACK <= (load<u32>(arena, END) as usize);
+}
+
+/** Whether all that is known may be forgotten for what comes. */
+function isWornOut(): bool {
+  return load<u32>(arena, LINES) / LINES_A_RECORD >= load<u32>(arena, RECORDS);
+}
+
+function forgetAll(): void {
   memory.fill(arena + ANCHORS, 0, ANCHOR_BYTES << ANCHOR_BITS);
   store<u32>(arena, RECORDS_FROM as u32, USED);
   store<u32>(arena, 0, RECORDS);
   store<u32>(arena, 0, LINES);
   last = 0;
-  return false;
+  entry = 0;
 }
 
 /** Makes the record of the row at hand; returns 0 when that does not go. */
@@ -411,7 +464,11 @@ function make(sectionLength: usize, sampleLength: usize, labels: u32): usize {
   let reach = elements.keptReach;
   if (elementsLength === 0) reach = NO_ELEMENTS;
   const size = (HEAD_BYTES + elementsLength + programLength + 3) & ~3;
-  if (sectionLength > 0xffff || !hasRoom(size)) return 0;
+  if (sectionLength > SECTION_MAX) return 0;
+  if (!hasRoom(size)) {
+    if (decision !== REMAKE && isWornOut()) forgetAll();
+    return 0;
+  }
   const used = load<u32>(arena, USED) as usize;
   const record = arena + used;
   store<u32>(arena, (used + size) as u32, USED);
@@ -431,19 +488,15 @@ function make(sectionLength: usize, sampleLength: usize, labels: u32): usize {
   store<u8>(record, PATIENCE_MIN, PATIENCE);
   copy(record + HEAD_BYTES, elements.KEPT, elementsLength);
   copy(record + HEAD_BYTES + elementsLength, program.WRITTEN, programLength);
-  if (decision === REMAKE) store<u8>(record, load<u8>(decided, USELESS), USELESS);
-  if (decision === REMAKE || decision === JOIN) {
+  if (decision === REMAKE) {
+    store<u8>(record, load<u8>(decided, USELESS), USELESS);
     // What came after it was learned behind a series of its length.
     const isSame =
       (load<u8>(decided, SAMPLE_LENGTH) as usize) === sampleLength &&
       (load<u16>(decided, SECTION_LENGTH) as usize) === sectionLength;
-    if (isSame) {
-      store<u32>(record, load<u32>(decided, NEXT), NEXT);
-      const isJoined = decision === JOIN || ((load<u8>(decided, FLAGS) as u32) & JOINS) !== 0;
-      if (isJoined) store<u8>(record, rowFlags | JOINS, FLAGS);
-    }
+    if (isSame) store<u32>(record, load<u32>(decided, NEXT), NEXT);
   }
   if (decision !== START) store<u32>(last, used as u32, NEXT);
-  if (rowIsAnchor && decision !== JOIN) remember(rowHash, record);
+  if (rowIsAnchor) remember(rowHash, record);
   return record;
 }

@@ -75,6 +75,7 @@ export function openText(dst: usize, length: usize, src: usize, from: usize, con
 
 export function open(start: usize, end: usize, bytesMax: u32): void {
   elements.start(start);
+  recall.start(start - elements.message);
   outEnd = end - SLACK;
   isFull = false;
   lineBytesMax = bytesMax as usize;
