@@ -12,12 +12,13 @@
 import { putVarint, varintLength } from './bytes';
 import { RESULT } from './result';
 import { Block, Same } from './same';
+import * as section from './section';
 import { decodeElements } from './snappy-decode';
+import * as put from './snappy-put';
 
 const OFFSET_MAX: usize = 65535;
 /** What is shorter costs as much as a literal. */
 const COPY_BYTES_MIN: usize = 4;
-const LITERAL_BYTES_MAX: usize = 65536;
 
 /** What a series has in common with what stands before it: where, since where, how long. A series with more gives up. */
 const COPIES_MAX: u32 = 8192;
@@ -29,24 +30,6 @@ const LABEL_BITS: u64 = 11;
 const LABELS: usize = memory.data(2048 * 4, 16);
 /** Shorter labels are not looked for. */
 const LABEL_BYTES_MIN: usize = 8;
-
-/**
- * The elements of the section that was asked for last: head, elements between the first and the last copy. A copy at either end may
- * be one with what stands beside it. 0 length u16 and offset u16 of the first, 4 the same of the last; length 0: none.
- */
-const KEPT_HEAD: usize = 8;
-const SECTION_MAX: usize = 8192;
-export const KEPT: usize = memory.data(8 + 8192 + 1024, 16);
-export let keptLength: usize = 0;
-/** How far before the section they refer to. */
-export let keptReach: usize = 0;
-let labelsToKeep: usize = 0;
-let keptFrom: usize = 0;
-/** The copies of a section, neighbours joined: where, the offset, the length. */
-const JOINED_MAX: u32 = 64;
-const JOINED: usize = memory.data(64 * 12, 16);
-let joinedCount: u32 = 0;
-let sectionFrom: usize = 0;
 
 /** A sample as it is written. */
 const SAMPLE: usize = memory.data(48, 16);
@@ -118,7 +101,6 @@ export function abandon(): void {
 export function start(at: usize): void {
   isLost = false;
   copyCount = 0;
-  labelsToKeep = 0;
   hasNoted = false;
   literalFrom = at;
   copyFrom = at;
@@ -239,20 +221,8 @@ export function noteSample(at: usize, bits: u64, timestamp: u64, end: usize): vo
 export function forget(): void {
   copyCount = 0;
   sampleBefore = 0;
-  labelsToKeep = 0;
+  section.refuse();
   forgetLabels();
-}
-
-/** There is no section of what comes. */
-export function keepNone(): void {
-  keptLength = 0;
-}
-
-/** Of the series at hand, whose labels have so many bytes, the elements shall be kept; they refer to nothing before `from`. */
-export function keepSection(labels: usize, from: usize): void {
-  keptLength = 0;
-  labelsToKeep = labels;
-  keptFrom = from;
 }
 
 /** A series was written, with a head of so many bytes and so many behind it. */
@@ -265,10 +235,7 @@ export function commit(at: usize, head: usize, length: usize): void {
     if (first !== seriesBefore && first >= base && isHead(first, length, head)) like = first;
   }
   if (like !== 0) putCopy(at, like, head);
-  if (labelsToKeep !== 0) {
-    keep(at, head + labelsToKeep, like, head);
-    labelsToKeep = 0;
-  }
+  if (section.isWanted) section.keep(at, like, head, COPIES, copyCount);
   seriesBefore = at;
   lengthBefore = length;
   hasNoted = false;
@@ -308,151 +275,15 @@ function flush(): void {
   const length = copyEnd - copyFrom;
   if (length >= COPY_BYTES_MIN) {
     putLiteral(copyFrom);
-    putElements(copyOffset, length);
+    out = put.copies(out, copyOffset, length);
     literalFrom = copyEnd;
   }
   copyFrom = copyEnd;
 }
 
 function putLiteral(to: usize): void {
-  while (literalFrom < to) {
-    const length = min(to - literalFrom, LITERAL_BYTES_MAX);
-    const n = length - 1;
-    if (n < 60) store<u8>(out++, n << 2);
-    else if (n < 256) {
-      store<u8>(out, 60 << 2);
-      store<u8>(out, n, 1);
-      out += 2;
-    } else {
-      store<u8>(out, 61 << 2);
-      store<u16>(out, n, 1);
-      out += 3;
-    }
-    Block.copy(out, literalFrom, length);
-    out += length;
-    literalFrom += length;
-  }
-}
-
-function putElements(offset: usize, length: usize): void {
-  let rest = length;
-  while (rest >= 68) {
-    store<u8>(out, (63 << 2) | 2);
-    store<u16>(out, offset, 1);
-    out += 3;
-    rest -= 64;
-  }
-  if (rest > 64) {
-    // Leaves at least 4, the least that a copy of the short kind can have.
-    store<u8>(out, (59 << 2) | 2);
-    store<u16>(out, offset, 1);
-    out += 3;
-    rest -= 60;
-  }
-  if (rest >= 12 || offset >= 2048) {
-    store<u8>(out, ((rest - 1) << 2) | 2);
-    store<u16>(out, offset, 1);
-    out += 3;
-    return;
-  }
-  store<u8>(out, ((offset >> 8) << 5) | ((rest - 4) << 2) | 1);
-  store<u8>(out, offset, 1);
-  out += 2;
-}
-
-/** The last one is no copy when it is too short, but for the head, which may go on a copy of the sample before. */
-function dropShort(): void {
-  if (joinedCount === 0) return;
-  const last = JOINED + ((joinedCount - 1) as usize) * COPY_BYTES;
-  const isHead = (load<u32>(last) as usize) === sectionFrom;
-  if ((load<u32>(last, 8) as usize) < COPY_BYTES_MIN && !isHead) joinedCount--;
-}
-
-function join(at: usize, offset: usize, length: usize): bool {
-  if (offset > OFFSET_MAX || at - offset < keptFrom) return true;
-  if (joinedCount !== 0) {
-    const before = JOINED + ((joinedCount - 1) as usize) * COPY_BYTES;
-    const beforeLength = load<u32>(before, 8) as usize;
-    if ((load<u32>(before) as usize) + beforeLength === at && (load<u32>(before, 4) as usize) === offset) {
-      store<u32>(before, (beforeLength + length) as u32, 8);
-      return true;
-    }
-    dropShort();
-  }
-  if (joinedCount === JOINED_MAX) return false;
-  const joined = JOINED + (joinedCount as usize) * COPY_BYTES;
-  store<u32>(joined, at as u32);
-  store<u32>(joined, offset as u32, 4);
-  store<u32>(joined, length as u32, 8);
-  joinedCount++;
-  return true;
-}
-
-/**
- * Puts the elements of a section, without those of the sample behind it, into `KEPT`. They refer to labels and heads of
- * series only, which are the same whenever the same series stand there.
- */
-function keep(at: usize, length: usize, like: usize, head: usize): void {
-  if (length > SECTION_MAX) return;
-  const end = at + length;
-  joinedCount = 0;
-  sectionFrom = at;
-  if (like !== 0) join(at, at - like, head);
-  const copiesEnd = COPIES + (copyCount as usize) * COPY_BYTES;
-  for (let copy = COPIES; copy < copiesEnd; copy += COPY_BYTES) {
-    const place = load<u32>(copy) as usize;
-    if (place >= end) break;
-    const from = load<u32>(copy, 4) as usize;
-    if (!join(place, place - from, min(load<u32>(copy, 8) as usize, end - place))) return;
-  }
-  dropShort();
-  let next = JOINED;
-  let joinedEnd = JOINED + (joinedCount as usize) * COPY_BYTES;
-  keptReach = 0;
-  for (let joined = next; joined < joinedEnd; joined += COPY_BYTES) {
-    const offset = load<u32>(joined, 4) as usize;
-    const inside = (load<u32>(joined) as usize) - at;
-    if (offset > inside) keptReach = max(keptReach, offset - inside);
-  }
-  let from = at;
-  let to = end;
-  store<u64>(KEPT, 0);
-  if (next < joinedEnd && (load<u32>(next) as usize) === at) {
-    from += load<u32>(next, 8) as usize;
-    putEnd(KEPT, next);
-    next += COPY_BYTES;
-  }
-  const last = joinedEnd - COPY_BYTES;
-  if (next < joinedEnd && ((load<u32>(last) + load<u32>(last, 8)) as usize) === end) {
-    to = load<u32>(last) as usize;
-    putEnd(KEPT + 4, last);
-    joinedEnd = last;
-  }
-  // The elements of the message wait until these are written.
-  const ownOut = out;
-  const ownLiteralFrom = literalFrom;
-  const ownCopyFrom = copyFrom;
-  const ownCopyEnd = copyEnd;
-  const ownCopyOffset = copyOffset;
-  out = KEPT + KEPT_HEAD;
-  literalFrom = copyFrom = copyEnd = from;
-  for (; next < joinedEnd; next += COPY_BYTES) {
-    const place = load<u32>(next) as usize;
-    putCopy(place, place - (load<u32>(next, 4) as usize), load<u32>(next, 8) as usize);
-  }
-  flush();
-  putLiteral(to);
-  keptLength = out - KEPT;
-  out = ownOut;
-  literalFrom = ownLiteralFrom;
-  copyFrom = ownCopyFrom;
-  copyEnd = ownCopyEnd;
-  copyOffset = ownCopyOffset;
-}
-
-function putEnd(dst: usize, joined: usize): void {
-  store<u16>(dst, load<u32>(joined, 8) as u16);
-  store<u16>(dst, load<u32>(joined, 4) as u16, 2);
+  out = put.literal(out, literalFrom, to);
+  literalFrom = to;
 }
 
 /** Whether elements at this place, counted from the beginning of the message, may refer to so many bytes before it. */
@@ -484,23 +315,25 @@ export function putSection(
     unwrittenElements = out - region;
   }
   seriesBefore = 0;
-  const firstLength = load<u16>(kept) as usize;
+  const first = kept + section.KEPT_FIRST;
+  const firstLength = load<u16>(first) as usize;
   if (firstLength !== 0) {
-    const offset = load<u16>(kept, 2) as usize;
+    const offset = load<u16>(first, 2) as usize;
     if (firstLength >= COPY_BYTES_MIN || (copyEnd !== copyFrom && copyOffset === offset)) {
       putCopy(at, at - offset, firstLength);
     } else putHead(at, firstLength, length - firstLength + sampleBytes);
   }
-  const lastLength = load<u16>(kept, 4) as usize;
+  const end = kept + section.KEPT_LAST;
+  const lastLength = load<u16>(end) as usize;
   const last = at + length - lastLength;
-  const between = keptBytes - KEPT_HEAD;
+  const between = keptBytes - section.KEPT_HEAD;
   if (between !== 0) {
     flush();
-    Block.copy(out, kept + KEPT_HEAD, between);
+    Block.copy(out, kept + section.KEPT_HEAD, between);
     out += between;
     literalFrom = copyFrom = copyEnd = last;
   }
-  if (lastLength !== 0) putCopy(last, last - (load<u16>(kept, 6) as usize), lastLength);
+  if (lastLength !== 0) putCopy(last, last - (load<u16>(end, 2) as usize), lastLength);
 }
 
 /** Puts tag and length of a series as a literal. */

@@ -2,7 +2,7 @@
 /**
  * Recall of lines: who sends text sends the same series in the same order time after time. So each row (a line of Prometheus text,
  * or a field of a line of InfluxDB) that was read has a *record*: how its text up to the value is made of that of the line before,
- * and the snappy elements of its labels, its *section* (`elements.ts`). A row that is made like what came after the row before last
+ * and the snappy elements of its labels, its *section* (`section.ts`). A row that is made like what came after the row before last
  * time is known by comparing bytes, and its section is copied. Nothing of it is written to the message: it can be decoded from
  * the elements when somebody wants it.
  *
@@ -12,8 +12,8 @@
  * Whoever is lost, at the beginning of a message or behind a row that is new, finds back at an *anchor*: a record with
  * all of its text, that is looked up by its hash. The first line of a message is one, and about every 32nd.
  *
- * Arena: 0 used u32, 4 end u32, 8 records u32, 12 rows read since all was forgotten u32, 16 anchors (places of 8 bytes: hash u32,
- * record u32), then records:
+ * Arena: 0 used u32, 4 end u32, 8 records u32, 12 rows read since all was forgotten u32, 16 anchors (`anchors.ts`), then
+ * records:
  *    0 next u32           the record of what came after it; 0: none
  *    4 context u32        of its message: what rows mean is the same in all messages of one
  *    8 text length u16, labels u8, flags u8
@@ -21,22 +21,21 @@
  *   16 reach u16          bytes before the section that its elements refer to; NO_ELEMENTS: there are none
  *   18 program length u16, elements length u16
  *   22 how often in a row something else came behind it, if it was looked up, u8; how often that has to be before it is learned, u8
- *   24 elements (`elements.ts`), program (`program.ts`)
+ *   24 elements (`section.ts`), program (`program.ts`)
  */
+import * as anchors from './anchors';
 import { copy } from './bytes';
 import * as elements from './elements';
 import * as program from './program';
 import { Program } from './program';
+import * as section from './section';
 
 const USED: usize = 0;
 const END: usize = 4;
 const RECORDS: usize = 8;
 const LINES: usize = 12;
 const ANCHORS: usize = 16;
-const ANCHOR_BYTES: usize = 8;
-const ANCHOR_BITS: u32 = 14;
-const ANCHOR_WAYS: usize = 4;
-const RECORDS_FROM: usize = 16 + (8 << 14) + 64;
+const RECORDS_FROM: usize = ANCHORS + anchors.BYTES;
 
 const NEXT: usize = 0;
 const CONTEXT: usize = 4;
@@ -67,8 +66,6 @@ const PATIENCE_MIN: u32 = 2;
 const PATIENCE_MAX: u32 = 64;
 /** When all is taken, all is forgotten if so many rows a record were read since that happened last: learning costs some. */
 const LINES_A_RECORD: u32 = 16;
-/** About every 32nd text is an anchor. */
-const ANCHOR_MASK: u64 = 31;
 
 /** Flags of a row: it begins its line, and ends it. */
 export const BEGINS: u32 = 1;
@@ -154,7 +151,7 @@ export function start(at: usize): void {
     rowTextLength = 0;
     rowFlags = FOREIGN;
     rowIsAnchor = false;
-    elements.keepNone();
+    section.refuse();
     made = make(length, 0, 0);
   }
   if (made !== 0) pass(made, 0, runTo, at);
@@ -234,13 +231,13 @@ export function end(): usize {
 
 /** Puts the elements of a row that is useful, whose section begins at `at`, and those of its sample. */
 export function put(record: usize, at: usize, bits: u64, timestamp: u64): void {
-  const section = load<u16>(record, SECTION_LENGTH) as usize;
+  const sectionLength = load<u16>(record, SECTION_LENGTH) as usize;
   recalled++;
   const place = elements.message + at;
   const kept = record + HEAD_BYTES;
   const keptBytes = load<u16>(record, ELEMENTS_LENGTH) as usize;
-  elements.putSection(kept, keptBytes, place, section, load<u8>(record, SAMPLE_LENGTH) as usize);
-  elements.putSample(place + section, bits, timestamp);
+  elements.putSection(kept, keptBytes, place, sectionLength, load<u8>(record, SAMPLE_LENGTH) as usize);
+  elements.putSample(place + sectionLength, bits, timestamp);
 }
 
 /** A row came whose record this is; its series goes from `at` to `to`, counted from the beginning of the message. */
@@ -256,70 +253,11 @@ export function pass(record: usize, text: usize, at: usize, to: usize): void {
   }
 }
 
-/** Of the length and four places of the text: tells about every 32nd text from others. */
-function isAnchor(text: usize, length: usize): bool {
-  if (isFirst) return true;
-  if (length < 16) return false;
-  const third = length / 3;
-  let hash = (length as u64) * 0x9e3779b185ebca87;
-  hash = mix(hash ^ load<u64>(text));
-  hash = mix(hash ^ load<u64>(text + min(third, length - 8)));
-  hash = mix(hash ^ load<u64>(text + min(third << 1, length - 8)));
-  hash = mix(hash ^ load<u64>(text + length - 8));
-  return ((hash >> 40) & ANCHOR_MASK) === 0;
-}
-
-function mix(hash: u64): u64 {
-  const product = hash * 0xc2b2ae3d27d4eb4f;
-  return product ^ (product >> 32);
-}
-
-/** Of all of the text, and never 0. */
-function hashOf(text: usize, length: usize): u32 {
-  let hash = ((length as u64) ^ ((context as u64) << 32)) * 0x9e3779b185ebca87;
-  let at: usize = 0;
-  for (; at + 8 <= length; at += 8) hash = mix(hash ^ load<u64>(text + at));
-  if (at < length) hash = mix(hash ^ (load<u64>(text + at) & ((1 << (((length - at) as u64) << 3)) - 1)));
-  return ((mix(hash) >> 32) as u32) | 1;
-}
-
-function placesOf(hash: u32): usize {
-  const group = (hash >> (32 - ANCHOR_BITS)) & ~((ANCHOR_WAYS as u32) - 1);
-  return arena + ANCHORS + (group as usize) * ANCHOR_BYTES;
-}
-
-/** The place of this hash, or 0. */
-function placeOf(hash: u32): usize {
-  const places = placesOf(hash);
-  for (let way: usize = 0; way < ANCHOR_WAYS; way++) {
-    const place = places + way * ANCHOR_BYTES;
-    if (load<u32>(place) === hash) return place;
-  }
-  return 0;
-}
-
-/** Puts an anchor, or that this text came once: that one takes no place of an anchor unless there are only such. */
-function remember(hash: u32, record: usize): void {
-  let place = placeOf(hash);
-  if (place === 0) {
-    const places = placesOf(hash);
-    place = places + (((hash >> 8) & ((ANCHOR_WAYS as u32) - 1)) as usize) * ANCHOR_BYTES;
-    for (let way: usize = 0; way < ANCHOR_WAYS; way++) {
-      const other = places + way * ANCHOR_BYTES;
-      if (load<u32>(other, 4) !== 0) continue;
-      place = other;
-      if (load<u32>(other) === 0) break;
-    }
-  }
-  store<u32>(place, hash);
-  store<u32>(place, record === 0 ? 0 : ((record - arena) as u32), 4);
-}
-
 /** The record of this text that can be found without those before it; 0: none. */
 function anchorOf(hash: u32, text: usize, length: usize, flags: u32): usize {
-  const place = placeOf(hash);
-  if (place === 0 || load<u32>(place, 4) === 0) return 0;
-  const record = arena + (load<u32>(place, 4) as usize);
+  const offset = anchors.recordOf(arena + ANCHORS, hash);
+  if (offset === 0) return 0;
+  const record = arena + (offset as usize);
   const isSame =
     load<u32>(record, CONTEXT) === context &&
     flagsOf(record) === flags &&
@@ -355,7 +293,7 @@ function enter(record: usize): void {
 }
 
 /**
- * A row was read, and its series, whose section begins at `at`, is about to be complete: tells `elements.ts` whether the section is
+ * A row was read, and its series, whose section begins at `at`, is about to be complete: tells `section.ts` whether the section is
  * to be kept. An end of 0: it cannot be told from others by its text.
  */
 export function decide(
@@ -383,8 +321,8 @@ export function decide(
     if (useless !== 8 && useless !== 32 && useless !== 128) return;
     decision = REMAKE;
   } else if (length > TEXT_MAX || labels > LABELS_MAX) return;
-  rowIsAnchor = (flags & BEGINS) !== 0 && isAnchor(text, length);
-  if (rowIsAnchor) rowHash = hashOf(text, length);
+  rowIsAnchor = (flags & BEGINS) !== 0 && (isFirst || anchors.isOne(text, length));
+  if (rowIsAnchor) rowHash = anchors.hashOf(text, length, context);
   if (decision === IGNORE) {
     const mayLearn = hasRoom(ROOM_MIN) || isWornOut();
     if (isAdjacent && last !== 0 && mayFollow()) {
@@ -396,7 +334,7 @@ export function decide(
         decision = KNOWN;
         return;
       }
-      if (placeOf(rowHash) === 0) remember(rowHash, 0);
+      if (!anchors.isKnown(arena + ANCHORS, rowHash)) anchors.remember(arena + ANCHORS, rowHash, 0);
       else if (mayLearn) {
         last = 0;
         decision = START;
@@ -404,7 +342,7 @@ export function decide(
     }
   }
   if (decision === IGNORE) return;
-  elements.keepSection(labelsLength, elements.message + (at !== runTo || last === 0 ? at : runFrom));
+  section.want(labelsLength, elements.message + (at !== runTo || last === 0 ? at : runFrom));
 }
 
 /** The series of the row that was decided on is complete; its section begins at `at`, counted from the beginning of the message. */
@@ -447,7 +385,7 @@ function isWornOut(): bool {
 }
 
 function forgetAll(): void {
-  memory.fill(arena + ANCHORS, 0, ANCHOR_BYTES << ANCHOR_BITS);
+  memory.fill(arena + ANCHORS, 0, anchors.BYTES);
   store<u32>(arena, RECORDS_FROM as u32, USED);
   store<u32>(arena, 0, RECORDS);
   store<u32>(arena, 0, LINES);
@@ -460,8 +398,8 @@ function make(sectionLength: usize, sampleLength: usize, labels: u32): usize {
   const isWhole = rowIsAnchor || decision === START || (rowFlags & BEGINS) === 0;
   const before: usize = isWhole ? 0 : lineBeforeLength;
   const programLength = program.write(lineBefore, before, rowText, rowTextLength);
-  const elementsLength = elements.keptLength;
-  let reach = elements.keptReach;
+  const elementsLength = section.keptLength;
+  let reach = section.keptReach;
   if (elementsLength === 0) reach = NO_ELEMENTS;
   const size = (HEAD_BYTES + elementsLength + programLength + 3) & ~3;
   if (sectionLength > SECTION_MAX) return 0;
@@ -486,7 +424,7 @@ function make(sectionLength: usize, sampleLength: usize, labels: u32): usize {
   store<u16>(record, elementsLength as u16, ELEMENTS_LENGTH);
   store<u8>(record, 0, MISSES);
   store<u8>(record, PATIENCE_MIN, PATIENCE);
-  copy(record + HEAD_BYTES, elements.KEPT, elementsLength);
+  copy(record + HEAD_BYTES, section.KEPT, elementsLength);
   copy(record + HEAD_BYTES + elementsLength, program.WRITTEN, programLength);
   if (decision === REMAKE) {
     store<u8>(record, load<u8>(decided, USELESS), USELESS);
@@ -497,6 +435,6 @@ function make(sectionLength: usize, sampleLength: usize, labels: u32): usize {
     if (isSame) store<u32>(record, load<u32>(decided, NEXT), NEXT);
   }
   if (decision !== START) store<u32>(last, used as u32, NEXT);
-  if (rowIsAnchor) remember(rowHash, record);
+  if (rowIsAnchor) anchors.remember(arena + ANCHORS, rowHash, used as u32);
   return record;
 }
