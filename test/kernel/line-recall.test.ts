@@ -246,3 +246,73 @@ for (const { protocol, line, odd, queries, textOf } of formats) {
     }
   });
 }
+
+const TIME = 1_790_000_000_000;
+/** The bytes of a double and of a varint, as text. */
+const doubleText = (number: number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(number);
+  return bytes.toString('latin1');
+};
+const timeText = Buffer.from(encodeVarint(TIME)).toString('latin1');
+
+/** Reads a body a few times, so that its lines are recalled, then another one. */
+function readTwo(protocol: Protocol, learned: readonly string[], then: string): void {
+  const reader = new Reader(protocol);
+  for (let times = 0; times < 5; times++)
+    for (const body of learned) reader.read(Buffer.from(body, 'latin1'));
+  assert.ok(reader.recalled > 0);
+  reader.read(Buffer.from(then, 'latin1'));
+}
+
+test('what a label has in common with the sample behind an earlier one does not last', () => {
+  const like = `\t${doubleText(1)}\x10${timeText}`;
+  const page = (first: number) =>
+    `z{b="c"} 1 ${TIME}\nm{a=""} ${first} ${TIME}\nm{a="${like}"} 1 ${TIME}\nm{a="${like}"} 1 ${TIME}\n`;
+  readTwo(prometheusText, [page(1)], page(2));
+});
+
+test('a label of an earlier message is not where its place is now a sample', () => {
+  // The label a="@" as the bytes of a double.
+  const number = Buffer.from([0x0a, 0x06, 0x0a, 0x01, 0x61, 0x12, 0x01, 0x40]).readDoubleLE();
+  const pad = 'x'.repeat(110);
+  const earlier = `mm{pad="${pad}",a="@"} 1 ${TIME}\n`;
+  const page = (first: number) =>
+    `mm{pad="${pad.slice(3)}"} ${first} ${TIME}\nnn{pad="${pad}",a="@"} 1 ${TIME}\n`;
+  readTwo(prometheusText, [earlier, page(number)], page(3));
+});
+
+test('a label that the parser wrote, of a line that was given up, may be another one next time', () => {
+  const page = (pod: string) =>
+    `a{x="y"} 1 ${TIME}\nm{pod="${pod}",x="\\\\"} 1 ${TIME}\nm{y="z",pod="pod-7d9f8c6b5"} 1 ${TIME}\n`;
+  readTwo(prometheusText, [page('pod-7d9f8c6b5')], page('pod-7d9f8c6b6'));
+});
+
+test('fields are known behind those of their own line only', () => {
+  const time = `${TIME}000000\n`;
+  const last = `m,host=b g=1 ${time}`;
+  readTwo(
+    influx,
+    [`m,host=a f=1,g=2,h=3 ${time}${last}`],
+    `m,host=a f=1,zz=2 ${time}n,host=c f=1,g=2,h=3 ${time}${last}`,
+  );
+});
+
+test('elements refer to nothing before the row that was looked up', () => {
+  const lines = Array.from(
+    { length: 64 },
+    (_, at) => `m${at}{instance="10.0.0.${at % 7}",le="${at}.5"} 1 ${TIME}\n`,
+  );
+  const shared = '{handler="/api/v1/orders",other="10.0.0.8:9100"} 1';
+  // Some of these lines are anchors.
+  for (const at of lines.keys()) {
+    const known = lines.slice(0, at + 1).join('');
+    const reader = new Reader(prometheusText);
+    const readOften = (body: string) => {
+      for (let times = 0; times < 4; times++) reader.read(Buffer.from(body));
+    };
+    readOften(known);
+    readOften(`first${shared} ${TIME}\n${lines[at]}second${shared} ${TIME}\n`);
+    reader.read(Buffer.from(`${known}second${shared} ${TIME}\n`));
+  }
+});
