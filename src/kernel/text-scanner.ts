@@ -172,7 +172,7 @@ export class TextScanner {
         const placed = target.place(room);
         const out = placed ?? this.#ownRoom(room);
         const outBytes = Math.min(out.byteLength, Math.max(room, OUTPUT_BYTES));
-        if (placed === undefined) this.elements.drop(target.place(0)?.ptr ?? 0);
+        if (placed === undefined) this.#dropElements(target);
         const length = placed?.length ?? 0;
         this.elements.open(out.ptr - length, length, outBytes, context);
         const base = this.#input.ptr - from;
@@ -192,6 +192,11 @@ export class TextScanner {
       }
       return { next, lines, rows };
     };
+  }
+
+  #dropElements(target: SeriesTarget): void {
+    const end = target.place(0);
+    this.elements.drop(end === undefined ? 0 : end.ptr - end.length);
   }
 
   #contextOf(settings: string): number {

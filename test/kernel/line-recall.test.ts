@@ -41,9 +41,11 @@ function checkSlices(message: Buffer, stream: Buffer, cuts: readonly Cut[]): voi
 
 /** Reads bodies one after another, each as the parsers and as the scanners do. */
 class Reader {
-  /** Series of all bodies, those that were recalled, and bytes of elements of the last one. */
+  /** Series of all bodies, and those that were recalled. */
   series = 0;
   recalled = 0;
+  /** Of the last one: bytes of the message, and of its elements. */
+  messageBytes = 0;
   streamBytes = 0;
   readonly #kernel = new Kernel(module);
   readonly #region = new Region(this.#kernel.memory);
@@ -56,13 +58,14 @@ class Reader {
     this.#scanner = new TextScanner(this.#kernel, arenaBytes);
   }
 
-  read(text: Uint8Array, query: Query = {}): void {
+  /** @returns whether there are elements of it. */
+  read(text: Uint8Array, query: Query = {}, bytesMax = BYTES_MAX): boolean {
     const plain = new SeriesSink(BYTES_MAX);
     const request = { parameters: { mode: 'stream', ...query }, receivedMs: 1_790_000_000_000, options };
     const failure = this.#protocol.parse!(text, { ...request, scanner: undefined }, plain);
     const { elements } = this.#scanner;
-    const sink = new SeriesSink(BYTES_MAX, this.#room);
-    sink.reset(BYTES_MAX);
+    const sink = new SeriesSink(bytesMax, this.#room);
+    sink.reset(bytesMax);
     // Nothing of an earlier message may be taken for one of this.
     this.#kernel.memory.bytes().fill(0xee, this.#region.ptr, this.#region.ptr + this.#region.byteLength);
     elements.begin(true);
@@ -79,6 +82,8 @@ class Reader {
     assert.deepEqual(sink.examples, plain.examples);
     if (stream !== undefined) checkSlices(expected, stream, sink.cuts);
     this.streamBytes = stream?.byteLength ?? 0;
+    this.messageBytes = expected.byteLength;
+    return stream !== undefined;
   }
 }
 
@@ -315,4 +320,25 @@ test('elements refer to nothing before the row that was looked up', () => {
     readOften(`first${shared} ${TIME}\n${lines[at]}second${shared} ${TIME}\n`);
     reader.read(Buffer.from(`${known}second${shared} ${TIME}\n`));
   }
+});
+
+test('a message that has to do without elements in the end is written', () => {
+  const reader = new Reader(prometheusText);
+  const spec = { series: 1_500, seriesPerRequest: 1_500, scrapes: 1 };
+  const page = bodyFormats['prometheus-text'].make(spec)[0]!.body;
+  for (let times = 0; times < 3; times++) assert.ok(reader.read(page));
+  const before = reader.recalled;
+  // So much is better compressed with what is around it.
+  const escaped = Array.from({ length: 3_000 }, (_, at) => `m{a="\\\\${at}",b="${'x'.repeat(50)}"} 1\n`);
+  assert.ok(!reader.read(Buffer.concat([page, Buffer.from(escaped.join('')), page])));
+  assert.ok(reader.recalled - before > 1_000, `${reader.recalled - before} were recalled`);
+  // The last piece does not fit where the message is.
+  assert.ok(reader.read(page));
+  assert.ok(!reader.read(page, {}, reader.messageBytes));
+});
+
+test('without memory for them, lines are not recalled', () => {
+  const reader = new Reader(prometheusText, 2 ** 32);
+  for (let times = 0; times < 4; times++) assert.ok(reader.read(Buffer.from('a 1\nb 1\n')));
+  assert.equal(reader.recalled, 0);
 });
