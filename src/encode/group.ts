@@ -155,6 +155,7 @@ export class GroupEncoder {
       return lane;
     }
     if (this.#isOut(0, parcel)) return lane;
+    if (lane === 'join') parcel.write?.();
     const builder = this.#builders[0]!;
     let series = 0;
     for (const slice of slicesOf(parcel, this.#limits)) {

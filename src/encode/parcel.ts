@@ -15,6 +15,8 @@ export interface Parcel {
   /** The WriteRequest message; it stays there until every group has had the parcel. */
   readonly rawPtr: number;
   readonly rawLength: number;
+  /** Present when some of the message may be only in the elements: writes it. Nobody reads the message before. */
+  readonly write?: (() => void) | undefined;
   readonly counts: Counts;
   /** Number of labels of all series together. */
   readonly labels: number;

@@ -26,6 +26,8 @@ export interface Decoded {
   readonly rawLength: number;
   readonly elementsPtr: number;
   readonly elementsLength: number;
+  /** Present when some of the message may be only in the elements: writes it. Nobody reads the message before. */
+  readonly write?: (() => void) | undefined;
 }
 
 export class BodyDecoder {

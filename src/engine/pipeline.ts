@@ -246,17 +246,20 @@ export class Pipeline {
   #settled(parcel: Parcel, found: WriteRequestFound): Parcel {
     const host = this.#host;
     if (host === undefined || host.takesInPlace(parcel)) return parcel;
+    parcel.write?.();
     const rawPtr = this.#scratch.reserve(parcel.rawLength);
     this.#kernel.memory.bytes().copyWithin(rawPtr, parcel.rawPtr, parcel.rawPtr + parcel.rawLength);
     this.#kernel.validateWriteRequest(rawPtr, parcel.rawLength, found);
-    return { ...parcel, rawPtr };
+    return { ...parcel, rawPtr, write: undefined };
   }
 
   #route(parcel: Parcel, body: BodyRef, nowMs: number): void {
     const suffix = { ptr: parcel.suffixPtr, length: parcel.suffixLength };
     const columns = () => {
-      if (!this.#isScanned)
+      if (!this.#isScanned) {
+        parcel.write?.();
         this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#table, this.#needsSlots, suffix);
+      }
       this.#isScanned = true;
       return this.#columns;
     };
@@ -275,7 +278,10 @@ export class Pipeline {
     if (parcel.isShaped) return;
     if (this.#isScanned) this.#talkers.noteNew(this.#columns.addedCount);
     // What is forwarded as it came leaves no trace in the series table.
-    else if (isLookedAt) this.#columns.scan(parcel.rawPtr, parcel.rawLength);
+    else if (isLookedAt) {
+      parcel.write?.();
+      this.#columns.scan(parcel.rawPtr, parcel.rawLength);
+    }
     if (isLookedAt) this.#talkers.observe(this.#columns, nowMs);
   }
 

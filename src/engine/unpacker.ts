@@ -122,9 +122,11 @@ export class Unpacker {
   #amended(body: BodyFormat, unpacked: Unpacked): Unpacked | Flaw {
     const { tenant } = body;
     const { rawPtr, rawLength, found, notes } = unpacked;
+    const hasHistograms = found.counts.histograms > 0 && this.#converts(body);
+    if (tenant === undefined && !hasHistograms) return unpacked;
+    unpacked.write?.();
     const message = this.#kernel.memory.bytes().subarray(rawPtr, rawPtr + rawLength);
     const hasTenant = tenant !== undefined && namesTenants(message, found.counts.metadata);
-    const hasHistograms = found.counts.histograms > 0 && this.#converts(body);
     if (!hasTenant && !hasHistograms) return unpacked;
     const own = hasTenant ? ofTenant(message, tenant) : message;
     const converted = hasHistograms
@@ -157,8 +159,8 @@ export class Unpacker {
       const rawPtr = this.#parsed.ptr;
       const rawLength = message.byteLength;
       const elements = this.#scanner.elements.finish(rawPtr, rawLength);
-      const { ptr: elementsPtr, length: elementsLength } = elements ?? { ptr: 0, length: 0 };
-      return { decoded: { rawPtr, rawLength, elementsPtr, elementsLength }, found, notes, cuts };
+      const { ptr: elementsPtr, length: elementsLength, write } = elements ?? NO_ELEMENTS;
+      return { decoded: { rawPtr, rawLength, elementsPtr, elementsLength, write }, found, notes, cuts };
     }
     const decoder = body.protocol === REROUTED ? this.#rerouted : this.#decoder;
     const decoded = decoder.decode(wire, body.encoding);
@@ -202,6 +204,7 @@ function notesOf({
   return { rowsRead: undefined, rowsInvalid: rejectedRows, examples, startTimestamps };
 }
 
+const NO_ELEMENTS = { ptr: 0, length: 0, write: undefined };
 const NO_NOTES: ParseNotes = { rowsInvalid: 0, examples: [] };
 
 function withNameless(notes: ParseNotes, nameless: number): ParseNotes {

@@ -187,7 +187,9 @@ export interface KernelExports {
   internSeries(table: number, rows: number, first: number, count: number, added: number): number;
   removeAdded(table: number, rows: number, count: number, added: number, addedCount: number): void;
   powersPtr(): number;
-  openElements(dst: number, from: number): void;
+  beginText(arena: number, bytes: number): void;
+  openText(dst: number, length: number, src: number, from: number, context: number): void;
+  writeElements(dst: number, dstEnd: number, src: number, srcEnd: number): void;
   scanInflux(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanJsonLines(settings: number, src: number, end: number, dst: number, dstEnd: number): number;
   scanPrometheusText(settings: number, src: number, end: number, dst: number, dstEnd: number): number;

@@ -27,6 +27,11 @@ const VALUES_MAX = 64 * 1024;
 const POWER_MIN = -64;
 const POWER_MAX = 64;
 
+/** The context of all lines of Prometheus text; what they mean does not depend on the request. */
+const PROMETHEUS = 1;
+/** Clients name their databases as they like. */
+const CONTEXTS_MAX = 1000;
+
 /** Why a scan ended; words of `assembly/text.ts`. */
 const LEFT = 1;
 const FULL = 2;
@@ -95,11 +100,14 @@ export class TextScanner {
   /** Of the message at hand; whoever wants them begins and finishes it. */
   readonly elements: Elements;
   #values = 0;
+  /** Numbers of what lines of InfluxDB may mean, by their settings. */
+  readonly #contexts = new Map<string, number>();
 
-  constructor(kernel: Kernel) {
+  /** @param recallBytes how much is remembered of lines; see `assembly/line-recall.ts`. */
+  constructor(kernel: Kernel, recallBytes?: number) {
     this.#kernel = kernel;
     const { memory } = kernel;
-    this.elements = new Elements(kernel);
+    this.elements = new Elements(kernel, recallBytes);
     this.#settings = memory.alloc(SETTINGS_BYTES);
     this.#texts = new Region(kernel.memory);
     this.#input = new Region(kernel.memory);
@@ -125,25 +133,27 @@ export class TextScanner {
     longs[at + 3] = BigInt(unit?.factor ?? 0);
     const flags = (settings.skipMeasurement ? 1 : 0) | (settings.skipSingleField ? 2 : 0);
     const { lineBytesMax } = settings;
+    const context = this.#contextOf(`${flags},${separator},${dbKey},${db}`);
     const words = [texts, separator.byteLength, keyAt, dbKey.byteLength, labelAt, label.byteLength];
     memory.u32().set([flags, asLimit(lineBytesMax), ...words], this.#settings / 4 + 8);
-    return this.#scan(bytes, target, this.#kernel.exports.scanInflux);
+    return this.#scan(bytes, target, this.#kernel.exports.scanInflux, context);
   }
 
   jsonLines(bytes: Uint8Array, target: SeriesTarget, lineBytesMax: number): TakeLines {
     const { memory } = this.#kernel;
     if (this.#values === 0) this.#values = memory.alloc(VALUES_MAX * 8);
     memory.u32().set([asLimit(lineBytesMax), this.#values, VALUES_MAX], this.#settings / 4);
-    return this.#scan(bytes, target, this.#kernel.exports.scanJsonLines);
+    return this.#scan(bytes, target, this.#kernel.exports.scanJsonLines, 0);
   }
 
   /** @param defaultMs for lines without a timestamp. */
   prometheusText(bytes: Uint8Array, target: SeriesTarget, defaultMs: number): TakeLines {
     this.#kernel.memory.i64()[this.#settings / 8] = BigInt(defaultMs);
-    return this.#scan(bytes, target, this.#kernel.exports.scanPrometheusText);
+    return this.#scan(bytes, target, this.#kernel.exports.scanPrometheusText, PROMETHEUS);
   }
 
-  #scan(bytes: Uint8Array, target: SeriesTarget, scan: Scan): TakeLines {
+  /** @param context of these lines; see `Elements.open`. */
+  #scan(bytes: Uint8Array, target: SeriesTarget, scan: Scan, context: number): TakeLines {
     // What of the body is in the input region: whole lines.
     let from = 0;
     let to = 0;
@@ -162,12 +172,13 @@ export class TextScanner {
         const placed = target.place(room);
         const out = placed ?? this.#ownRoom(room);
         const outBytes = Math.min(out.byteLength, Math.max(room, OUTPUT_BYTES));
-        if (placed === undefined) this.elements.drop();
-        this.elements.open(out.ptr - (placed?.length ?? 0), placed?.length ?? 0, outBytes);
+        if (placed === undefined) this.#dropElements(target);
+        const length = placed?.length ?? 0;
+        this.elements.open(out.ptr - length, length, outBytes, context);
         const base = this.#input.ptr - from;
         const reached =
           (scan(this.#settings, base + next, base + to, out.ptr, out.ptr + outBytes) >>> 0) - base;
-        this.#give(target, placed === undefined ? out.ptr : undefined);
+        this.#give(target, out.ptr, placed?.length);
         lines += this.#kernel.result(3);
         rows += this.#kernel.result(4);
         const isStuck = reached === next;
@@ -183,24 +194,36 @@ export class TextScanner {
     };
   }
 
+  #dropElements(target: SeriesTarget): void {
+    const end = target.place(0);
+    this.elements.drop(end === undefined ? 0 : end.ptr - end.length);
+  }
+
+  #contextOf(settings: string): number {
+    const known = this.#contexts.get(settings);
+    if (known !== undefined || this.#contexts.size >= CONTEXTS_MAX) return known ?? 0;
+    this.#contexts.set(settings, PROMETHEUS + 1 + this.#contexts.size);
+    return this.#contexts.get(settings)!;
+  }
+
   #ownRoom(byteLength: number): Region {
     this.#output.reserve(byteLength);
     return this.#output;
   }
 
-  /** Gives the target what a scan has written; `ptr`: in our own room. */
-  #give(target: SeriesTarget, ptr: number | undefined): void {
+  /** Gives the target what a scan has written at `ptr`, behind so much of the message; undefined: in our own room. */
+  #give(target: SeriesTarget, ptr: number, placed: number | undefined): void {
     const kernel = this.#kernel;
     const written = kernel.result(0);
     if (written === 0) return;
     const series = kernel.result(1);
     const samples = kernel.result(2);
     const labels = kernel.result(6);
-    if (ptr !== undefined) {
+    if (placed === undefined) {
       target.append(kernel.memory.bytes().subarray(ptr, ptr + written), series, samples, labels);
       return;
     }
-    this.elements.taken(written);
+    this.elements.taken(ptr - placed, written);
     const isCut = target.appendPlaced(written, series, samples, labels, this.elements.length);
     if (isCut) this.elements.cut();
   }

@@ -135,10 +135,15 @@ const groups = fc.array(
 );
 const rows = fc.constantFrom(900, 1_100, 2_500, 10_000);
 
+/** From the third time on, lines are recalled. */
+const oftenOf = (given: readonly Given[], times: number) => Array.from({ length: times }, () => given).flat();
+const times = fc.constantFrom(1, 1, 4);
+
 test('every destination gets every sample once and in order, in blocks that are not too large', () => {
   const lanes = { verbatim: 0, join: 0, column: 0 };
   fc.assert(
-    fc.property(bodies, groups, rows, (given, configs, maxRows) => {
+    fc.property(bodies, times, groups, rows, (some, often, configs, maxRows) => {
+      const given = oftenOf(some, often);
       const pipeline = new Pipeline(new Kernel(module), configOf(configs, maxRows));
       const blocks = feed(pipeline, given);
       const expected = expectedOf(given);
@@ -166,17 +171,25 @@ test('every destination gets every sample once and in order, in blocks that are 
 test('a new engine goes on where the last one was, in the middle of a body too', () => {
   let inTheMiddle = 0;
   fc.assert(
-    fc.property(bodies, fc.constantFrom('snappy', 'zstd'), rows, fc.nat(), (given, codec, maxRows, cut) => {
-      const config = configOf([group({ codec })], maxRows);
-      const all = feed(new Pipeline(new Kernel(module), config), given);
-      const arrived = all.slice(0, cut % (all.length + 1));
-      const progress: LaneProgress = arrived.at(-1)?.progress ?? { body: 0, series: 0, sample: 0 };
-      if (progress.series > 0) inTheMiddle++;
-      const rest = feed(new Pipeline(new Kernel(module), config, { progress: [[progress]] }), given);
-      const content: Content = new Map();
-      for (const block of [...arrived, ...rest]) decodeBlock(blockOf(block), content);
-      assert.deepEqual(content, expectedOf(given).content);
-    }),
+    fc.property(
+      bodies,
+      times,
+      fc.constantFrom('snappy', 'zstd'),
+      rows,
+      fc.nat(),
+      (some, often, codec, maxRows, cut) => {
+        const given = oftenOf(some, often);
+        const config = configOf([group({ codec })], maxRows);
+        const all = feed(new Pipeline(new Kernel(module), config), given);
+        const arrived = all.slice(0, cut % (all.length + 1));
+        const progress: LaneProgress = arrived.at(-1)?.progress ?? { body: 0, series: 0, sample: 0 };
+        if (progress.series > 0) inTheMiddle++;
+        const rest = feed(new Pipeline(new Kernel(module), config, { progress: [[progress]] }), given);
+        const content: Content = new Map();
+        for (const block of [...arrived, ...rest]) decodeBlock(blockOf(block), content);
+        assert.deepEqual(content, expectedOf(given).content);
+      },
+    ),
     { numRuns: 25, endOnFailure: true },
   );
   assert.ok(inTheMiddle > 0);

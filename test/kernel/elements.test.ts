@@ -39,6 +39,7 @@ function setUp() {
     };
     assert.equal(protocol.parse!(Buffer.from(text), request, sink), undefined);
     const elements = scanner.elements.finish(room.ptr, sink.bytes.byteLength);
+    elements?.write();
     const message = Buffer.from(sink.bytes);
     const bytes = kernel.memory.bytes();
     const stream = elements && Buffer.from(bytes.subarray(elements.ptr, elements.ptr + elements.length));

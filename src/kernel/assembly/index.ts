@@ -10,7 +10,7 @@
 export { condenseSeries, condenseSymbols, symbolsLength } from './condense';
 export { describeMetric, describeTenant, internLabels } from './condense-symbols';
 export { powersPtr } from './decimal';
-export { openElements } from './elements';
+export { writeElements } from './elements';
 export { encodeSeries } from './encode-series';
 export { expandRequest } from './expand';
 export { futureSamples } from './future';
@@ -26,6 +26,7 @@ export { encode as snappyEncode } from './snappy-encode';
 export { codeSize, stencilSeries } from './stencil';
 export { countKnown, noteSeries, placeSeries, selectSeries } from './stencil-list';
 export { internSeries, moveTable, removeAdded, sweepTable } from './table';
+export { beginText, openText } from './text';
 export { validateWriteRequest } from './validate';
 export { slotSeries, xxh64 } from './xxh64';
 

@@ -17,6 +17,7 @@
 import { copy, putVarint, varintLength } from './bytes';
 import * as decimal from './decimal';
 import * as elements from './elements';
+import * as recall from './line-recall';
 import { Block } from './same';
 import {
   close,
@@ -55,7 +56,7 @@ const TAGS: usize = memory.data(8192 + 64, 16);
 /** Where each of the tags ends in it; the first ones only. */
 const TAG_ENDS_MAX: u32 = 64;
 const TAG_ENDS: usize = memory.data(64 * 4, 16);
-/** The fields of a line: where the key stands, its length, and the bits of the value. */
+/** The fields of a line: where the key stands, its length, and the bits of the value; if they are recalled, the record and nothing. */
 const FIELDS_MAX: u32 = 512;
 const FIELD_BYTES: usize = 16;
 const FIELDS: usize = memory.data(512 * 16, 16);
@@ -221,9 +222,13 @@ function readLine(start: usize): usize {
   p = readTags(p);
   if (p === 0 || (load<u8>(p) as u32) !== SPACE) return 0;
   while ((load<u8>(p) as u32) === SPACE) p++;
-  const fieldsEnd = readFields(p);
-  if (fieldsEnd === 0) return 0;
-  p = fieldsEnd;
+  p = readFields(p);
+  return p === 0 ? 0 : readEnd(start, p);
+}
+
+/** What follows the fields: a timestamp or none; returns where the next line begins, or 0. */
+function readEnd(start: usize, fieldsEnd: usize): usize {
+  let p = fieldsEnd;
   while ((load<u8>(p) as u32) === SPACE) p++;
   timestamp = load<u64>(settings);
   const next = lineEnd(start, p);
@@ -233,6 +238,49 @@ function readLine(start: usize): usize {
   return p === 0 ? 0 : lineEnd(start, p);
 }
 
+/** Reads a line whose fields came behind those before last time as well, and writes it; returns where the next one begins, or 0. */
+function recallLine(start: usize, end: usize, dst: usize): usize {
+  let p = start;
+  let record: usize = 0;
+  let flags: u32 = recall.BEGINS;
+  fieldCount = 0;
+  do {
+    record = recall.after(record);
+    if (record === 0 || fieldCount === FIELDS_MAX) return 0;
+    p = recall.match(record, p, end);
+    if (p === 0) return 0;
+    p = readValue(p);
+    if (p === 0) return 0;
+    if ((load<u8>(p) as u32) !== COMMA) flags |= recall.ENDS;
+    // It may be another one when it is the only field.
+    if (recall.flagsOf(record) !== flags) return 0;
+    const field = FIELDS + (fieldCount as usize) * FIELD_BYTES;
+    store<u32>(field, record as u32);
+    store<u64>(field, decimal.value, 8);
+    fieldCount++;
+    flags &= ~recall.BEGINS;
+  } while ((flags & recall.ENDS) === 0);
+  const next = readEnd(start, p);
+  if (next === 0) return 0;
+  const sampleLength: usize = 12 + varintLength(timestamp);
+  let at = dst - elements.message;
+  recall.lookAhead(at);
+  const fieldsEnd = FIELDS + (fieldCount as usize) * FIELD_BYTES;
+  for (let field = FIELDS; field < fieldsEnd; field += FIELD_BYTES) {
+    if (!recall.isUseful(load<u32>(field) as usize, sampleLength)) return 0;
+  }
+  if (!hasRoom(dst, recall.end() - at)) return 0;
+  for (let field = FIELDS; field < fieldsEnd; field += FIELD_BYTES) {
+    record = load<u32>(field) as usize;
+    recall.put(record, at, load<u64>(field, 8), timestamp);
+    const to = at + recall.sectionLengthOf(record) + sampleLength;
+    recall.pass(record, start, at, to);
+    countLabels(recall.labelsOf(record));
+    at = to;
+  }
+  return next;
+}
+
 /** The tags were written here; perhaps lines before had some of them. */
 function noteTags(at: usize): void {
   let tag = TAGS;
@@ -240,7 +288,7 @@ function noteTags(at: usize): void {
   for (let index: u32 = 0; index < count; index++) {
     const end = load<u32>(TAG_ENDS + ((index as usize) << 2)) as usize;
     const length = end - tag;
-    elements.noteLabel(at + (tag - TAGS), length, elements.hashOf(tag, length), 0);
+    elements.noteLabel(at + (tag - TAGS), length, elements.hashOf(tag, length), 0, 0);
     tag = end;
   }
 }
@@ -259,9 +307,11 @@ function write(out: usize, line: usize): usize {
   // For all of the line: what is written counts at once.
   const each = SERIES_HEAD_BYTES_MAX + NAME_HEAD_BYTES_MAX + prefixLength + tagsLength + SAMPLE_BYTES_MAX;
   if (!hasRoom(out, (fieldCount as usize) * each + keysLength)) return 0;
+  elements.write(out);
   let at = out;
   const measurementHash = elements.hashOf(line, measurementLength);
   let labelBefore: usize = 0;
+  let labelEndBefore: usize = 0;
   let tagsBefore: usize = 0;
   for (let index: u32 = 0; index < fieldCount; index++) {
     const field = FIELDS + (index as usize) * FIELD_BYTES;
@@ -281,8 +331,10 @@ function write(out: usize, line: usize): usize {
     }
     if (fieldLength > 0) copy(at, key, fieldLength);
     at += fieldLength;
-    elements.noteLabel(label, at - label, elements.hashOf(key, fieldLength) ^ measurementHash, labelBefore);
+    const hash = elements.hashOf(key, fieldLength) ^ measurementHash;
+    elements.noteLabel(label, at - label, hash, labelBefore, labelEndBefore);
     labelBefore = label;
+    labelEndBefore = at;
     if (tagsLength > 0) {
       Block.copy(at, TAGS, tagsLength);
       if (index > 0) elements.note(at, tagsBefore, tagsLength);
@@ -292,8 +344,15 @@ function write(out: usize, line: usize): usize {
     const sample = at + tagsLength;
     at = putSample(sample, bits, timestamp);
     elements.noteSample(sample, bits, timestamp, at);
+    // The first field stands behind the tags, the others behind a comma.
+    const flags = (index === 0 ? recall.BEGINS : 0) | (index === fieldCount - 1 ? recall.ENDS : 0);
+    const text = index === 0 ? line : key - 1;
+    const place = start - elements.message;
+    recall.decide(text, key + load<u32>(field, 4) + 1, flags, place, tagCount + 1, sample - label);
     elements.commit(start, label - start, length);
+    recall.settle(place, sample - start, at - sample, tagCount + 1);
   }
+  countLabels(fieldCount * (tagCount + 1));
   return at;
 }
 
@@ -309,13 +368,16 @@ export function scanInflux(given: usize, src: usize, end: usize, dst: usize, dst
   while (p < end && series < SAMPLES_MAX) {
     let next = lineEnd(p, p);
     if (next === 0) {
-      next = readLine(p);
-      if (next === 0) break;
-      const written = write(out, p);
-      if (written === 0) break;
-      out = written;
+      next = recallLine(p, end, out);
+      if (next !== 0) out = elements.message + recall.end();
+      else {
+        next = readLine(p);
+        if (next === 0) break;
+        const written = write(out, p);
+        if (written === 0) break;
+        out = written;
+      }
       series += fieldCount;
-      countLabels(fieldCount * (tagCount + 1));
       rows++;
     }
     lines++;

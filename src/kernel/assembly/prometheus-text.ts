@@ -6,14 +6,16 @@
  *
  *   settings: 0 timestamp i64, milliseconds, for lines without one
  */
-import { copy } from './bytes';
+import { copy, varintLength } from './bytes';
 import * as decimal from './decimal';
-import { noteSample } from './elements';
+import * as elements from './elements';
+import * as recall from './line-recall';
 import { Block, Same } from './same';
 import {
   beginLabels,
   beginSeries,
   close,
+  countLabels,
   endLabels,
   endSeries,
   hasRoom,
@@ -159,7 +161,7 @@ function readLabels(from: usize): usize {
 function readName(start: usize): usize {
   const end = Stop.metric(start);
   // What begins with a brace has its name in quotes, and what has a blank before the brace has it in its name.
-  if (end === start || (load<u8>(start) as u32) === HASH) return 0;
+  if (end === start) return 0;
   const length = end - start;
   if (!hasRoom(out, length + NAME_HEAD_BYTES_MAX)) return 0;
   const encoded = out;
@@ -233,16 +235,51 @@ function readEnd(start: usize, valueEnd: usize): usize {
   return next;
 }
 
+/** The value at `start`, its bits in `decimal.value`; returns its end, or 0. */
+function readValue(start: usize): usize {
+  const end = decimal.readNumber(start);
+  return end === 0 ? readWord(start) : end;
+}
+
+/** All of a line's text up to the value. */
+const ROW: u32 = recall.BEGINS | recall.ENDS;
+
+/** Reads a line that came behind the one before last time as well; returns where the next one begins, or 0. */
+function recallLine(start: usize, end: usize, dst: usize): usize {
+  const record = recall.after(0);
+  if (record === 0) return 0;
+  const textEnd = recall.match(record, start, end);
+  if (textEnd === 0) return 0;
+  const valueEnd = readValue(skipBlanks(textEnd));
+  if (valueEnd === 0) return 0;
+  const bits = decimal.value;
+  const next = readEnd(start, valueEnd);
+  if (next === 0) return 0;
+  const sampleLength: usize = 12 + varintLength(timestamp as u64);
+  const at = dst - elements.message;
+  recall.lookAhead(at);
+  if (!recall.isUseful(record, sampleLength)) return 0;
+  const to = recall.end();
+  if (!hasRoom(dst, to - at)) return 0;
+  recall.put(record, at, bits, timestamp as u64);
+  recall.pass(record, start, at, to);
+  countLabels(recall.labelsOf(record));
+  out = elements.message + to;
+  return next;
+}
+
 /** Reads a line and writes its series to `dst`; returns where the next one begins, 0 when it is left to the parser. */
 function readLine(start: usize, dst: usize): usize {
   if (!hasRoom(dst, SERIES_HEAD_BYTES_MAX)) return 0;
+  elements.write(dst);
   out = beginSeries(dst);
+  const labels = out;
   beginLabels(start, out);
   let p = readSeries(start);
   if (p === 0) return 0;
-  const valueStart = skipBlanks(p);
-  p = decimal.readNumber(valueStart);
-  if (p === 0) p = readWord(valueStart);
+  // A blank behind the text says that it ends there.
+  const textEnd: usize = isBlank(load<u8>(p) as u32) ? p + 1 : 0;
+  p = readValue(skipBlanks(p));
   if (p === 0) return 0;
   const bits = decimal.value;
   const next = readEnd(start, p);
@@ -250,9 +287,13 @@ function readLine(start: usize, dst: usize): usize {
   if (!hasRoom(out, SAMPLE_BYTES_MAX)) return 0;
   const sample = out;
   out = putSample(out, bits, timestamp as u64);
-  noteSample(sample, bits, timestamp as u64, out);
+  elements.noteSample(sample, bits, timestamp as u64, out);
   endLabels();
+  const sampleLength = out - sample;
+  const at = dst - elements.message;
+  recall.decide(start, textEnd, ROW, at, labelIndex, sample - labels);
   out = endSeries(dst, out);
+  recall.settle(at, out - dst - sampleLength, sampleLength, labelIndex);
   return next;
 }
 
@@ -274,8 +315,13 @@ export function scanPrometheusText(
   while (p < end && series < SAMPLES_MAX) {
     let next = lineEnd(p, p);
     if (next === 0) {
-      next = readLine(p, written);
-      if (next === 0) break;
+      if ((load<u8>(p) as u32) === HASH) break;
+      next = recallLine(p, end, written);
+      if (next === 0) next = readLine(p, written);
+      if (next === 0) {
+        elements.abandon();
+        break;
+      }
       written = out;
       series++;
     }

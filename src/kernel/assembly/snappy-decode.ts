@@ -118,14 +118,15 @@ export function decode(src: usize, n: usize, dst: usize, capacity: usize): f64 {
   const declared = decodedLength(src, n);
   if (declared < 0) fail(NO_LENGTH, src);
   else if (declared > (capacity as f64)) fail(OUTPUT_TOO_LONG, src);
-  else decodeElements(src + n, dst, dst + (declared as usize));
+  else decodeElements(elements, src + n, dst, dst, dst + (declared as usize));
   storeError(src);
   return errorCode === OK ? declared : -1;
 }
 
-function decodeElements(sEnd: usize, dst: usize, dEnd: usize): void {
-  let s = elements;
-  let d = dst;
+/** Decodes the elements from `from` to `sEnd` to what goes from `to` to `dEnd`; they may refer to what stands before, from `dst` on. */
+export function decodeElements(from: usize, sEnd: usize, dst: usize, to: usize, dEnd: usize): void {
+  let s = from;
+  let d = to;
   while (s < sEnd) {
     while (sEnd - s >= SRC_MARGIN && dEnd - d >= DST_MARGIN) {
       const tag = load<u8>(s) as usize;
@@ -159,19 +160,19 @@ function decodeElements(sEnd: usize, dst: usize, dEnd: usize): void {
         fail(BAD_COPY, s - 1 - (tag & 3));
         return;
       }
-      const from = d - offset;
+      const source = d - offset;
       if (offset >= 16) {
-        v128.store(d, v128.load(from));
+        v128.store(d, v128.load(source));
         if (length > 16) {
-          v128.store(d, v128.load(from, 16), 16);
+          v128.store(d, v128.load(source, 16), 16);
           if (length > 32) {
-            v128.store(d, v128.load(from, 32), 32);
-            v128.store(d, v128.load(from, 48), 48);
+            v128.store(d, v128.load(source, 32), 32);
+            v128.store(d, v128.load(source, 48), 48);
           }
         }
         d += length;
       } else {
-        const pattern = v128.swizzle(v128.load(from), v128.load(REPEAT + (offset << 4)));
+        const pattern = v128.swizzle(v128.load(source), v128.load(REPEAT + (offset << 4)));
         const step = load<u8>(REPEAT_STEP + offset) as usize;
         const end = d + length;
         for (let at = d; at < end; at += step) v128.store(at, pattern);

@@ -10,6 +10,7 @@
  */
 import { copy, putVarint, varintLength } from './bytes';
 import * as elements from './elements';
+import * as recall from './line-recall';
 import { RESULT } from './result';
 import { Block } from './same';
 
@@ -60,8 +61,21 @@ export let outEnd: usize = 0;
 let isFull: bool = false;
 let lineBytesMax: usize = 0;
 
+/** A message begins; what was recalled is kept in so many bytes at `arena`, 0: nowhere. */
+export function beginText(arena: usize, bytes: usize): void {
+  elements.beginMessage();
+  recall.begin(arena, bytes);
+}
+
+/** See `elements.open` and `recall.open`. */
+export function openText(dst: usize, length: usize, src: usize, from: usize, context: u32): void {
+  elements.open(dst, length, src, from);
+  recall.open(dst === 0 ? 0 : context);
+}
+
 export function open(start: usize, end: usize, bytesMax: u32): void {
   elements.start(start);
+  recall.start(start - elements.message);
   outEnd = end - SLACK;
   isFull = false;
   lineBytesMax = bytesMax as usize;
@@ -85,7 +99,8 @@ export function lineEnd(start: usize, p: usize): usize {
 }
 
 /**
- * Result: bytes written, series, samples, lines, lines with a row, why the scan ended, labels, and what `elements.ts` says.
+ * Result: bytes written, series, samples, lines, lines with a row, why the scan ended, labels, what `elements.ts` says, and series
+ * that were recalled.
  */
 export function close(
   start: usize,
@@ -97,6 +112,7 @@ export function close(
   isLeft: bool,
 ): void {
   elements.finish(end);
+  store<u32>(RESULT, recall.close(series), 36);
   store<u32>(RESULT, (end - start) as u32);
   store<u32>(RESULT, series, 4);
   store<u32>(RESULT, samples, 8);
@@ -257,10 +273,11 @@ export function putKnownLabels(p: usize, dst: usize): usize {
 /** Notes a label that was written for the next line. */
 export function noteLabel(text: usize, textEnd: usize, encoded: usize, encodedEnd: usize): void {
   const isAtPlace = labelIndex < beforeCount;
+  const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
   const like: usize = isAtPlace ? encodedBefore + encodedFrom : 0;
-  elements.noteLabel(encoded, encodedEnd - encoded, elements.hashOf(text, textEnd - text), like);
+  const likeEnd: usize = isAtPlace ? encodedBefore + load<u32>(entry, 4) : 0;
+  elements.noteLabel(encoded, encodedEnd - encoded, elements.hashOf(text, textEnd - text), like, likeEnd);
   if (labelIndex < BEFORE_MAX) {
-    const entry = BEFORE + (labelIndex as usize) * BEFORE_BYTES;
     if (isAtPlace) {
       textFrom = (load<u32>(entry) as usize) + 1;
       encodedFrom = load<u32>(entry, 4) as usize;
