@@ -19,6 +19,8 @@ import type { HttpRequest } from './reply.ts';
 
 /** Reading is synchronous: what is in here belongs to the connection that is called. */
 const shared = Buffer.alloc(16 * 1024);
+/** Larger heads are Node's, which refuses them. */
+const HEAD_BYTES_MAX = 16 * 1024;
 /** More than this is not kept of requests that come before the last one is answered; the client waits then. */
 const PENDING_BYTES_MAX = 64 * 1024;
 
@@ -38,6 +40,7 @@ export class DirectRequest implements HttpRequest {
 /** What all connections of a listener share. */
 export interface DirectPorts {
   readonly idleMs: number;
+  readonly idleMsMax: number;
   readonly headMs: number;
   readonly watch: BodyWatch;
   nowMs(): number;
@@ -101,7 +104,8 @@ export class DirectConnection implements Watched {
 
   /** For `net.Socket`: so many bytes were read. False: no more for the moment. */
   read(count: number, into: Uint8Array): boolean {
-    if (this.#isHandedOver) return true;
+    // It is somebody else's, or its last answer is on the way: what comes now would get none.
+    if (this.#isHandedOver || this.#socket.writableEnded) return true;
     if (into !== shared) {
       this.#onBody(count);
       return true;
@@ -116,8 +120,9 @@ export class DirectConnection implements Watched {
 
   /** Whether it was idle, or slow with a head, for too long. */
   check(nowMs: number): void {
-    const { idleMs, headMs } = this.#ports;
-    if (this.#response !== undefined || nowMs - this.#sinceMs < (this.#isIdle ? idleMs : headMs)) return;
+    const { idleMsMax, headMs } = this.#ports;
+    if (this.#response !== undefined || this.#socket.writableNeedDrain) return;
+    if (nowMs - this.#sinceMs < (this.#isIdle ? idleMsMax : headMs)) return;
     this.#ports.ended(this);
     if (this.#isIdle) this.#socket.destroySoon();
     else this.#ports.clientError('ERR_HTTP_REQUEST_TIMEOUT', this.#socket);
@@ -133,14 +138,15 @@ export class DirectConnection implements Watched {
   #onHead(more: Buffer): void {
     const bytes = this.#pending.byteLength === 0 ? more : Buffer.concat([this.#pending, more]);
     const end = bytes.indexOf('\r\n\r\n');
-    if (end < 0 && bytes.byteLength < shared.byteLength) {
+    if (end < 0 && bytes.byteLength < HEAD_BYTES_MAX) {
       if (this.#isIdle) this.#sinceMs = this.#ports.monotonicMs();
       this.#isIdle = false;
       // A copy: the others read into the same memory.
       this.#pending = Buffer.from(bytes);
       return;
     }
-    const read = end < 0 ? undefined : this.#heads.read(bytes.toString('latin1', 0, end));
+    const isWhole = end >= 0 && end < HEAD_BYTES_MAX;
+    const read = isWhole ? this.#heads.read(bytes.toString('latin1', 0, end)) : undefined;
     if (read === undefined || !this.#begin(read)) {
       this.#handOver(bytes);
       return;
@@ -213,7 +219,6 @@ export class DirectConnection implements Watched {
 
   #answered(isLast: boolean): void {
     this.#response = undefined;
-    if (this.#body !== undefined) this.#leaveBody();
     const socket = this.#socket;
     this.#connection.ended();
     if (isLast) {
@@ -222,18 +227,27 @@ export class DirectConnection implements Watched {
     }
     this.#isIdle = this.#pending.byteLength === 0;
     this.#sinceMs = this.#ports.monotonicMs();
-    if (socket.destroyed || this.#isIdle) return;
-    // Not from within the answer, whose end others may still have to hear of.
-    process.nextTick(() => this.#goOn());
+    if (socket.destroyed) return;
+    if (socket.writableNeedDrain) {
+      // Who does not read answers may not have more of them.
+      socket.pause();
+      socket.once('drain', () => this.#goOn());
+    } else if (!this.#isIdle) {
+      // Not from within the answer, whose end others may still have to hear of.
+      process.nextTick(() => this.#goOn());
+    }
   }
 
   /** With what came before the last answer. */
   #goOn(): void {
-    if (this.#socket.destroyed || this.#isHandedOver) return;
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return;
+    this.#sinceMs = this.#ports.monotonicMs();
     const pending = this.#pending;
     this.#pending = nothing;
-    this.#onHead(pending);
-    if (!this.#isHandedOver) this.#socket.resume();
+    if (pending.byteLength > 0) this.#onHead(pending);
+    const isFull = this.#pending.byteLength >= PENDING_BYTES_MAX || socket.writableNeedDrain;
+    if (!this.#isHandedOver && !isFull) socket.resume();
   }
 
   #handOver(bytes: Buffer): void {
@@ -245,7 +259,8 @@ export class DirectConnection implements Watched {
 
   #onEnd(): void {
     if (this.#isHandedOver) return;
-    const isPartial = this.#body !== undefined || this.#pending.byteLength > 0;
+    const isHead = this.#response === undefined && this.#pending.byteLength > 0;
+    const isPartial = isHead || this.#body !== undefined;
     if (isPartial) this.#ports.clientError('HPE_INVALID_EOF_STATE', this.#socket);
     // Who waits for an answer may have closed its side only, but Node takes that for an end, too.
     else this.#socket.destroySoon();

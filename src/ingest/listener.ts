@@ -104,9 +104,11 @@ export class Listener {
   #readDirectly(server: Server, routes: DirectRoutes): void {
     const { connections } = this;
     connections.watchDrops(server);
+    // Like Node: 0 is no limit, and who was told how long may use all of it.
     const idleMs = this.#values['http.idleConnTimeout'];
+    const idleMsMax = idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs + server.keepAliveTimeoutBuffer;
     const headMs = this.#values['http.headerTimeout'];
-    const times = { idleMs, headMs, checkMs: checkMsOf(headMs) };
+    const times = { idleMs, idleMsMax, headMs, checkMs: checkMsOf(headMs) };
     this.#direct = new DirectServer(server, { connections, clock: this.#ports.clock, ...times, ...routes });
   }
 
