@@ -46,8 +46,10 @@ export interface DirectPorts {
   nowMs(): number;
   monotonicMs(): number;
   /** Undefined if the request must be looked at more closely. */
-  begin(request: DirectRequest, response: DirectResponse): Insert | undefined;
+  find(request: DirectRequest, response: DirectResponse): Insert | undefined;
   reserve(byteLength: number): BodyRoom | undefined;
+  /** A request was begun. */
+  onRequest(): void;
   handOver(socket: Socket, read: Uint8Array): void;
   /** Answers to what is no request; the code is Node's. */
   clientError(code: string, socket: Socket): void;
@@ -157,8 +159,6 @@ export class DirectConnection implements Watched {
   }
 
   #begin({ head, contentLength }: DirectHeadRead): boolean {
-    const room = contentLength === 0 ? undefined : this.#ports.reserve(contentLength);
-    if (room === undefined) return false;
     const request = new DirectRequest(head, this.#socket);
     const response = new DirectResponse({
       idleSeconds: Math.floor(this.#ports.idleMs / 1000),
@@ -166,11 +166,11 @@ export class DirectConnection implements Watched {
       nowMs: this.#ports.nowMs,
       onEnd: (isLast) => this.#answered(isLast),
     });
-    const insert = this.#ports.begin(request, response);
-    if (insert === undefined) {
-      room.release();
-      return false;
-    }
+    const insert = contentLength === 0 ? undefined : this.#ports.find(request, response);
+    // Not before: a stranger moves no memory.
+    const room = insert && this.#ports.reserve(contentLength);
+    if (insert === undefined || room === undefined) return false;
+    this.#ports.onRequest();
     this.#connection.began();
     this.#response = response;
     this.#body = { room, insert, request };

@@ -78,12 +78,11 @@ export class DirectServer {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       reserve: (byteLength) => (byteLength > BODY_BYTES_MAX ? undefined : intake.reserve(byteLength)),
-      begin: (request, response) => {
+      onRequest,
+      find: (request, response) => {
         const { url } = request;
         const mark = url.indexOf('?');
-        const insert = routes.get(mark < 0 ? url : url.slice(0, mark))?.begin(request, response);
-        if (insert !== undefined) onRequest();
-        return insert;
+        return routes.get(mark < 0 ? url : url.slice(0, mark))?.find(request, response);
       },
       handOver: (socket, read) => {
         socket.unshift(read);

@@ -55,12 +55,18 @@ test('a client that does not read its answers gets no more of them, until it doe
   const { port, intake } = harness;
   const socket = await open(t, port);
   const count = 3_000;
-  socket.write(Buffer.concat(Array(count).fill(direct(bodyOf(50, 1)))));
+  // The last one is Node's.
+  const all = [
+    ...Array(count - 1).fill(direct(bodyOf(50, 1))),
+    direct(bodyOf(50_000, 2), { TE: 'trailers' }),
+  ];
+  socket.write(Buffer.concat(all));
   await settled(() => intake.bodies.length > 0);
   await turns(500);
   assert.ok(intake.bodies.length < count, `${intake.bodies.length} requests were answered`);
   socket.resume();
   await settled(() => intake.bodies.length === count);
+  assert.deepEqual(Buffer.from(intake.bodies.at(-1)!.bytes), bodyOf(50_000, 2));
 });
 
 test('what comes after the last answer is not begun', async (t) => {
@@ -118,6 +124,21 @@ test('an idle connection is good for as long as its client was told, and without
     clock.advance(awayMs + 2_000);
     assert.equal(await readToEnd(socket), '');
   }
+});
+
+test('who may not write, or writes elsewhere, moves no memory', async (t) => {
+  const harness = await startServer(t, { 'httpAuth.username': 'a' });
+  const reserve = t.mock.method(harness.intake, 'reserve');
+  const right = { Authorization: `Basic ${Buffer.from('a:').toString('base64')}` };
+  for (const [head, status] of [
+    [request({ 'Content-Length': 1_000_000 }), 401],
+    [request({ ...right, 'Content-Length': 9 }, '/elsewhere'), 404],
+  ] as const) {
+    const socket = await open(t, harness.port);
+    socket.write(head);
+    assert.match(await answers(socket, 1), new RegExp(`^HTTP/1.1 ${status} `));
+  }
+  assert.equal(reserve.mock.callCount(), 0);
 });
 
 test('a head that is begun has its own time, whatever came before', async (t) => {
