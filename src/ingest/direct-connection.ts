@@ -123,7 +123,9 @@ export class DirectConnection implements Watched {
   /** Whether it was idle, or slow with a head, for too long. */
   check(nowMs: number): void {
     const { idleMsMax, headMs } = this.#ports;
-    if (this.#response !== undefined || this.#socket.writableNeedDrain) return;
+    // Who does not read an answer is found elsewhere (`Connections`).
+    const { writableEnded, writableNeedDrain } = this.#socket;
+    if (this.#response !== undefined || writableEnded || writableNeedDrain) return;
     if (nowMs - this.#sinceMs < (this.#isIdle ? idleMsMax : headMs)) return;
     this.#ports.ended(this);
     if (this.#isIdle) this.#socket.destroySoon();
@@ -154,7 +156,6 @@ export class DirectConnection implements Watched {
       return;
     }
     this.#pending = nothing;
-    this.#isIdle = false;
     this.#onMore(bytes.subarray(end + 4));
   }
 
@@ -227,7 +228,6 @@ export class DirectConnection implements Watched {
     }
     this.#isIdle = this.#pending.byteLength === 0;
     this.#sinceMs = this.#ports.monotonicMs();
-    if (socket.destroyed) return;
     if (socket.writableNeedDrain) {
       // Who does not read answers may not have more of them.
       socket.pause();
