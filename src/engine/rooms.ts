@@ -3,6 +3,7 @@
  * be slow, so only so many are given at a time. Main thread only.
  */
 import type { Body, BodyRoom } from '../model/body.ts';
+import { assert } from '../util/assert.ts';
 import type { Arena, Slice } from './arena.ts';
 
 const ROOMS_MAX = 64;
@@ -53,6 +54,7 @@ export class Room implements BodyRoom {
 
   /** For a body that fills it; whoever takes it frees the slice. */
   take(): Slice {
+    assert(this.#isOpen, 'the memory of a body is its own');
     this.#close(true);
     return this.#slice;
   }

@@ -183,7 +183,8 @@ export class Connections {
 
   /** Ends everything that is left; returns how many connections that were. */
   destroy(): number {
-    const left = this.#accepted.size;
+    // A server is closed before its last sockets have told that they are.
+    const left = [...this.#accepted].filter(({ destroyed }) => !destroyed).length;
     for (const connection of this.#open) connection.socket.destroy();
     for (const socket of this.#accepted) socket.destroy();
     this.#cancelSweep();

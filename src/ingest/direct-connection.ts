@@ -19,6 +19,8 @@ import type { HttpRequest } from './reply.ts';
 
 /** Reading is synchronous: what is in here belongs to the connection that is called. */
 const shared = Buffer.alloc(16 * 1024);
+/** Larger heads are Node's, which refuses them. */
+const HEAD_BYTES_MAX = 16 * 1024;
 /** More than this is not kept of requests that come before the last one is answered; the client waits then. */
 const PENDING_BYTES_MAX = 64 * 1024;
 
@@ -38,13 +40,16 @@ export class DirectRequest implements HttpRequest {
 /** What all connections of a listener share. */
 export interface DirectPorts {
   readonly idleMs: number;
+  readonly idleMsMax: number;
   readonly headMs: number;
   readonly watch: BodyWatch;
   nowMs(): number;
   monotonicMs(): number;
   /** Undefined if the request must be looked at more closely. */
-  begin(request: DirectRequest, response: DirectResponse): Insert | undefined;
+  find(request: DirectRequest, response: DirectResponse): Insert | undefined;
   reserve(byteLength: number): BodyRoom | undefined;
+  /** A request was begun. */
+  onRequest(): void;
   handOver(socket: Socket, read: Uint8Array): void;
   /** Answers to what is no request; the code is Node's. */
   clientError(code: string, socket: Socket): void;
@@ -101,7 +106,8 @@ export class DirectConnection implements Watched {
 
   /** For `net.Socket`: so many bytes were read. False: no more for the moment. */
   read(count: number, into: Uint8Array): boolean {
-    if (this.#isHandedOver) return true;
+    // It is somebody else's, or its last answer is on the way: what comes now would get none.
+    if (this.#isHandedOver || this.#socket.writableEnded) return true;
     if (into !== shared) {
       this.#onBody(count);
       return true;
@@ -116,8 +122,11 @@ export class DirectConnection implements Watched {
 
   /** Whether it was idle, or slow with a head, for too long. */
   check(nowMs: number): void {
-    const { idleMs, headMs } = this.#ports;
-    if (this.#response !== undefined || nowMs - this.#sinceMs < (this.#isIdle ? idleMs : headMs)) return;
+    const { idleMsMax, headMs } = this.#ports;
+    // Who does not read an answer is found elsewhere (`Connections`).
+    const { writableEnded, writableNeedDrain } = this.#socket;
+    if (this.#response !== undefined || writableEnded || writableNeedDrain) return;
+    if (nowMs - this.#sinceMs < (this.#isIdle ? idleMsMax : headMs)) return;
     this.#ports.ended(this);
     if (this.#isIdle) this.#socket.destroySoon();
     else this.#ports.clientError('ERR_HTTP_REQUEST_TIMEOUT', this.#socket);
@@ -133,26 +142,24 @@ export class DirectConnection implements Watched {
   #onHead(more: Buffer): void {
     const bytes = this.#pending.byteLength === 0 ? more : Buffer.concat([this.#pending, more]);
     const end = bytes.indexOf('\r\n\r\n');
-    if (end < 0 && bytes.byteLength < shared.byteLength) {
+    if (end < 0 && bytes.byteLength < HEAD_BYTES_MAX) {
       if (this.#isIdle) this.#sinceMs = this.#ports.monotonicMs();
       this.#isIdle = false;
       // A copy: the others read into the same memory.
       this.#pending = Buffer.from(bytes);
       return;
     }
-    const read = end < 0 ? undefined : this.#heads.read(bytes.toString('latin1', 0, end));
+    const isWhole = end >= 0 && end < HEAD_BYTES_MAX;
+    const read = isWhole ? this.#heads.read(bytes.toString('latin1', 0, end)) : undefined;
     if (read === undefined || !this.#begin(read)) {
       this.#handOver(bytes);
       return;
     }
     this.#pending = nothing;
-    this.#isIdle = false;
     this.#onMore(bytes.subarray(end + 4));
   }
 
   #begin({ head, contentLength }: DirectHeadRead): boolean {
-    const room = contentLength === 0 ? undefined : this.#ports.reserve(contentLength);
-    if (room === undefined) return false;
     const request = new DirectRequest(head, this.#socket);
     const response = new DirectResponse({
       idleSeconds: Math.floor(this.#ports.idleMs / 1000),
@@ -160,11 +167,11 @@ export class DirectConnection implements Watched {
       nowMs: this.#ports.nowMs,
       onEnd: (isLast) => this.#answered(isLast),
     });
-    const insert = this.#ports.begin(request, response);
-    if (insert === undefined) {
-      room.release();
-      return false;
-    }
+    const insert = contentLength === 0 ? undefined : this.#ports.find(request, response);
+    // Not before: a stranger moves no memory.
+    const room = insert && this.#ports.reserve(contentLength);
+    if (insert === undefined || room === undefined) return false;
+    this.#ports.onRequest();
     this.#connection.began();
     this.#response = response;
     this.#body = { room, insert, request };
@@ -213,7 +220,6 @@ export class DirectConnection implements Watched {
 
   #answered(isLast: boolean): void {
     this.#response = undefined;
-    if (this.#body !== undefined) this.#leaveBody();
     const socket = this.#socket;
     this.#connection.ended();
     if (isLast) {
@@ -222,18 +228,26 @@ export class DirectConnection implements Watched {
     }
     this.#isIdle = this.#pending.byteLength === 0;
     this.#sinceMs = this.#ports.monotonicMs();
-    if (socket.destroyed || this.#isIdle) return;
-    // Not from within the answer, whose end others may still have to hear of.
-    process.nextTick(() => this.#goOn());
+    if (socket.writableNeedDrain) {
+      // Who does not read answers may not have more of them.
+      socket.pause();
+      socket.once('drain', () => this.#goOn());
+    } else if (!this.#isIdle) {
+      // Not from within the answer, whose end others may still have to hear of.
+      process.nextTick(() => this.#goOn());
+    }
   }
 
   /** With what came before the last answer. */
   #goOn(): void {
-    if (this.#socket.destroyed || this.#isHandedOver) return;
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return;
+    this.#sinceMs = this.#ports.monotonicMs();
     const pending = this.#pending;
     this.#pending = nothing;
-    this.#onHead(pending);
-    if (!this.#isHandedOver) this.#socket.resume();
+    if (pending.byteLength > 0) this.#onHead(pending);
+    const isFull = this.#pending.byteLength >= PENDING_BYTES_MAX || socket.writableNeedDrain;
+    if (!this.#isHandedOver && !isFull) socket.resume();
   }
 
   #handOver(bytes: Buffer): void {
@@ -245,7 +259,8 @@ export class DirectConnection implements Watched {
 
   #onEnd(): void {
     if (this.#isHandedOver) return;
-    const isPartial = this.#body !== undefined || this.#pending.byteLength > 0;
+    const isHead = this.#response === undefined && this.#pending.byteLength > 0;
+    const isPartial = isHead || this.#body !== undefined;
     if (isPartial) this.#ports.clientError('HPE_INVALID_EOF_STATE', this.#socket);
     // Who waits for an answer may have closed its side only, but Node takes that for an end, too.
     else this.#socket.destroySoon();

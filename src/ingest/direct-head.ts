@@ -18,8 +18,8 @@ export interface DirectHeadRead {
 /** Larger numbers are no length of a body that is taken directly. */
 const LENGTH = /^\d{1,9}$/;
 const REQUEST_LINE = /^(?:POST|PUT) (\/[!-~]*) HTTP\/1\.1$/;
-const FIELD =
-  /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*$/;
+/** Each byte is looked at once: white space around the value is cut off afterwards. */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)$/;
 /** As many as Node is told to take. */
 export const FIELDS_MAX = 100;
 /** They change how the body is framed or what is answered first. */
@@ -27,11 +27,25 @@ const LEFT_TO_NODE = new Set([
   'transfer-encoding',
   'expect',
   'upgrade',
+  'proxy-connection',
   'te',
   'trailer',
   'set-cookie',
   '__proto__',
 ]);
+
+/** Without spaces and tabs around it; `trim` takes more. */
+function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (start < end && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
 
 /**
  * `text` is the head as Latin-1, up to the end of its last line. Undefined if it is not of this kind.
@@ -46,7 +60,7 @@ export function readHead(text: string): DirectHeadRead | undefined {
     if (field === null) return undefined;
     const name = field[1]!.toLowerCase();
     if (headers[name] !== undefined || LEFT_TO_NODE.has(name)) return undefined;
-    headers[name] = field[2]!;
+    headers[name] = trimmed(field[2]!);
   }
   const { host, connection, 'content-length': length = '' } = headers;
   const isKept = connection === undefined || connection.toLowerCase() === 'keep-alive';

@@ -26,8 +26,10 @@ export interface DirectRoutes {
 export interface DirectServerPorts extends DirectRoutes {
   readonly connections: Connections;
   readonly clock: Clock;
-  /** A connection without a request is closed after so long. */
+  /** Clients are told that a connection without a request is kept for so long; 0: nothing. */
   readonly idleMs: number;
+  /** It is closed after so long. */
+  readonly idleMsMax: number;
   /** And one whose head is not complete. */
   readonly headMs: number;
   /** Connections are looked at so often. */
@@ -67,20 +69,20 @@ export class DirectServer {
   }
 
   #sharedPorts(): DirectPorts {
-    const { clock, watch, intake, idleMs, headMs, routes, onRequest } = this.#ports;
+    const { clock, watch, intake, idleMs, idleMsMax, headMs, routes, onRequest } = this.#ports;
     return {
       idleMs,
+      idleMsMax,
       headMs,
       watch,
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       reserve: (byteLength) => (byteLength > BODY_BYTES_MAX ? undefined : intake.reserve(byteLength)),
-      begin: (request, response) => {
+      onRequest,
+      find: (request, response) => {
         const { url } = request;
         const mark = url.indexOf('?');
-        const insert = routes.get(mark < 0 ? url : url.slice(0, mark))?.begin(request, response);
-        if (insert !== undefined) onRequest();
-        return insert;
+        return routes.get(mark < 0 ? url : url.slice(0, mark))?.find(request, response);
       },
       handOver: (socket, read) => {
         socket.unshift(read);

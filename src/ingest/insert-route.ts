@@ -66,10 +66,10 @@ export class InsertRoute {
   }
 
   /**
-   * For a request whose body comes into the engine's memory: undefined if there is anything to say before it has come, and then
-   * nothing was counted.
+   * For a request whose body comes into the engine's memory: undefined if there is anything to say before it has come. It
+   * is counted when it begins.
    */
-  begin(request: HttpRequest, response: HttpResponse): Insert | undefined {
+  find(request: HttpRequest, response: HttpResponse): Insert | undefined {
     if (!this.#ports.gate.passesBasic(request)) return undefined;
     const query = queryOf(request.url ?? '');
     const head = new Head(this.route, request, query.parameters, this.#ports);
@@ -79,7 +79,6 @@ export class InsertRoute {
     const bytes = Number(request.headers['content-length']);
     if (bytes > (plan.streamed ? wholeBytesMax(plan.streamed.encoding) : this.#target.bytesMax))
       return undefined;
-    this.#target.path.requests.inc();
     return new Insert(this.#target, new HttpExchange(request, response, this.#target, reception), plan);
   }
 

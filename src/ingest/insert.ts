@@ -184,9 +184,11 @@ export class Insert implements BodySink {
     this.#reader.start();
   }
 
-  /** Instead of `start`, when somebody else reads: the body comes into `room`, and the caller tells of its end. */
+  /** Instead of `start`, when somebody else reads into `room`: the caller tells of the end. The request is not counted yet. */
   begin(room: BodyRoom): void {
-    this.#target.metrics.readCalls.inc();
+    const { path, metrics } = this.#target;
+    path.requests.inc();
+    metrics.readCalls.inc();
     this.#room = room;
   }
 

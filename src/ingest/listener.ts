@@ -15,6 +15,8 @@ import { parseListenAddress } from './listen-address.ts';
 import type { IngestValues } from './options.ts';
 import { CertificateWatch, readCredentials, type TlsSettings, tlsSettings } from './tls.ts';
 
+/** Who was told how long a connection is kept may use all of it; as long as Node's. */
+const IDLE_GRACE_MS = 1_000;
 /** Node looks for connections whose head is late this often at most. */
 const CHECK_MS_MAX = 1_000;
 
@@ -105,9 +107,11 @@ export class Listener {
   #readDirectly(server: Server, routes: DirectRoutes): void {
     const { connections } = this;
     connections.watchDrops(server);
+    // Like Node: 0 is no limit.
     const idleMs = this.#values['http.idleConnTimeout'];
+    const idleMsMax = idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs + IDLE_GRACE_MS;
     const headMs = this.#values['http.headerTimeout'];
-    const times = { idleMs, headMs, checkMs: checkMsOf(headMs) };
+    const times = { idleMs, idleMsMax, headMs, checkMs: checkMsOf(headMs) };
     this.#direct = new DirectServer(server, { connections, clock: this.#ports.clock, ...times, ...routes });
   }
 

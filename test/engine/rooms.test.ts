@@ -68,6 +68,18 @@ function isFilled(bytes: Uint8Array, fill: number): boolean {
   return bytes[0] === fill && bytes.at(-1) === fill;
 }
 
+test('a room that was given back, or taken, is not taken again', () => {
+  const { arena, rooms } = arenaAndRooms();
+  const room = rooms.open(10)!;
+  room.release();
+  assert.throws(() => room.take());
+  const other = rooms.open(10)!;
+  const slice = other.take();
+  assert.throws(() => other.take());
+  arena.free(slice);
+  assert.equal(arena.storedBytes, 0);
+});
+
 test('only so many are open at a time, and only so many bytes', () => {
   const { rooms } = arenaAndRooms();
   const small = Array.from({ length: 64 }, () => rooms.open(10)!);

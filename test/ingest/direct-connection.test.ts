@@ -1,14 +1,15 @@
 /** Requests that are read without Node's HTTP server: the same outcome as with it, however the bytes come. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compress } from 'snappyjs';
 import type { Endpoint } from '../../src/ingest/endpoint.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import {
+  answers,
   assertServes,
+  bodyOf,
+  direct,
   type Harness,
   open,
   readToEnd,
@@ -25,29 +26,6 @@ const page: Endpoint = {
   access: 'open',
   handle: () => ({ status: 200, body: 'page', contentType: 'text/plain' }),
 };
-
-function bodyOf(length: number, seed: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  for (let at = 0; at < length; at++) bytes[at] = (seed * 31 + at * 7 + (at >> 8)) & 0xff;
-  return bytes;
-}
-
-/** Bytes of one request that is read directly. */
-function direct(body: Uint8Array, more: Readonly<Record<string, string>> = {}): Buffer {
-  return Buffer.concat([Buffer.from(request({ ...more, 'Content-Length': body.byteLength })), body]);
-}
-
-/** Bytes that come until there are so many answers. */
-async function answers(socket: Socket, count: number): Promise<string> {
-  let text = '';
-  const read = (chunk: Buffer) => {
-    text += chunk.toString('latin1');
-  };
-  socket.on('data', read);
-  while ((text.match(/HTTP\/1\.1 (?!100)/g)?.length ?? 0) < count) await once(socket, 'data');
-  socket.off('data', read);
-  return text;
-}
 
 /** That nothing reads into memory that was given back, and all was given back. */
 function assertBalanced({ intake }: Harness): void {

@@ -54,8 +54,9 @@ test('what senders write is read', () => {
   );
 });
 
+const with1 = (line: string) => PLAIN.replace('\r\nUser-Agent: x/1', `\r\n${line}`);
+
 test('what is not plain is left to Node', () => {
-  const with1 = (line: string) => PLAIN.replace('\r\nUser-Agent: x/1', `\r\n${line}`);
   const others = {
     'another method': PLAIN.replace('POST', 'GET'),
     'another version': PLAIN.replace('HTTP/1.1', 'HTTP/1.0'),
@@ -78,6 +79,7 @@ test('what is not plain is left to Node', () => {
     'a name with a blank': with1('X Y: a'),
     'no name': with1(': a'),
     'no colon': with1('X'),
+    'what a proxy should have kept': with1('Proxy-Connection: close'),
     'a bare line feed': with1('X: a\nY: b'),
     'a bare carriage return': with1('X: a\rY: b'),
     'a control character': with1('X: a\u0000b'),
@@ -88,6 +90,13 @@ test('what is not plain is left to Node', () => {
   for (const [what, text] of Object.entries(others)) assert.equal(readHead(text), undefined, what);
   assert.notEqual(readHead(with1('Connection: Keep-Alive')), undefined);
   assert.notEqual(readHead(with1('X:')), undefined);
+});
+
+test('a head full of white space takes no longer than another', () => {
+  const blanks = with1(`X:${' '.repeat(15_000)}\u0001`);
+  // With a second for each this would never end.
+  for (let count = 0; count < 2_000; count++) assert.equal(readHead(blanks), undefined);
+  assert.equal(readHead(with1(`X: \t \xa0 a \xa0\t `))?.head.headers.x, '\xa0 a \xa0');
 });
 
 test('whatever is read is what Node reads', async () => {

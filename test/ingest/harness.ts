@@ -13,7 +13,7 @@ import type { Body, BodyRoom, Counts, Intake, Verdict } from '../../src/model/bo
 import { noCounts } from '../../src/model/body.ts';
 import { protocols } from '../../src/protocol/index.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
-import { systemClock } from '../../src/util/clock.ts';
+import { type Clock, systemClock } from '../../src/util/clock.ts';
 import type { Meter, MetricLabels } from '../../src/util/meter.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { type LogLine, recordingLogger } from '../support/quiet-logger.ts';
@@ -116,6 +116,7 @@ export async function startServer(
   t: TestContext,
   overrides: Partial<IngestValues> = {},
   endpoints: readonly Endpoint[] = [],
+  clock: Clock = systemClock,
 ): Promise<Harness> {
   const intake = new FakeIntake();
   const meter = new RecordingMeter();
@@ -131,7 +132,7 @@ export async function startServer(
     protocolOptions,
     intake,
     endpoints,
-    clock: systemClock,
+    clock,
     meter,
     log,
   });
@@ -168,6 +169,30 @@ export async function exchange(t: TestContext, port: number, bytes: string | Uin
 export function request(headers: Readonly<Record<string, string | number>>, path = '/api/v1/write'): string {
   const lines = Object.entries({ Host: 'sluice', ...headers }).map(([name, value]) => `${name}: ${value}`);
   return `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** Bytes that differ, for tests of what arrives. */
+export function bodyOf(length: number, seed: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length; at++) bytes[at] = (seed * 31 + at * 7 + (at >> 8)) & 0xff;
+  return bytes;
+}
+
+/** Bytes of one request that is read directly. */
+export function direct(body: Uint8Array, more: Readonly<Record<string, string>> = {}): Buffer {
+  return Buffer.concat([Buffer.from(request({ ...more, 'Content-Length': body.byteLength })), body]);
+}
+
+/** Bytes that come until there are so many answers. */
+export async function answers(socket: Socket, count: number): Promise<string> {
+  let text = '';
+  const read = (chunk: Buffer) => {
+    text += chunk.toString('latin1');
+  };
+  socket.on('data', read);
+  while ((text.match(/HTTP\/1\.1 (?!100)/g)?.length ?? 0) < count) await once(socket, 'data');
+  socket.off('data', read);
+  return text;
 }
 
 export interface Answer {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Endpoint } from '../../src/ingest/endpoint.ts';
-import { fetchText, open, readToEnd, request, startServer, verdictOf } from './harness.ts';
+import { answers, fetchText, open, readToEnd, request, startServer, verdictOf } from './harness.ts';
 
 const page: Endpoint = {
   paths: ['/page', '/other'],
@@ -97,6 +97,17 @@ test('a stop lets requests finish, closes idle connections, and takes no new one
   verdict.resolve();
   assert.match(await busyEnd, /^HTTP\/1\.1 204 .*Connection: close/s);
   await closed;
+});
+
+test('a stop closes a connection whose request was answered', async (t) => {
+  const harness = await startServer(t, { 'http.maxGracefulShutdownDuration': 60_000 });
+  const socket = await open(t, harness.port);
+  socket.write(SMALL);
+  await answers(socket, 1);
+  const end = readToEnd(socket);
+  await harness.server.close();
+  assert.equal(await end, '');
+  assert.ok(!harness.log.lines.some(({ message }) => message.includes('unfinished requests')));
 });
 
 test('requests that do not finish in time are cut off', async (t) => {
