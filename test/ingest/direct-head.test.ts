@@ -83,6 +83,7 @@ test('what is not plain is left to Node', () => {
     'a bare line feed': with1('X: a\nY: b'),
     'a bare carriage return': with1('X: a\rY: b'),
     'a control character': with1('X: a\u0000b'),
+    'another control character': with1('X: a\u007fb'),
     'a name of an object': with1('__proto__: x'),
     'an empty line': with1(''),
     'too many headers': with1(Array.from({ length: 99 }, (_, index) => `X${index}: a`).join('\r\n')),
@@ -169,4 +170,11 @@ test('a head that comes again is known, and its length is its own', () => {
     assert.deepEqual(reader.read(text), readHead(text), JSON.stringify(digits));
   }
   assert.equal(reader.read('POST'), undefined);
+  // As long as the one that is known, but another.
+  reader.read(PLAIN);
+  const other = PLAIN.replace('/api/v1/write', '/api/v9/write');
+  assert.equal(reader.read(other)?.head.url, '/api/v9/write?a=b');
+  const tail = `${PLAIN}\r\nX: 1`;
+  reader.read(tail);
+  assert.equal(reader.read(tail.replace('X: 1', 'X: 2'))?.head.headers.x, '2');
 });
