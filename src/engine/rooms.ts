@@ -18,13 +18,23 @@ export class Rooms {
     this.#arena = arena;
   }
 
-  /** Undefined when too many are open. */
+  /** Undefined when too many are open, or there is no memory. */
   open(byteLength: number): Room | undefined {
     if (this.#open === ROOMS_MAX || this.#openBytes + byteLength > BYTES_MAX) return undefined;
-    const slice = this.#arena.reserve(byteLength);
+    const slice = this.#reserve(byteLength);
+    if (slice === undefined) return undefined;
     this.#open++;
     this.#openBytes += byteLength;
     return new Room(this, slice, this.#arena.bytesOf(slice));
+  }
+
+  /** Undefined when the system has no memory: that is told to whoever comes with a body. */
+  #reserve(byteLength: number): Slice | undefined {
+    try {
+      return this.#arena.reserve(byteLength);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Where the bytes of a body lie from now on, in its room or copied; whoever keeps them frees the slice. */

@@ -80,6 +80,17 @@ test('a room that was given back, or taken, is not taken again', () => {
   assert.equal(arena.storedBytes, 0);
 });
 
+test('without memory there is no room, and nothing is counted for it', (t) => {
+  const { arena, rooms } = arenaAndRooms();
+  const broken = t.mock.method(arena, 'reserve', () => {
+    throw new RangeError('Array buffer allocation failed');
+  });
+  for (let nth = 0; nth < 100; nth++) assert.equal(rooms.open(10), undefined);
+  broken.mock.restore();
+  rooms.open(10)!.release();
+  assert.equal(arena.storedBytes, 0);
+});
+
 test('only so many are open at a time, and only so many bytes', () => {
   const { rooms } = arenaAndRooms();
   const small = Array.from({ length: 64 }, () => rooms.open(10)!);
