@@ -65,6 +65,8 @@ const NO_DESTINATION =
   'no destination is known yet; send it again later, or check -remoteWrite.discovery.service and the DNS server';
 /** The part of the allowed memory for what is decided about series. */
 const PLAN_SHARE = 0.25;
+/** And for what is known of them otherwise. */
+const SERIES_SHARE = 0.15;
 
 export class App implements Intake {
   readonly #config: AppConfig;
@@ -430,6 +432,7 @@ export class App implements Intake {
       flushIntervalMs: values['remoteWrite.flushInterval'],
       bodyBytesMax: values.maxInsertRequestSize,
       planBytesMax: this.#memory.allowedBytes * PLAN_SHARE,
+      seriesBytesMax: this.#memory.allowedBytes * SERIES_SHARE,
       protocolOptions: protocolOptions(values),
     };
   }

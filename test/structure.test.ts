@@ -142,6 +142,7 @@ const untested = new Map<string, string>([
   ['src/relay-metrics.ts', 'test/e2e/shaping.test.ts'],
   ['src/talkers.ts', 'test/e2e/shaping.test.ts'],
   ['src/cli/offline.ts', 'test/cli/test.test.ts'],
+  ['src/engine/bounds.ts', 'test/engine/stencils.test.ts'],
   ['src/engine/shape.ts', 'test/engine/decider.test.ts'],
   ['src/engine/shaper.ts', 'test/engine/shaping.test.ts'],
   ['src/model/drops.ts', 'test/series/plans.test.ts'],

@@ -202,7 +202,9 @@ export class GroupEncoder {
 
   /** Writes series that came before by their stencils; returns the one from which on the others are to be written in full. */
   #addStenciled(lane: number, parcel: Parcel, columns: Columns, nowMs: number): number {
-    this.#stencils ??= new Stencils(this.#kernel, this.#builders.length);
+    this.#stencils ??= new Stencils(this.#kernel, this.#builders.length, {
+      bytesMax: this.#limits.stencilBytesMax,
+    });
     const stencils = this.#stencils;
     const builder = this.#builders[lane]!;
     const { slots } = builder;

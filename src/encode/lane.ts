@@ -27,6 +27,8 @@ export interface BlockLimits {
   readonly rowsMax: number;
   readonly rawBytesMax: number;
   readonly metadataMax: number;
+  /** Of the group, not of a block. Absent: as much as there is use for. */
+  readonly stencilBytesMax?: number;
 }
 
 /**

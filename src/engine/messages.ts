@@ -48,6 +48,8 @@ export interface EngineConfig {
   readonly bodyBytesMax: number;
   /** Memory for what is decided about series; 512 MiB if absent. */
   readonly planBytesMax?: number;
+  /** Memory for what is known of series otherwise; absent: what the tables have use for. It stays as it was at the start. */
+  readonly seriesBytesMax?: number;
   /** Absent: only remote write comes in. */
   readonly protocolOptions?: OptionValues;
 }

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { BODY_STEP, type FinishedBlock, GroupEncoder } from '../encode/group.ts';
-import type { BlockLimits, Lane } from '../encode/lane.ts';
+import type { Lane } from '../encode/lane.ts';
 import type { Parcel } from '../encode/parcel.ts';
 import type { Columns, Identity, Kernel, WriteRequestFound } from '../kernel/kernel.ts';
 import { Region } from '../kernel/memory.ts';
@@ -17,6 +17,7 @@ import type { StateMemory } from '../transform/state/bytes.ts';
 import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
+import { blockLimitsOf, tableOptionsOf } from './bounds.ts';
 import { DropTally } from './drop-tally.ts';
 import {
   type AggregationStats,
@@ -110,7 +111,7 @@ export class Pipeline {
   ) {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
-    this.#table = new SeriesTable(kernel);
+    this.#table = new SeriesTable(kernel, tableOptionsOf(config));
     this.#talkers = new Talkers(kernel);
     this.#config = config;
     this.#clock = clock;
@@ -146,11 +147,7 @@ export class Pipeline {
   }
 
   #build(progress?: readonly (readonly Progress[])[]): void {
-    const limits: BlockLimits = {
-      rowsMax: this.#config.maxRowsPerBlock,
-      rawBytesMax: this.#config.maxBlockBytes,
-      metadataMax: this.#config.maxMetadataPerBlock,
-    };
+    const limits = blockLimitsOf(this.#config);
     const keepsStarts = this.#config.groups.some(({ takesStarts }) => takesStarts);
     const sources = { protocolOptions: {}, ...this.#config, keepsStarts };
     this.#unpacker = new Unpacker(

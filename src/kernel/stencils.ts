@@ -68,7 +68,7 @@ interface Lane {
 
 export interface StencilMemory {
   /** What grows with the number of series. */
-  readonly bytesMax?: number;
+  readonly bytesMax?: number | undefined;
   /** Codes are made room for in pieces of that size. */
   readonly chunkBytes?: number;
 }
@@ -112,11 +112,11 @@ export class Stencils {
   constructor(
     kernel: Kernel,
     lanes = 1,
-    { bytesMax = BYTES_MAX, chunkBytes = CHUNK_BYTES }: StencilMemory = {},
+    { bytesMax = Number.POSITIVE_INFINITY, chunkBytes = CHUNK_BYTES }: StencilMemory = {},
   ) {
     const { memory } = kernel;
     this.#kernel = kernel;
-    this.#bytesMax = bytesMax;
+    this.#bytesMax = Math.min(BYTES_MAX, bytesMax);
     this.#chunkBytes = chunkBytes;
     this.#struct = memory.allocZeroed(STRUCT_BYTES);
     this.#lanes = Array.from({ length: lanes }, () => this.#makeLane());

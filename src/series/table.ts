@@ -39,12 +39,23 @@ const CAPACITY_MAX = 2 ** 22 - 1;
 const ARENA_MARGIN = 16;
 
 const FIRST_SLOTS = 1024;
+const CAPACITY_MIN = 64;
 /** Series per slot before the table grows: probes stay short (2.5 on average when it is nearly full). */
 const LOAD_MAX = 0.75;
 /** 3.1 million series in 100 MiB; far more than one relay of this size carries. */
 const DEFAULT_CAPACITY = 2 ** 22 * LOAD_MAX;
+/** What a series takes of the table: its slot, twice while slots are moved, and what is kept by ref. */
+const SERIES_BYTES = (SLOT_BYTES * 3) / LOAD_MAX + PLACE_BYTES + PRINT_BYTES + 4;
 /** A million series that are like their neighbours. Pages that no record was written to cost nothing. */
 const RECALL_BYTES_MAX = 32 * 1024 * 1024;
+const RECALL_BYTES_MIN = 64 * 1024;
+
+/** Options for a table that takes so many bytes: a third of them for the order of series. */
+export function tableWithin(bytes: number): SeriesTableOptions {
+  const recallBytesMax = Math.min(RECALL_BYTES_MAX, Math.max(RECALL_BYTES_MIN, Math.floor(bytes / 3)));
+  const capacity = Math.floor((bytes - recallBytesMax) / SERIES_BYTES);
+  return { capacity: Math.min(DEFAULT_CAPACITY, Math.max(CAPACITY_MIN, capacity)), recallBytesMax };
+}
 
 export interface SeriesTableOptions {
   /** The most series that the table holds. */

@@ -56,7 +56,7 @@ export const telemetryOptions = options({
     min: 1,
     max: 100,
     summary:
-      'How much of the memory (of the machine, or of the container if that is less) may be used for data that waits.',
+      'How much of the memory (of the machine, or of the container if that is less) may be used for data that waits and for what is known of series.',
   },
   'memory.allowedBytes': {
     kind: 'bytes',

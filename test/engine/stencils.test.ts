@@ -56,7 +56,7 @@ const SHAPE: ShapeConfig = {
 
 /** The first groups share the series, the others get all of them. */
 function configOf(
-  bounds: Pick<EngineConfig, 'maxRowsPerBlock' | 'maxBlockBytes'>,
+  bounds: Pick<EngineConfig, 'maxRowsPerBlock' | 'maxBlockBytes' | 'seriesBytesMax'>,
   parallel: number,
 ): EngineConfig {
   const group = { codec: 'snappy', level: 0, metadata: false, parallel: 1 } as const;
@@ -183,6 +183,8 @@ function check(feed: Feed, blocks: readonly BlockMessage[], last: number): void 
 const bounds = fc.record({
   maxRowsPerBlock: fc.constantFrom(37, 1000, 10_000),
   maxBlockBytes: fc.constantFrom(5_000, 70_000, 1024 * 1024),
+  // Few of the series, and none of their stencils; most of both; all.
+  seriesBytesMax: fc.constantFrom(0, 4_000_000, 1e9),
 });
 
 test('every destination gets its series, whole and in order', () => {

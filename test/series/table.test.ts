@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { NO_REF } from '../../src/kernel/columns.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
-import { SeriesTable, type SeriesTableOptions } from '../../src/series/table.ts';
+import { SeriesTable, type SeriesTableOptions, tableWithin } from '../../src/series/table.ts';
 import { referenceSipHash } from '../kernel/support/reference.ts';
 import { runs } from '../support/runs.ts';
 
@@ -87,6 +87,20 @@ test('it grows past its first size within one scan, and every series keeps its r
   assert.deepEqual(see(names.toReversed()), refs.toReversed());
   assert.equal(table.size, 20_000);
   assert.ok(table.byteLength >= 20_000 * 24 + 2 ** 15 * 4 && table.byteLength < kernel.memory.allocatedBytes);
+});
+
+test('a table within so many bytes takes no more when it is full', () => {
+  for (const bytes of [300_000, 3_000_000]) {
+    const { table, see } = open(tableWithin(bytes));
+    for (let from = 0; from <= table.capacity; from += 5_000) {
+      see(Array.from({ length: 5_000 }, (_, nth) => `s${from + nth}`));
+    }
+    assert.ok(table.full);
+    assert.ok(table.byteLength <= bytes, `${table.byteLength} of ${bytes}`);
+    assert.ok(table.capacity > bytes / 100);
+  }
+  assert.deepEqual(tableWithin(Number.POSITIVE_INFINITY), { capacity: 3 * 2 ** 20, recallBytesMax: 2 ** 25 });
+  assert.ok(tableWithin(0).capacity! > 0);
 });
 
 test('it behaves like a Map, whatever is seen, swept and seen again', () => {
