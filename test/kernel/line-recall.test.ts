@@ -342,3 +342,9 @@ test('without memory for them, lines are not recalled', () => {
   for (let times = 0; times < 4; times++) assert.ok(reader.read(Buffer.from('a 1\nb 1\n')));
   assert.equal(reader.recalled, 0);
 });
+
+test('samples that have the first bytes of their values in common have their own times', () => {
+  const page = (first: number) =>
+    Array.from({ length: 9 }, (_, at) => `m${at} ${first + at} ${TIME + at * 20_000}\n`).join('');
+  readTwo(prometheusText, [page(1_000_001)], page(1_000_017));
+});
