@@ -200,10 +200,11 @@ for (const { protocol, line, odd, queries, textOf } of formats) {
         ).flat();
         for (const { kind, at, isKept, first, time, otherTimes, query } of turns) {
           let nth = 0;
-          const values = [first, '1', first, '3.25', '1'];
+          // The last ones have some bytes in common.
+          const values = [first, '1', first, '3.25', '1', '1000001', '1000002'];
           const texts = lines.map((one, index) => {
             const other = otherTimes > 0 && index % otherTimes === 0;
-            return textOf(one, () => values[nth++ % values.length]!, other ? '1790000007000' : time);
+            return textOf(one, () => values[nth++ % values.length]!, other ? '1790000700000' : time);
           });
           const body = kinds[kind]!(texts, at % texts.length).join('');
           reader.read(Buffer.from(body, 'latin1'), query);
