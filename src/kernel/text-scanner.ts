@@ -220,7 +220,8 @@ export class TextScanner {
     const samples = kernel.result(2);
     const labels = kernel.result(6);
     if (placed === undefined) {
-      target.append(kernel.memory.bytes().subarray(ptr, ptr + written), series, samples, labels);
+      // A copy: the target may need more linear memory, and no view outlasts its growth.
+      target.append(kernel.memory.bytes().slice(ptr, ptr + written), series, samples, labels);
       return;
     }
     this.elements.taken(ptr - placed, written);

@@ -200,10 +200,11 @@ for (const { protocol, line, odd, queries, textOf } of formats) {
         ).flat();
         for (const { kind, at, isKept, first, time, otherTimes, query } of turns) {
           let nth = 0;
-          const values = [first, '1', first, '3.25', '1'];
+          // The last ones have some bytes in common.
+          const values = [first, '1', first, '3.25', '1', '1000001', '1000002'];
           const texts = lines.map((one, index) => {
             const other = otherTimes > 0 && index % otherTimes === 0;
-            return textOf(one, () => values[nth++ % values.length]!, other ? '1790000007000' : time);
+            return textOf(one, () => values[nth++ % values.length]!, other ? '1790000700000' : time);
           });
           const body = kinds[kind]!(texts, at % texts.length).join('');
           reader.read(Buffer.from(body, 'latin1'), query);
@@ -341,4 +342,10 @@ test('without memory for them, lines are not recalled', () => {
   const reader = new Reader(prometheusText, 2 ** 32);
   for (let times = 0; times < 4; times++) assert.ok(reader.read(Buffer.from('a 1\nb 1\n')));
   assert.equal(reader.recalled, 0);
+});
+
+test('samples that have the first bytes of their values in common have their own times', () => {
+  const page = (first: number) =>
+    Array.from({ length: 9 }, (_, at) => `m${at} ${first + at} ${TIME + at * 20_000}\n`).join('');
+  readTwo(prometheusText, [page(1_000_001)], page(1_000_017));
 });

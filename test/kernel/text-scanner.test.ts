@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { MessageRoom } from '../../src/engine/message-room.ts';
 import { compileKernel, Kernel } from '../../src/kernel/kernel.ts';
 import { type TakeLines, TextScanner } from '../../src/kernel/text-scanner.ts';
 import { remoteWriteType } from '../../src/protocol/schema.ts';
+import { SeriesSink } from '../../src/protocol/series-sink.ts';
 
 const scanner = new TextScanner(new Kernel(compileKernel()));
 const NOW_MS = 1_790_000_000_123;
@@ -244,4 +246,22 @@ test('what is too long is left to the parser', () => {
   assert.deepEqual(go(bytes.length - 8), { next: bytes.length, lines: 1, rows: 1 });
   const strict = scanner.influx(Buffer.from('m f=12 5\n'), target, { ...plainInflux, lineBytesMax: 7 });
   assert.deepEqual(strict(0), { next: 0, lines: 0, rows: 0 });
+});
+
+test('a message that needs more memory for what was scanned gets it', () => {
+  const kernel = new Kernel(compileKernel());
+  // Never what is there already, so every view of the memory is taken away.
+  const room = new MessageRoom(kernel, (byteLength) =>
+    kernel.memory.alloc(Math.max(byteLength, kernel.memory.bytes().byteLength)),
+  );
+  // Less than a scan may write, so nothing is written in its place.
+  const bytesMax = 100_000;
+  const sink = new SeriesSink(bytesMax, room);
+  sink.reset(bytesMax);
+  const lines = Array.from({ length: 1_500 }, (_, index) => `m,host=h${index} f=${index} 5\n`);
+  const { next } = new TextScanner(kernel).influx(Buffer.from(lines.join('')), sink, plainInflux)(0);
+  assert.equal(next, lines.join('').length);
+  const { timeseries } = remoteWriteType('WriteRequest').decode(Buffer.from(sink.bytes)).toJSON();
+  assert.equal(timeseries.length, 1_500);
+  assert.equal(timeseries.at(-1).samples[0].value, 1_499);
 });

@@ -365,7 +365,8 @@ export function putSample(at: usize, bits: u64, timestamp: u64): void {
     if (value === 0) prefix = isSameTime ? length : 12;
     else {
       prefix = 3 + ((ctz(value) >> 3) as usize);
-      suffix = ((clz(value) >> 3) as usize) + (isSameTime ? length - 11 : 1);
+      // With another time behind it, what the values have in common at their end is not at the end of the sample.
+      if (isSameTime) suffix = ((clz(value) >> 3) as usize) + length - 11;
     }
     const goesOn = copyEnd !== copyFrom && copyOffset === distance;
     if (prefix < COPY_BYTES_MIN && !goesOn) prefix = 0;
