@@ -41,7 +41,7 @@ function everydayFiles(): string[] {
   const alone = files.filter(isAlone);
   const shared = files.filter((file) => !isAlone(file));
   const [first, ...rest] = parts(shared, 4);
-  return [first!, ...alone.filter(isEndToEnd), ...rest, ...alone.filter((file) => !isEndToEnd(file))];
+  return [first!, ...alone.filter(isEndToEnd), ...alone.filter((file) => !isEndToEnd(file)), ...rest];
 }
 
 function parts(files: readonly string[], count: number): string[] {
