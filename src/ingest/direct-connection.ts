@@ -8,12 +8,13 @@
  */
 import type { Socket } from 'node:net';
 import type { BodyRoom } from '../model/body.ts';
+import type { Clock } from '../util/clock.ts';
 import { copyBytes } from '../util/copy-bytes.ts';
 import type { BodyFailure } from './body-reader.ts';
 import type { BodyWatch, Watched } from './body-watch.ts';
 import type { Connection } from './connections.ts';
 import { type DirectHead, type DirectHeadRead, HeadReader } from './direct-head.ts';
-import { DirectResponse } from './direct-response.ts';
+import { DirectResponse, type ResponseSettings } from './direct-response.ts';
 import type { Insert } from './insert.ts';
 import type { HttpRequest } from './reply.ts';
 
@@ -24,7 +25,7 @@ const HEAD_BYTES_MAX = 16 * 1024;
 /** More than this is not kept of requests that come before the last one is answered; the client waits then. */
 const PENDING_BYTES_MAX = 64 * 1024;
 
-export class DirectRequest implements HttpRequest {
+class DirectRequest implements HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly socket: Socket;
@@ -43,8 +44,7 @@ export interface DirectPorts {
   readonly idleMsMax: number;
   readonly headMs: number;
   readonly watch: BodyWatch;
-  nowMs(): number;
-  monotonicMs(): number;
+  readonly clock: Clock;
   /** Undefined if the request must be looked at more closely. */
   find(request: DirectRequest, response: DirectResponse): Insert | undefined;
   reserve(byteLength: number): BodyRoom | undefined;
@@ -70,6 +70,7 @@ export class DirectConnection implements Watched {
   readonly #heads = new HeadReader();
   #socket!: Socket;
   #connection!: Connection;
+  #responses!: ResponseSettings;
   /** Where the next read goes, if that is not `shared`. */
   #target: Uint8Array = shared;
   /** Bytes that wait for more of their head, or for the answer to the request before them. */
@@ -88,13 +89,16 @@ export class DirectConnection implements Watched {
 
   constructor(ports: DirectPorts) {
     this.#ports = ports;
-    this.#sinceMs = ports.monotonicMs();
+    this.#sinceMs = ports.clock.monotonicMs();
   }
 
   /** Called once, before anything is read. */
   attach(socket: Socket, connection: Connection): void {
     this.#socket = socket;
     this.#connection = connection;
+    const { idleMs, clock } = this.#ports;
+    const onEnd = (isLast: boolean) => this.#answered(isLast);
+    this.#responses = { idleSeconds: Math.floor(idleMs / 1000), socket, nowMs: () => clock.nowMs(), onEnd };
     socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onClose());
   }
@@ -143,7 +147,7 @@ export class DirectConnection implements Watched {
     const bytes = this.#pending.byteLength === 0 ? more : Buffer.concat([this.#pending, more]);
     const end = bytes.indexOf('\r\n\r\n');
     if (end < 0 && bytes.byteLength < HEAD_BYTES_MAX) {
-      if (this.#isIdle) this.#sinceMs = this.#ports.monotonicMs();
+      if (this.#isIdle) this.#sinceMs = this.#ports.clock.monotonicMs();
       this.#isIdle = false;
       // A copy: the others read into the same memory.
       this.#pending = Buffer.from(bytes);
@@ -161,12 +165,7 @@ export class DirectConnection implements Watched {
 
   #begin({ head, contentLength }: DirectHeadRead): boolean {
     const request = new DirectRequest(head, this.#socket);
-    const response = new DirectResponse({
-      idleSeconds: Math.floor(this.#ports.idleMs / 1000),
-      socket: this.#socket,
-      nowMs: this.#ports.nowMs,
-      onEnd: (isLast) => this.#answered(isLast),
-    });
+    const response = new DirectResponse(this.#responses);
     const insert = contentLength === 0 ? undefined : this.#ports.find(request, response);
     // Not before: a stranger moves no memory.
     const room = insert && this.#ports.reserve(contentLength);
@@ -227,7 +226,7 @@ export class DirectConnection implements Watched {
       return;
     }
     this.#isIdle = this.#pending.byteLength === 0;
-    this.#sinceMs = this.#ports.monotonicMs();
+    this.#sinceMs = this.#ports.clock.monotonicMs();
     if (socket.writableNeedDrain) {
       // Who does not read answers may not have more of them.
       socket.pause();
@@ -242,7 +241,7 @@ export class DirectConnection implements Watched {
   #goOn(): void {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return;
-    this.#sinceMs = this.#ports.monotonicMs();
+    this.#sinceMs = this.#ports.clock.monotonicMs();
     const pending = this.#pending;
     this.#pending = nothing;
     if (pending.byteLength > 0) this.#onHead(pending);

@@ -69,16 +69,10 @@ export class DirectServer {
   }
 
   #sharedPorts(): DirectPorts {
-    const { clock, watch, intake, idleMs, idleMsMax, headMs, routes, onRequest } = this.#ports;
+    const { intake, routes } = this.#ports;
     return {
-      idleMs,
-      idleMsMax,
-      headMs,
-      watch,
-      nowMs: () => clock.nowMs(),
-      monotonicMs: () => clock.monotonicMs(),
+      ...this.#ports,
       reserve: (byteLength) => (byteLength > BODY_BYTES_MAX ? undefined : intake.reserve(byteLength)),
-      onRequest,
       find: (request, response) => {
         const { url } = request;
         const mark = url.indexOf('?');

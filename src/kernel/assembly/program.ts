@@ -5,10 +5,10 @@
  */
 import { copy } from './bytes';
 
-const STEP_BYTES: usize = 3;
+export const STEP_BYTES: usize = 3;
 const STEP_MAX: usize = 255;
 /** Fewer bytes are not worth a step of their own. */
-const COPY_MIN: usize = 4;
+export const COPY_MIN: usize = 4;
 const QUOTE: u8 = 0x22;
 
 /** 16 bytes that count and 16 that do not. */

@@ -11,6 +11,7 @@
  * each. Without steps the labels are too different to be remembered.
  */
 import { copy, isSame, shortVarint, varintEnd } from './bytes';
+import { COPY_MIN, Program, STEP_BYTES } from './program';
 
 // Words of the table's header (`table.ts`).
 export const NEXT_REF: usize = 16;
@@ -32,7 +33,6 @@ const PROGRAM: usize = 10;
 const LABELS_LENGTH_MAX: usize = 0xffff;
 const LABEL_COUNT_MAX: u32 = 0xff;
 const PROGRAM_MAX: usize = 255;
-const STEP_BYTES: usize = 3;
 /** A series that is missing once costs nothing but itself: what came instead is learned when it comes again. */
 const PATIENCE_MIN: u32 = 2;
 /** No misses, and the least patience. */
@@ -44,8 +44,6 @@ const LABEL_TAG: u8 = 0x0a;
 const VALUE_TAG: u8 = 0x12;
 /** Comparisons read so many bytes from any byte on; records end as far before the end of the arena. */
 export const COMPARED: usize = 16;
-/** Fewer bytes are not worth a step of their own. */
-const COPY_MIN: usize = 4;
 /** Labels of the series before that may be missing in the next one. */
 const FIELDS_AHEAD: u32 = 8;
 /** What a place says of a series that the running call takes out of the table. */
@@ -59,9 +57,6 @@ export function placeOf(table: usize, ref: u32): usize {
 export let recalledRef: u32 = 0;
 export let recalledLength: usize = 0;
 export let recalledCount: u32 = 0;
-
-/** 16 bytes that count and 16 that do not. */
-const MASKS: usize = memory.data<u64>([u64.MAX_VALUE, u64.MAX_VALUE, 0, 0], 16);
 
 /**
  * Whether the labels at `start` are those that came after `ref` before; `before` are that one's own labels, earlier in the
@@ -83,34 +78,8 @@ export function recall(
   const after = start + length;
   if (programLength === 0 || after > end || after + COMPARED > messageEnd) return 0;
   if (after < end && load<u8>(after) === LABEL_TAG) return 0;
-  let p = record + PROGRAM;
-  const programEnd = p + programLength;
-  let from = before;
-  let q = start;
-  let unequal = v128.splat<u64>(0);
-  while (p < programEnd) {
-    from += load<u8>(p) as usize;
-    let n = load<u8>(p, 1) as usize;
-    const literal = load<u8>(p, 2) as usize;
-    p += STEP_BYTES;
-    for (; n >= 16; n -= 16) {
-      unequal = v128.or(unequal, v128.xor(v128.load(q), v128.load(from)));
-      q += 16;
-      from += 16;
-    }
-    unequal = v128.or(unequal, v128.and(v128.xor(v128.load(q), v128.load(from)), v128.load(MASKS + 16 - n)));
-    q += n;
-    from += n;
-    for (n = literal; n >= 16; n -= 16) {
-      unequal = v128.or(unequal, v128.xor(v128.load(q), v128.load(p)));
-      q += 16;
-      p += 16;
-    }
-    unequal = v128.or(unequal, v128.and(v128.xor(v128.load(q), v128.load(p)), v128.load(MASKS + 16 - n)));
-    q += n;
-    p += n;
-    if (v128.any_true(unequal)) return 0;
-  }
+  const program = record + PROGRAM;
+  if (!Program.makes(program, program + programLength, before, start)) return 0;
   // A word that is not written need not go back to memory.
   if (load<u16>(record, MISSES) !== CALM) {
     store<u8>(record, 0, MISSES);
