@@ -12,6 +12,7 @@ import { Destinations } from './destinations.ts';
 import { Discovered } from './discovered.ts';
 import { Distribution } from './distribution.ts';
 import { DropExamples } from './drop-examples.ts';
+import { hostFor } from './engine/host.ts';
 import type { EngineConfig, GroupConfig } from './engine/messages.ts';
 import { EnginePool } from './engine/pool.ts';
 import type { PoolPorts } from './engine/pool-ports.ts';
@@ -268,7 +269,7 @@ export class App implements Intake {
       await this.#reserve.open();
       await this.#takeUpQueues();
       await this.#acknowledgement.open();
-      this.#startEngine(await this.#aggregation.open());
+      await this.#startEngine();
       if (this.#destinations.members.length > 0) await this.#openEngine();
       await this.#http.listen();
     } catch (error) {
@@ -387,13 +388,12 @@ export class App implements Intake {
 
   // The engine.
 
-  #startEngine(restored: Uint8Array<ArrayBuffer> | undefined): void {
-    const { clock, log } = this.#ports;
+  async #startEngine(): Promise<void> {
     const destinations = this.#destinations;
     const ports: PoolPorts = {
-      clock,
-      log,
+      ...this.#ports,
       module: compileKernel(),
+      startHost: await hostFor(this.#config.values['engine.thread']),
       onBlock: (group, generation, block) => destinations.distribute(group, generation, block),
       onAccepted: (accepted) => {
         destinations.accept(accepted);
@@ -410,6 +410,7 @@ export class App implements Intake {
       onObserved: (observed) => this.#aggregationMetrics.observe(observed),
       states: this.#aggregation,
     };
+    const restored = await this.#aggregation.open();
     this.#engine = new EnginePool(this.#engineConfig(destinations.begin()), ports, restored);
   }
 
@@ -432,7 +433,8 @@ export class App implements Intake {
       flushIntervalMs: values['remoteWrite.flushInterval'],
       bodyBytesMax: values.maxInsertRequestSize,
       planBytesMax: this.#memory.allowedBytes * PLAN_SHARE,
-      seriesBytesMax: this.#memory.allowedBytes * SERIES_SHARE,
+      seriesBytesMax: values['memory.seriesBytes'] || this.#memory.allowedBytes * SERIES_SHARE,
+      sparesSeriesMemory: values['memory.seriesBytes'] === 0,
       protocolOptions: protocolOptions(values),
     };
   }

@@ -4,6 +4,7 @@ import { configOptions, destinationOptions } from './config/options.ts';
 import { deliverOptions } from './deliver/options.ts';
 import { destinations } from './destination/index.ts';
 import { encodeOptions } from './encode/options.ts';
+import { engineOptions } from './engine/options.ts';
 import { ingestOptions } from './ingest/options.ts';
 import { protocols } from './protocol/index.ts';
 import { queueOptions } from './queue/options.ts';
@@ -26,6 +27,7 @@ export const schema = collect([
   { title: 'Blocks', options: encodeOptions },
   { title: 'Queues', options: queueOptions },
   { title: 'HTTP server', options: ingestOptions },
+  { title: 'Engine', options: engineOptions },
   { title: 'Log, metrics and memory', options: telemetryOptions },
   ...Object.values(protocols).map(({ name, options }) => ({ title: `Protocol ${name}`, options })),
 ]);

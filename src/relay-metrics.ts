@@ -88,7 +88,7 @@ function registerEngine(meter: Meter, { engine }: RelaySource): void {
   gauge('arena_bytes', 'Memory for requests that are not yet in finished blocks.', ({ arenaBytes }) => {
     return arenaBytes;
   });
-  meter.counterOf('sluice_engine_restarts_total', 'Deaths of the engine thread.', {}, () => {
+  meter.counterOf('sluice_engine_restarts_total', 'Deaths of the engine.', {}, () => {
     return engine()?.restarts ?? 0;
   });
   meter.counterOf(

@@ -1,5 +1,6 @@
 /**
- * Everything that crosses between the main thread and an engine thread, with its owner.
+ * Everything that crosses between the main thread and an engine, with its owner. Objects are not changed once they were posted: an engine
+ * on the main thread has the same ones.
  *
  * Bodies lie in shared slabs (`arena.ts`): the main thread writes a body there before it tells the engine, keeps it
  * until the engine says that nothing of it is left inside, and never changes it in between; the engine only reads.
@@ -48,8 +49,10 @@ export interface EngineConfig {
   readonly bodyBytesMax: number;
   /** Memory for what is decided about series; 512 MiB if absent. */
   readonly planBytesMax?: number;
-  /** Memory for what is known of series otherwise; absent: what the tables have use for. It stays as it was at the start. */
+  /** Memory for what is known of series otherwise; absent: what the tables have use for. */
   readonly seriesBytesMax?: number;
+  /** Whether a small part of that is enough where series that are not known cost little. */
+  readonly sparesSeriesMemory?: boolean;
   /** Absent: only remote write comes in. */
   readonly protocolOptions?: OptionValues;
 }
@@ -246,7 +249,7 @@ export interface AggregationStats {
 }
 
 /**
- * The start data of an engine thread. `current` is one f64: the id of the body that is being worked on, else 0. The main
+ * The start data of an engine. `current` is one f64: the id of the body that is being worked on, else 0. The main
  * thread reads it only after the engine's end, so no atomics are needed.
  */
 export interface EngineStart {

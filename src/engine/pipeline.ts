@@ -11,14 +11,14 @@ import type { Columns, Identity, Kernel, WriteRequestFound } from '../kernel/ker
 import { Region } from '../kernel/memory.ts';
 import { type Label, noCounts } from '../model/body.ts';
 import { dropReasonOf, isHeldBack, OTHER_SHARD } from '../model/drops.ts';
-import { SeriesTable } from '../series/table.ts';
 import { Talkers } from '../series/talkers.ts';
 import type { StateMemory } from '../transform/state/bytes.ts';
 import { encodePair } from '../transform/state/label-pairs.ts';
 import { assert } from '../util/assert.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import { blockLimitsOf, tableOptionsOf } from './bounds.ts';
+import { blockLimitsOf } from './bounds.ts';
 import { DropTally } from './drop-tally.ts';
+import { KnownSeries } from './known-series.ts';
 import {
   type AggregationStats,
   type BlockMessage,
@@ -39,14 +39,6 @@ import { placingOnly, type ShapeConfig } from './shape.ts';
 import { Shaper } from './shaper.ts';
 import { GLOBAL, type Outputs, Stages, stagesOf } from './stages.ts';
 import { Unpacker } from './unpacker.ts';
-
-/** The age of series is told in these. */
-const EPOCH_MS = 60_000;
-/** A series leaves the table when it was not seen for 60 to 70 epochs: an hour bridges a restart of its target. */
-const SWEEP_EPOCHS = 10;
-const EPOCHS_KEPT = 60;
-/** While plans take more than their share of the memory: many series come once and never again. */
-const EPOCHS_KEPT_CROWDED = 5;
 
 const OUTPUT_MARK_BYTES = 5;
 
@@ -69,12 +61,11 @@ const STAGES_EVERY_MS = 500;
 export class Pipeline {
   readonly #kernel: Kernel;
   readonly #columns: Columns;
-  readonly #table: SeriesTable;
+  readonly #known: KnownSeries;
   readonly #lanes: Record<Lane, number> = { verbatim: 0, join: 0, column: 0 };
   #config: EngineConfig;
   #groups: GroupEncoder[] = [];
   #unpacker: Unpacker | undefined;
-  #epochMs: number | undefined;
   #blocks: BlockMessage[] = [];
   readonly #scratch: Region;
   readonly #suffix: Region;
@@ -111,7 +102,7 @@ export class Pipeline {
   ) {
     this.#kernel = kernel;
     this.#columns = kernel.createColumns();
-    this.#table = new SeriesTable(kernel, tableOptionsOf(config));
+    this.#known = new KnownSeries(kernel, config, (refs) => this.#forget(refs));
     this.#talkers = new Talkers(kernel);
     this.#config = config;
     this.#clock = clock;
@@ -172,10 +163,19 @@ export class Pipeline {
     const isShapeNew = !isDeepStrictEqual(config.shape, this.#config.shape);
     if (isShapeNew) this.#restage(config.shape, nowMs);
     this.flush();
-    if (isShapeNew) this.#shape(config.shape);
+    if (isShapeNew) {
+      this.#known.configure(config);
+      this.#shape(config.shape);
+    }
     for (const group of this.#groups) group.close();
     this.#config = config;
     this.#build();
+  }
+
+  #forget(refs: Uint32Array): void {
+    this.#shaper?.forget(refs);
+    this.#placer?.forget(refs);
+    for (const group of this.#groups) group.forget(refs);
   }
 
   #restage(shape: ShapeConfig | undefined, nowMs: number): void {
@@ -193,7 +193,8 @@ export class Pipeline {
   /** `wire` is only read during the call. `nowMs` is monotonic. */
   accept(body: BodyRef, wire: Uint8Array, nowMs: number): Judged {
     const isRerouted = body.protocol === REROUTED;
-    this.#forgetIdle(nowMs);
+    const isCrowded = this.#shaper?.isCrowded === true || this.#placer?.isCrowded === true;
+    this.#known.forgetIdle(nowMs, isCrowded);
     // What was in the state that this engine began with is not taken again.
     const isTaken = body.isTaken === true || body.id <= this.#takenTo;
     // What is rerouted passes by, and brings no time along: requests of the journal may come after it.
@@ -230,7 +231,7 @@ export class Pipeline {
     const needsColumns = this.#shaper !== undefined || suffix.length > 0 || this.#needsSlots;
     // Where a block may take it as it came, it may have to be moved first.
     if (!needsColumns || this.#host !== undefined) return undefined;
-    const found = this.#columns.check(ptr, length, this.#table, this.#needsSlots, suffix);
+    const found = this.#columns.check(ptr, length, this.#known.table, this.#needsSlots, suffix);
     this.#isScanned = found !== undefined;
     return found;
   }
@@ -255,7 +256,7 @@ export class Pipeline {
     const columns = () => {
       if (!this.#isScanned) {
         parcel.write?.();
-        this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#table, this.#needsSlots, suffix);
+        this.#columns.scan(parcel.rawPtr, parcel.rawLength, this.#known.table, this.#needsSlots, suffix);
       }
       this.#isScanned = true;
       return this.#columns;
@@ -317,7 +318,7 @@ export class Pipeline {
     assert(!('error' in found), 'outputs are well-formed');
     const slots = this.#needsSlots;
     if (shaper.changesOutputs(from)) {
-      this.#columns.scan(rawPtr, request.byteLength, this.#table, slots, this.#markOf(from));
+      this.#columns.scan(rawPtr, request.byteLength, this.#known.table, slots, this.#markOf(from));
       shaper.shapeOutputs(this.#columns, from);
     } else this.#columns.scan(rawPtr, request.byteLength, undefined, slots);
     const parcel: Parcel = {
@@ -393,20 +394,6 @@ export class Pipeline {
     return this.#stages === undefined ? undefined : { bytes: this.#stages.save(memory), at: this.#reached };
   }
 
-  /** Series that were not seen for a while leave the table, so that churn does not fill it. */
-  #forgetIdle(nowMs: number): void {
-    this.#epochMs ??= nowMs;
-    if (nowMs - this.#epochMs < EPOCH_MS) return;
-    this.#epochMs = nowMs;
-    const epoch = ++this.#table.epoch;
-    const isCrowded = this.#shaper?.isCrowded === true || this.#placer?.isCrowded === true;
-    if (!isCrowded && epoch % SWEEP_EPOCHS !== 0) return;
-    const freed = this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT)));
-    this.#shaper?.forget(freed);
-    this.#placer?.forget(freed);
-    for (const group of this.#groups) group.forget(freed);
-  }
-
   /** Where a message is decoded to: straight into a block that will hold it, if there is one with room. */
   #target(rawLength: number, isCompressed: boolean): number {
     for (const group of this.#groups) {
@@ -465,8 +452,8 @@ export class Pipeline {
   get stats(): EngineStats {
     return {
       memoryBytes: this.#kernel.memory.bytes().byteLength,
-      seriesTableSize: this.#table.size,
-      seriesTableCapacity: this.#table.capacity,
+      seriesTableSize: this.#known.table.size,
+      seriesTableCapacity: this.#known.table.capacity,
       pending: this.#groups.map((group) => group.pending),
       lanes: { ...this.#lanes },
       shaping: this.#shaper?.stats ?? NO_SHAPING,

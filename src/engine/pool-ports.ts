@@ -3,6 +3,7 @@ import type { Block } from '../model/block.ts';
 import type { BodyOrigin, Counts } from '../model/body.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import type { StartHost } from './host.ts';
 import type { BodyFormat, Dropped, Told } from './messages.ts';
 import type { DropExample } from './shaper.ts';
 import type { StageObservation } from './stages.ts';
@@ -64,6 +65,5 @@ export interface PoolPorts {
   /** A body that killed the engine twice; it may have been acknowledged before. */
   readonly onQuarantined: (body: Uint8Array, client: string) => void;
   readonly module: WebAssembly.Module;
-  /** The thread's entry; tests put a faulty one here. */
-  readonly workerUrl?: URL;
+  readonly startHost: StartHost;
 }

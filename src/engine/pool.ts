@@ -1,10 +1,9 @@
 /**
- * The main thread's side of the engine: gives bodies to the engine thread, takes verdicts and blocks back, and survives
+ * The main thread's side of the engine: gives bodies to the engine, takes verdicts and blocks back, and survives
  * the engine's death. Every body stays in the arena until all of it is out in blocks; when the engine dies, the next one
  * gets those bodies again, and the progress of each lane says where to go on, so nothing is lost or sent twice. A body
  * that was being worked on at two deaths is the cause: it is refused and set aside.
  */
-import { Worker } from 'node:worker_threads';
 import { BODY_STEP } from '../encode/group.ts';
 import { BlockMemory } from '../model/block.ts';
 import {
@@ -20,6 +19,7 @@ import { assert } from '../util/assert.ts';
 import { messageOf } from '../util/error.ts';
 import { Arena } from './arena.ts';
 import { type Held, HeldBodies } from './held.ts';
+import type { EngineHost } from './host.ts';
 import {
   ACCEPTED_FIELDS,
   type AggregationStats,
@@ -27,7 +27,6 @@ import {
   type BodyFormat,
   type EngineConfig,
   type EngineReport,
-  type EngineStart,
   type EngineStats,
   type FromEngine,
   type Progress,
@@ -64,7 +63,7 @@ export class EnginePool implements Intake {
   readonly #held = new HeldBodies();
   readonly #outbox: Outbox;
   readonly #current = new SharedArrayBuffer(8);
-  #worker: Worker | undefined;
+  #host: EngineHost | undefined;
   /** Configurations by generation: the one that blocks arrive under now, and those that the engine was told since. */
   readonly #configs = new Map<number, EngineConfig>();
   #generation = 1;
@@ -112,7 +111,7 @@ export class EnginePool implements Intake {
     this.#rooms = new Rooms(this.#arena);
     this.#outbox = new Outbox(ports.clock, (message) => this.#post(message));
     this.#resetProgress();
-    this.#startWorker();
+    this.#startHost();
   }
 
   get stats(): EngineStats | undefined {
@@ -220,7 +219,7 @@ export class EnginePool implements Intake {
 
   /** Undefined when the engine does not get to answer. */
   report(): Promise<EngineReport | undefined> {
-    return this.#worker === undefined ? Promise.resolve(undefined) : this.#questions.report();
+    return this.#host === undefined ? Promise.resolve(undefined) : this.#questions.report();
   }
 
   /** Resolves when everything submitted so far is out in blocks. */
@@ -262,35 +261,29 @@ export class EnginePool implements Intake {
     const flushed = this.#ticketed(this.aggregation.isActive ? 'save' : 'flush');
     if (this.#cancelRestart !== undefined) this.#restart();
     await flushed;
-    const worker = this.#worker;
-    this.#worker = undefined;
+    const host = this.#host;
+    this.#host = undefined;
     this.#questions.reported(undefined);
-    await worker?.terminate();
+    await host?.end();
   }
 
   #post(message: ToEngine): void {
-    this.#worker?.postMessage(message);
+    this.#host?.post(message);
   }
 
-  #startWorker(): void {
-    const data: EngineStart = { module: this.#ports.module, current: this.#current };
+  #startHost(): void {
+    const { module, startHost } = this.#ports;
     this.#cancelRestart = undefined;
-    const worker = new Worker(this.#ports.workerUrl ?? new URL('./worker.ts', import.meta.url), {
-      workerData: data,
-      name: 'engine',
-    });
-    this.#worker = worker;
-    let failure: unknown;
-    worker.on('message', (message: FromEngine | EngineReport) => {
-      if (message.kind === 'report') this.#questions.reported(message);
-      else this.#onMessage(message);
-    });
-    worker.on('error', (error) => {
-      failure = error;
-    });
-    worker.on('exit', () => {
-      if (this.#worker === worker) this.#onDeath(failure);
-    });
+    this.#host = startHost(
+      { module, current: this.#current },
+      {
+        onMessage: (message) => {
+          if (message.kind === 'report') this.#questions.reported(message);
+          else this.#onMessage(message);
+        },
+        onEnd: (failure) => this.#onDeath(failure),
+      },
+    );
     for (const { index, memory } of this.#arena.slabs()) this.#post({ kind: 'slab', index, memory });
     const [active, ...newer] = this.#configs;
     assert(active !== undefined, 'there is always a configuration in force');
@@ -414,7 +407,7 @@ export class EnginePool implements Intake {
   }
 
   #onDeath(failure: unknown): void {
-    this.#worker = undefined;
+    this.#host = undefined;
     this.#outbox.hold();
     this.#questions.reported(undefined);
     if (this.#closed && this.#held.size === 0) {
@@ -425,18 +418,15 @@ export class EnginePool implements Intake {
     const current = new Float64Array(this.#current);
     const culprit = this.#held.get(current[0]!);
     current[0] = 0;
-    this.#ports.log.error(
-      'the engine thread died; it is started again and goes on with the requests it had',
-      {
-        error: failure === undefined ? 'it ended by itself' : messageOf(failure),
-        stack: failure instanceof Error ? failure.stack : undefined,
-        client: culprit?.client,
-      },
-    );
+    this.#ports.log.error('the engine died; it is started again and goes on with the requests it had', {
+      error: failure === undefined ? 'it ended by itself' : messageOf(failure),
+      stack: failure instanceof Error ? failure.stack : undefined,
+      client: culprit?.client,
+    });
     this.aggregation.died(culprit !== undefined, this.#reached);
     if (culprit !== undefined && ++culprit.deaths >= DEATHS_MAX) this.#quarantine(culprit);
     const delayMs = Math.min(RESTART_DELAY_MS * 2 ** this.#restartsInRow++, RESTART_DELAY_MS_MAX);
-    this.#cancelRestart = this.#ports.clock.after(delayMs, () => this.#startWorker());
+    this.#cancelRestart = this.#ports.clock.after(delayMs, () => this.#startHost());
     // The timer keeps no process alive, and one that is stopping has nothing else that does.
     if (this.#closed) this.#restart();
   }
@@ -446,10 +436,10 @@ export class EnginePool implements Intake {
     this.#cancelRestart?.();
     this.#cancelRestart = undefined;
     if (this.#restartsInRow <= RESTARTS_AT_CLOSE_MAX) {
-      this.#startWorker();
+      this.#startHost();
       return;
     }
-    this.#ports.log.error('the engine thread dies again and again; requests that it had are given up', {
+    this.#ports.log.error('the engine dies again and again; requests that it had are given up', {
       requests: this.#held.size,
     });
     this.#questions.giveUp();

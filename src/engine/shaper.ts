@@ -56,6 +56,9 @@ const CROWDED = 0.8;
 /** Examples of each reason that are told at once; there may be thousands. */
 const EXAMPLES_MAX = 3;
 const EXAMPLE_LENGTH_MAX = 500;
+/** They are looked for among so many series a second: where the table is full, all are decided again with each sample. */
+const LOOKED_THROUGH_MAX = 20_000;
+const LOOKED_THROUGH_MS = 1_000;
 
 export class Shaper {
   readonly #config: ShapeConfig;
@@ -73,6 +76,9 @@ export class Shaper {
   #columns: Columns | undefined;
   readonly #asked: AggregationStage[] = [];
   #examples: DropExample[] = [];
+  /** How many series may still be looked through since when. */
+  #toLookThrough = LOOKED_THROUGH_MAX;
+  #lookedSinceMs = Number.NEGATIVE_INFINITY;
   #decided = 0;
   #future = 0;
 
@@ -133,6 +139,10 @@ export class Shaper {
   /** Gives every scanned series its plan, and aggregation its samples. */
   shape(columns: Columns, body: ShapedBody, nowMs: number): void {
     if (this.#decider.limits.turn(nowMs)) this.#plans.clear();
+    if (nowMs - this.#lookedSinceMs >= LOOKED_THROUGH_MS) {
+      this.#lookedSinceMs = nowMs;
+      this.#toLookThrough = LOOKED_THROUGH_MAX;
+    }
     this.#gather(columns, body, (series) => {
       const own = this.#read(columns, series, body.added);
       this.#decider.decide(this.#labels, this.#decision, this.#ask);
@@ -233,7 +243,8 @@ export class Shaper {
   #noteDropped(columns: Columns, missing: number, { id, added }: ShapedBody): void {
     const noted = new Map<Verdict, number>();
     for (const { reason } of this.#examples) noted.set(reason, (noted.get(reason) ?? 0) + 1);
-    for (let nth = 0; nth < missing; nth++) {
+    for (let nth = 0; nth < missing && this.#toLookThrough > 0; nth++) {
+      this.#toLookThrough--;
       const series = columns.missing(nth);
       const reason = this.#plans.verdictOf(columns.plan(series));
       const count = noted.get(reason) ?? 0;

@@ -33,6 +33,7 @@ const HEADER = {
 /** What is known of a series by its ref: `kernel/assembly/recall.ts`. */
 const PLACE_BYTES = 8;
 const PRINT_BYTES = 16;
+const KEY_BYTES = 16;
 /** A slot holds a ref of 22 bits, and 0 for none. */
 const CAPACITY_MAX = 2 ** 22 - 1;
 /** Comparisons look so far beyond the last record; where there is none is 0, so none begins there. */
@@ -81,7 +82,7 @@ export class SeriesTable implements Interner {
     {
       capacity = DEFAULT_CAPACITY,
       recallBytesMax = RECALL_BYTES_MAX,
-      key = randomBytes(16),
+      key = randomBytes(KEY_BYTES),
     }: SeriesTableOptions = {},
   ) {
     this.#kernel = kernel;
@@ -90,7 +91,7 @@ export class SeriesTable implements Interner {
     this.#recallBytesMax = recallBytesMax;
     const { memory } = kernel;
     this.headerPtr = memory.allocZeroed(HEADER_BYTES);
-    const keyPtr = memory.alloc(key.byteLength);
+    const keyPtr = memory.alloc(KEY_BYTES);
     memory.bytes().set(key, keyPtr);
     const entries = memory.allocZeroed(FIRST_SLOTS * SLOT_BYTES);
     // What is kept by ref has its place once and for all, for it grows at its end only: pages beyond cost nothing.
@@ -167,6 +168,18 @@ export class SeriesTable implements Interner {
     const freed = this.#kernel.exports.sweepTable(this.headerPtr, minEpoch);
     const at = this.#get('freeRefs') / 4 + before;
     return this.#kernel.memory.u32().slice(at, at + freed);
+  }
+
+  /** Gives the memory back; the table is not used any more afterwards. */
+  close(): void {
+    const { memory } = this.#kernel;
+    memory.free(this.#get('key'), KEY_BYTES);
+    memory.free(this.#get('entries'), this.#slots * SLOT_BYTES);
+    memory.free(this.#get('freeRefs'), this.capacity * 4);
+    memory.free(this.#get('places'), this.capacity * PLACE_BYTES);
+    memory.free(this.#get('prints'), this.capacity * PRINT_BYTES);
+    if (this.#get('arena') !== 0) memory.free(this.#get('arena'), this.#recallBytesMax);
+    memory.free(this.headerPtr, HEADER_BYTES);
   }
 
   #grow(): void {

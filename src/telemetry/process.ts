@@ -1,7 +1,7 @@
 /** The `process_*` metrics, under the names that vmagent's dashboard looks for. What the system does not tell is absent. */
-import { availableParallelism } from 'node:os';
 import { Cgroup } from '../util/cgroup.ts';
 import type { Clock } from '../util/clock.ts';
+import { availableCpus } from '../util/cpus.ts';
 import type { Meter } from '../util/meter.ts';
 import { type ProcSnapshot, parsePressure, readProc } from './proc.ts';
 
@@ -66,7 +66,7 @@ function registerCpu(meter: Meter, cgroup: Cgroup): void {
   read('process_cpu_seconds_user_total', 'CPU time in the program.', () => process.cpuUsage().user);
   read('process_cpu_seconds_system_total', 'CPU time in the kernel.', () => process.cpuUsage().system);
   meter.gaugeOf('process_cpu_cores_available', 'CPUs that may be used; a share of one counts.', {}, () =>
-    Math.min(cgroup.cpuLimit() ?? Number.POSITIVE_INFINITY, availableParallelism()),
+    availableCpus(cgroup),
   );
 }
 

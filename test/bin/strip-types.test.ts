@@ -60,6 +60,21 @@ test('a source runs without its types, and what was stripped is kept', (t) => {
   assert.equal(run(), 'one part 4:41');
 });
 
+test('characters beyond Latin-1 mean the same, and take no more room than others', (t) => {
+  const { kept, write, run } = checkout(t);
+  write(
+    'main.ts',
+    `// a ─▶ b
+const arrow: '─▶' | '💥' | 'é' = '─▶'; /* 💥 */
+const shown = \`\${arrow} 💥 é \${/^[─▶]+$/.test(arrow)} \${/^.$/u.test('💥')} \${'💥'.length}\`;
+process.stdout.write(shown);
+`,
+  );
+  assert.equal(run(), '─▶ 💥 é true true 2');
+  assert.equal(run(), '─▶ 💥 é true true 2', 'as kept');
+  assert.match(readFileSync(path.join(kept, 'main.ts.js'), 'utf8'), /^[\0-\xff]*$/);
+});
+
 test('what is kept is what runs, as long as the source is the same', (t) => {
   const { kept, write, run } = checkout(t);
   write('main.ts', main('one'));

@@ -1,12 +1,15 @@
-/** The main thread's side of the engine, with the real thread, with one that dies once, and with one that dies of a body. */
+/** The pool of engines, on a thread of their own and on the main thread; some die once, and some of a body. */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { type TestContext, test as testOnce } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { setEnvironmentData } from 'node:worker_threads';
 import snappy from 'snappyjs';
+import type { StartHost } from '../../src/engine/host.ts';
+import { localHost } from '../../src/engine/local-host.ts';
 import type { EngineConfig } from '../../src/engine/messages.ts';
 import { EnginePool } from '../../src/engine/pool.ts';
 import type { Accepted, Admitted } from '../../src/engine/pool-ports.ts';
+import { threadHost } from '../../src/engine/thread-host.ts';
 import { compileKernel } from '../../src/kernel/kernel.ts';
 import type { Block } from '../../src/model/block.ts';
 import { addCounts, type Counts, noCounts, type Verdict } from '../../src/model/body.ts';
@@ -14,6 +17,7 @@ import { parseAggregationRules } from '../../src/transform/aggregate/rule.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { recordingLogger } from '../support/quiet-logger.ts';
 import { until } from '../support/wait.ts';
+import { dieAt, dieOfMarker } from './support/faults.ts';
 import { type Content, contentOf, decodeBlock, encodeRequest, type TestRequest } from './support/messages.ts';
 
 const kernelModule = compileKernel();
@@ -45,12 +49,40 @@ function requestOf(nth: number, name = 'led'): TestRequest {
   };
 }
 
-function setUp(
-  t: TestContext,
-  config: EngineConfig,
-  worker?: string,
-  commit?: (accepted: Accepted) => Promise<void>,
-) {
+type Place = 'own' | 'main';
+
+/** Every test once for each place where engines can be. */
+function test(name: string, run: (t: TestContext, place: Place) => Promise<void>): void {
+  for (const place of ['own', 'main'] as const) {
+    testOnce(`${name} (${place} thread)`, async (t) => await run(t, place));
+  }
+}
+
+/** Dies at the body with a number, so often; or of every body with the marker. */
+type Fault = 'marker' | { readonly fatalBody: number; readonly deaths: number };
+
+function faultyHost(t: TestContext, place: Place, fault: Fault): StartHost {
+  const isMarker = fault === 'marker';
+  const deaths = new SharedArrayBuffer(4);
+  const { fatalBody = 0, deaths: count = 0 } = isMarker ? {} : fault;
+  new Int32Array(deaths)[0] = count;
+  if (place === 'main') {
+    t.after(isMarker ? dieOfMarker() : dieAt(fatalBody, new Int32Array(deaths)));
+    return localHost;
+  }
+  setEnvironmentData('deaths-left', deaths);
+  setEnvironmentData('fatal-body', fatalBody);
+  return threadHost(new URL(`./support/${isMarker ? 'faulty' : 'dying'}-worker.ts`, import.meta.url));
+}
+
+const hostOf = (place: Place): StartHost => (place === 'main' ? localHost : threadHost());
+
+interface Setting {
+  readonly fault?: Fault;
+  readonly commit?: (accepted: Accepted) => Promise<void>;
+}
+
+function setUp(t: TestContext, place: Place, config: EngineConfig, { fault, commit }: Setting = {}) {
   const blocks: { generation: number; block: Block }[] = [];
   const accepted: Counts = { ...noCounts };
   const quarantined: string[] = [];
@@ -65,7 +97,7 @@ function setUp(
     onDropExample: () => {},
     onQuarantined: (_body, client) => quarantined.push(client),
     commit,
-    ...(worker !== undefined && { workerUrl: new URL(`./support/${worker}.ts`, import.meta.url) }),
+    startHost: fault === undefined ? hostOf(place) : faultyHost(t, place, fault),
   });
   // The timers of restarts keep no process alive.
   const alive = setInterval(() => {}, 1_000);
@@ -99,8 +131,8 @@ function setUp(
 
 const requests = Array.from({ length: 23 }, (_, nth) => requestOf(nth));
 
-test('bodies become blocks in their order, and their memory is given back', async (t) => {
-  const { pool, blocks, accepted, submit, content } = setUp(t, configOf('snappy'));
+test('bodies become blocks in their order, and their memory is given back', async (t, place) => {
+  const { pool, blocks, accepted, submit, content } = setUp(t, place, configOf('snappy'));
   const verdicts = await Promise.all(requests.map((message) => submit(message)));
   assert.ok(verdicts.every((verdict) => verdict.ok && verdict.counts.samples === 10));
   assert.equal(accepted.samples, 230);
@@ -115,8 +147,8 @@ test('bodies become blocks in their order, and their memory is given back', asyn
   assert.equal(pool.hasRoom, true);
 });
 
-test('a refused body is told why, and leaves nothing behind', async (t) => {
-  const { pool, accepted } = setUp(t, configOf('snappy'));
+test('a refused body is told why, and leaves nothing behind', async (t, place) => {
+  const { pool, accepted } = setUp(t, place, configOf('snappy'));
   const verdict = await pool.submit({
     bytes: Uint8Array.of(3, 8, 1, 2, 3),
     encoding: 'snappy-or-zstd',
@@ -130,7 +162,7 @@ test('a refused body is told why, and leaves nothing behind', async (t) => {
   assert.deepEqual(accepted, noCounts);
 });
 
-test('an unfinished block goes out after the flush interval', async (t) => {
+test('an unfinished block goes out after the flush interval', async (t, place) => {
   const config = configOf('snappy', { flushIntervalMs: 5 });
   let arrived = () => {};
   const block = new Promise<void>((resolve) => {
@@ -140,6 +172,7 @@ test('an unfinished block goes out after the flush interval', async (t) => {
     clock: systemClock,
     log: recordingLogger(),
     module: kernelModule,
+    startHost: hostOf(place),
     onBlock: () => arrived(),
     onAccepted: () => {},
     onDropped: () => {},
@@ -158,12 +191,9 @@ test('an unfinished block goes out after the flush interval', async (t) => {
 });
 
 for (const codec of ['snappy', 'zstd'] as const) {
-  test(`a death of the engine loses nothing and repeats nothing (${codec})`, async (t) => {
-    const deaths = new SharedArrayBuffer(4);
-    new Int32Array(deaths)[0] = 1;
-    setEnvironmentData('deaths-left', deaths);
-    setEnvironmentData('fatal-body', 17);
-    const { pool, accepted, quarantined, log, submit, content } = setUp(t, configOf(codec), 'dying-worker');
+  test(`a death of the engine loses nothing and repeats nothing (${codec})`, async (t, place) => {
+    const fault = { fatalBody: 17, deaths: 1 };
+    const { pool, accepted, quarantined, log, submit, content } = setUp(t, place, configOf(codec), { fault });
     // The first ones are acknowledged before the death, some of them in blocks and some not.
     for (const message of requests.slice(0, 12)) assert.ok((await submit(message)).ok);
     const rest = requests.slice(12).map((message) => submit(message));
@@ -179,13 +209,10 @@ for (const codec of ['snappy', 'zstd'] as const) {
   });
 }
 
-test('what is out under an earlier configuration is not repeated after a death under a later one', async (t) => {
-  const deaths = new SharedArrayBuffer(4);
-  new Int32Array(deaths)[0] = 1;
-  setEnvironmentData('deaths-left', deaths);
-  setEnvironmentData('fatal-body', 2);
+test('what is out under an earlier configuration is not repeated after a death under a later one', async (t, place) => {
+  const fault = { fatalBody: 2, deaths: 1 };
   const commit = Promise.withResolvers<void>();
-  const world = setUp(t, configOf('snappy'), 'dying-worker', () => commit.promise);
+  const world = setUp(t, place, configOf('snappy'), { fault, commit: () => commit.promise });
   const { pool, accepted, blocks, submit, content } = world;
   const first = submit(requestOf(1));
   const generation = pool.configure(configOf('zstd'));
@@ -204,12 +231,13 @@ test('what is out under an earlier configuration is not repeated after a death u
   assert.equal(pool.heldBodies, 0);
 });
 
-test('a body says where it comes from, and under which configuration it is treated', async (t) => {
+test('a body says where it comes from, and under which configuration it is treated', async (t, place) => {
   const admitted: Admitted[] = [];
   const pool = new EnginePool(configOf('snappy'), {
     clock: systemClock,
     log: recordingLogger(),
     module: kernelModule,
+    startHost: hostOf(place),
     onBlock: () => {},
     onAccepted: (one) => admitted.push(one),
     onDropped: () => {},
@@ -238,11 +266,8 @@ test('a body says where it comes from, and under which configuration it is treat
   );
 });
 
-test('what was aggregated before a death of the engine is told once, with what came after', async (t) => {
-  const deaths = new SharedArrayBuffer(4);
-  new Int32Array(deaths)[0] = 1;
-  setEnvironmentData('deaths-left', deaths);
-  setEnvironmentData('fatal-body', 17);
+test('what was aggregated before a death of the engine is told once, with what came after', async (t, place) => {
+  const fault = { fatalBody: 17, deaths: 1 };
   const rules = `
 - interval: 1h
   staleness_interval: 3h
@@ -270,7 +295,7 @@ test('what was aggregated before a death of the engine is told once, with what c
     forms: [{ rules: [], labels: [], rounding }],
     stage,
   };
-  const { pool, accepted, submit, content } = setUp(t, configOf('snappy', { shape }), 'dying-worker');
+  const { pool, accepted, submit, content } = setUp(t, place, configOf('snappy', { shape }), { fault });
   pool.wake();
   for (const message of requests.slice(0, 12)) assert.ok((await submit(message)).ok);
   await pool.flush();
@@ -294,7 +319,7 @@ test('what was aggregated before a death of the engine is told once, with what c
   assert.deepEqual(told, contentOf(requests));
 });
 
-test('with aggregation what was refused is kept for a new engine too: outputs are numbered by what came before them', async (t) => {
+test('with aggregation what was refused is kept for a new engine too: outputs are numbered by what came before them', async (t, place) => {
   const rounding = { significantFigures: 0, roundDigits: 100 };
   const shape = {
     rules: [],
@@ -314,7 +339,7 @@ test('with aggregation what was refused is kept for a new engine too: outputs ar
       enableWindows: false,
     },
   };
-  const { pool, submit } = setUp(t, configOf('snappy', { shape }));
+  const { pool, submit } = setUp(t, place, configOf('snappy', { shape }));
   assert.ok((await submit(requestOf(1))).ok);
   const bad = { bytes: Uint8Array.of(3, 8, 1, 2, 3), encoding: 'snappy-or-zstd', protocol: 'p' } as const;
   assert.ok(!(await pool.submit({ ...bad, extraLabels: [], client: 'c' })).ok);
@@ -326,13 +351,10 @@ test('with aggregation what was refused is kept for a new engine too: outputs ar
   assert.equal(pool.heldBodies, 0);
 });
 
-test('after a death, memory of acknowledged bodies is not given to others before they are in blocks', async (t) => {
-  const deaths = new SharedArrayBuffer(4);
-  new Int32Array(deaths)[0] = 1;
-  setEnvironmentData('deaths-left', deaths);
-  setEnvironmentData('fatal-body', 201);
+test('after a death, memory of acknowledged bodies is not given to others before they are in blocks', async (t, place) => {
+  const fault = { fatalBody: 201, deaths: 1 };
   const config = configOf('snappy', { flushIntervalMs: 3_600_000, maxRowsPerBlock: 1_000_000 });
-  const { pool, submit, content } = setUp(t, config, 'dying-worker');
+  const { pool, submit, content } = setUp(t, place, config, { fault });
   const old = Array.from({ length: 200 }, (_, nth) => requestOf(nth));
   for (const message of old) assert.ok((await submit(message)).ok);
   const fresh = Array.from({ length: 200 }, (_, nth) => requestOf(1_000 + nth));
@@ -348,23 +370,17 @@ test('after a death, memory of acknowledged bodies is not given to others before
   assert.deepEqual(content(), contentOf([...old, ...fresh]));
 });
 
-test('a stop while the engine is down waits for the next one, and not for ever', async (t) => {
-  const deaths = new SharedArrayBuffer(4);
-  setEnvironmentData('deaths-left', deaths);
-  setEnvironmentData('fatal-body', 2);
-  for (const [count, samples] of [
+test('a stop while the engine is down waits for the next one, and not for ever', async (t, place) => {
+  for (const [deaths, samples] of [
     [1, 20],
     [1_000, 0],
   ] as const) {
-    new Int32Array(deaths)[0] = count;
-    const { pool, submit, content, log } = setUp(
-      t,
-      configOf('snappy', { maxRowsPerBlock: 1e6 }),
-      'dying-worker',
-    );
+    const fault = { fatalBody: 2, deaths };
+    const config = configOf('snappy', { maxRowsPerBlock: 1e6 });
+    const { pool, submit, content, log } = setUp(t, place, config, { fault });
     assert.ok((await submit(requestOf(1))).ok);
     const second = submit(requestOf(2));
-    await until('the engine died', 20_000, () => pool.restarts === 1);
+    while (pool.restarts === 0) await turn();
     await pool.close();
     const verdict = await second;
     const arrived = [...content().values()].flat().length;
@@ -375,8 +391,10 @@ test('a stop while the engine is down waits for the next one, and not for ever',
   }
 });
 
-test('a body that kills the engine twice is refused and set aside; the others get through', async (t) => {
-  const { pool, quarantined, accepted, submit, content } = setUp(t, configOf('snappy'), 'faulty-worker');
+test('a body that kills the engine twice is refused and set aside; the others get through', async (t, place) => {
+  const { pool, quarantined, accepted, submit, content } = setUp(t, place, configOf('snappy'), {
+    fault: 'marker',
+  });
   const before = submit(requests[0]!);
   const deadly = submit(requestOf(99, 'deadly'), 'attacker');
   const after = submit(requests[1]!);
@@ -394,8 +412,8 @@ test('a body that kills the engine twice is refused and set aside; the others ge
   assert.equal(pool.hasRoom, true);
 });
 
-test('a new configuration counts for what comes after it, and blocks say which one they are of', async (t) => {
-  const { pool, blocks, submit, content } = setUp(t, configOf('snappy'));
+test('a new configuration counts for what comes after it, and blocks say which one they are of', async (t, place) => {
+  const { pool, blocks, submit, content } = setUp(t, place, configOf('snappy'));
   const first = submit(requests[0]!);
   const generation = pool.configure(configOf('zstd'));
   const second = submit(requests[1]!);
@@ -412,8 +430,8 @@ test('a new configuration counts for what comes after it, and blocks say which o
   assert.deepEqual(content(), contentOf(requests.slice(0, 2)));
 });
 
-test('a closed engine has put everything into blocks and takes nothing more', async (t) => {
-  const { pool, submit, content } = setUp(t, configOf('snappy'));
+test('a closed engine has put everything into blocks and takes nothing more', async (t, place) => {
+  const { pool, submit, content } = setUp(t, place, configOf('snappy'));
   const last = submit(requests[0]!);
   await pool.close();
   assert.ok((await last).ok);
@@ -423,10 +441,10 @@ test('a closed engine has put everything into blocks and takes nothing more', as
   assert.equal(verdict.status, 503);
 });
 
-test('a verdict waits until the body is committed, and the body stays until then', async (t) => {
+test('a verdict waits until the body is committed, and the body stays until then', async (t, place) => {
   const committing: { accepted: Accepted; resolve: () => void; reject: (error: Error) => void }[] = [];
-  const { pool, submit } = setUp(t, configOf('snappy'), undefined, (accepted) => {
-    return new Promise((resolve, reject) => committing.push({ accepted, resolve, reject }));
+  const { pool, submit } = setUp(t, place, configOf('snappy'), {
+    commit: (accepted) => new Promise((resolve, reject) => committing.push({ accepted, resolve, reject })),
   });
   const verdicts = [submit(requestOf(1)), submit(requestOf(2))];
   let settled = 0;
@@ -446,10 +464,12 @@ test('a verdict waits until the body is committed, and the body stays until then
   assert.equal(pool.heldBodies, 0);
 });
 
-test('a body from the journal is not committed again', async (t) => {
+test('a body from the journal is not committed again', async (t, place) => {
   let commits = 0;
-  const { pool, content } = setUp(t, configOf('snappy'), undefined, async () => {
-    commits++;
+  const { pool, content } = setUp(t, place, configOf('snappy'), {
+    commit: async () => {
+      commits++;
+    },
   });
   const { id, verdict } = pool.replay(
     {

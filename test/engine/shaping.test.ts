@@ -100,6 +100,54 @@ test('drops are counted once, with a few examples; a body that was judged before
   assert.deepEqual(arrived(pipeline), { 'job=b,nth=7': 4, 'job=b,nth=8': 4, 'job=b,nth=9': 4 });
 });
 
+test('examples are looked for among so many series a second', () => {
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(DROP_A)));
+  const kept = Array.from({ length: 10_000 }, (_, nth) => seriesOf({ job: 'b', nth: `${nth}` }));
+  const examplesOf = (nth: number, nowMs: number) => {
+    send(pipeline, [...kept.slice(nth * 5_000, (nth + 1) * 5_000), seriesOf({ job: 'a', nth: `${nowMs}` })], {
+      nowMs,
+    });
+    return pipeline.takeNews().examples.length;
+  };
+  assert.deepEqual([examplesOf(0, 0), examplesOf(1, 1)], [1, 1]);
+  const more = Array.from({ length: 9_998 }, (_, nth) => seriesOf({ job: 'c', nth: `${nth}` }));
+  send(pipeline, [...more, seriesOf({ job: 'a', nth: 'x' })], { nowMs: 2 });
+  assert.equal(pipeline.takeNews().examples.length, 0, 'the second is used up');
+  assert.equal(examplesOf(0, 1_000), 1);
+});
+
+test('a reload that needs to know every series gives the table another size, and all are met anew', () => {
+  const rules = '- {target_label: x, replacement: "1"}';
+  const sparing = { sparesSeriesMemory: true };
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(rules), sparing));
+  const series = ['a', 'b', 'c'].map((job) => seriesOf({ job }));
+  const capacities = [];
+  for (let round = 0; round < 3; round++) {
+    for (const [limits, capacity] of [
+      [{}, 'small'],
+      [{ maxHourlySeries: 2 }, 'large'],
+    ] as const) {
+      pipeline.configure(configOf(shapeOf(rules, limits), sparing));
+      for (let times = 0; times < 3; times++) send(pipeline, series);
+      const { seriesTableCapacity, seriesTableSize } = pipeline.stats;
+      capacities.push(seriesTableCapacity);
+      assert.equal(seriesTableSize, 3);
+      const few = { 'job=a,x=1': 3, 'job=b,x=1': 3 };
+      assert.deepEqual(arrived(pipeline), capacity === 'small' ? { ...few, 'job=c,x=1': 3 } : few);
+    }
+  }
+  const [small, large] = capacities;
+  assert.ok(small! > 100_000 && large! > 10 * small!);
+  assert.deepEqual(capacities, [small, large, small, large, small, large]);
+  const { memoryBytes } = pipeline.stats;
+  for (let times = 0; times < 20; times++) {
+    pipeline.configure(configOf(shapeOf(rules), sparing));
+    pipeline.configure(configOf(shapeOf(rules, { maxHourlySeries: 2 }), sparing));
+    send(pipeline, series);
+  }
+  assert.equal(pipeline.stats.memoryBytes, memoryBytes, 'the memory of the one serves the other');
+});
+
 test('labels that a request adds are there for the rules, and the same series with others is another one', () => {
   const rules =
     '- {source_labels: [tenant], target_label: who}\n- {action: drop, source_labels: [tenant], regex: x}';

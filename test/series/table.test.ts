@@ -60,6 +60,20 @@ test('a full table gives NO_REF to new series and keeps the others', () => {
   assert.equal(table.size, 3);
 });
 
+test('behind many strangers a full table looks for one series of eight, and for every one once it found one', () => {
+  const known = Array.from({ length: 40 }, (_, index) => `known ${index}`);
+  const { table, see } = open({ capacity: known.length });
+  const refs = see(known);
+  for (const count of [1, 63, 64, 65, 95, 96, 1_000]) {
+    const strangers = Array.from({ length: count }, (_, index) => `stranger ${index}`);
+    const seen = see([...strangers, ...known]);
+    const found = seen.findIndex((ref) => ref !== NO_REF);
+    assert.ok(found >= count && found < count + (count < 64 ? 1 : 32 + 8), `${found} behind ${count}`);
+    assert.deepEqual(seen.slice(found), refs.slice(found - count));
+  }
+  assert.equal(table.size, known.length);
+});
+
 test('a sweep removes what was not seen since, and its refs are given out again', () => {
   const { table, see } = open({ capacity: 3 });
   table.epoch = 1;
@@ -125,7 +139,10 @@ test('it behaves like a Map, whatever is seen, swept and seen again', () => {
           const refs = see(some);
           for (const [index, name] of some.entries()) {
             const known = model.get(name);
-            if (known !== undefined) assert.equal(refs[index], known.ref);
+            const isAmongStrangers =
+              index >= 64 && refs.slice(index - 64, index).every((ref) => ref === NO_REF);
+            const isPassed = isAmongStrangers && index % 8 !== 0 && refs[index] === NO_REF;
+            if (known !== undefined && !isPassed) assert.equal(refs[index], known.ref);
             else if (model.size >= capacity) assert.equal(refs[index], NO_REF);
             if (refs[index] !== NO_REF) model.set(name, { ref: refs[index]!, epoch });
           }

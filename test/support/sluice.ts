@@ -15,6 +15,9 @@ export interface RunningSluice {
   metrics(): Promise<Sample[]>;
 }
 
+/** So that half of the tests have the engine on a thread of its own, and half on the main thread: the same ones every time. */
+const threadOf = (t: TestContext): string => (t.name.length % 2 === 0 ? 'main' : 'own');
+
 /** Starts it with these flags on a port of its own; ready means that `/health` answers. */
 export async function startSluice(
   t: TestContext,
@@ -27,7 +30,12 @@ export async function startSluice(
   const program = await startProgram(t, {
     name: 'sluice',
     command: sluiceCommand,
-    args: [`-httpListenAddr=127.0.0.1:${port}`, `-remoteWrite.tmpDataPath=${dataDirectory}`, ...flags],
+    args: [
+      `-httpListenAddr=127.0.0.1:${port}`,
+      `-remoteWrite.tmpDataPath=${dataDirectory}`,
+      `-engine.thread=${threadOf(t)}`,
+      ...flags,
+    ],
     readyUrl: `${url}/health`,
     env,
   });

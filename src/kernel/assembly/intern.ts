@@ -5,7 +5,7 @@
 import { learn, recall, recalledRef } from './recall';
 import { NO_REF, ROW_BYTES, ROW_LABEL_COUNT, ROW_LABELS_LENGTH, ROW_LABELS_PTR, ROW_REF } from './row';
 import { deriveKey, fingerprintRow } from './siphash';
-import { ADDED, internRow, KNOWN, keyOf, NO_ROOM, see } from './table';
+import { ADDED, canGrow, internRow, KNOWN, keyOf, NO_ROOM, see } from './table';
 
 /**
  * Where nothing is recalled, series are looked up together and so wait for memory together: one after another took 200 ns
@@ -13,6 +13,12 @@ import { ADDED, internRow, KNOWN, keyOf, NO_ROOM, see } from './table';
  */
 const BATCH_MAX: u32 = 32;
 const ALONE: u32 = 8;
+/**
+ * Behind so many series that a full table does not have, only one of a few is looked for, until one is found: a fingerprint
+ * and a miss of the caches cost more than what the table would save.
+ */
+const STRANGERS_MAX: u32 = 64;
+const LOOK_EVERY: u32 = 8;
 
 let table: usize = 0;
 let message: usize = 0;
@@ -27,6 +33,9 @@ let unknown: u32 = 0;
 let batch: u32 = 0;
 /** How many were looked up since one was recalled. */
 let lookedUp: u32 = 0;
+/** How many were not in the table, one after another, and had no room there. */
+let strangers: u32 = 0;
+let mayGrow: bool = false;
 // The series before `unknown`, when its labels lie in the message (NO_REF otherwise).
 let beforeRef: u32 = NO_REF;
 let beforeLabels: usize = 0;
@@ -52,9 +61,12 @@ export function beginRefs(
   unknown = 0;
   batch = 1;
   lookedUp = 0;
+  strangers = 0;
   beforeRef = NO_REF;
   wasKnown = false;
-  if (table !== 0) deriveKey(keyOf(table), identityPtr, identityLength);
+  if (table === 0) return;
+  mayGrow = canGrow(table);
+  deriveKey(keyOf(table), identityPtr, identityLength);
 }
 
 /** As `recall`, for the row with this index. */
@@ -76,6 +88,7 @@ function goOnFrom(row: usize, isKnown: bool): void {
 /** Looks the row up; returns whether its series was in the table before this message. */
 function lookUp(row: usize, index: u32): bool {
   const done = internRow(table, row);
+  strangers = done === NO_ROOM ? strangers + 1 : 0;
   if (done === ADDED) {
     store<u32>(added + (addedCount << 2), index);
     addedCount++;
@@ -104,6 +117,13 @@ export function endRefs(rows: usize, count: u32): void {
   unknown = count;
 }
 
+/** The row keeps NO_REF. */
+function pass(index: u32): void {
+  unknown = index + 1;
+  beforeRef = NO_REF;
+  wasKnown = false;
+}
+
 /** Gives the row its ref: that of the series that was recalled, or of its fingerprint, now or with the next ones. */
 export function takeRef(rows: usize, index: u32, isRecalled: bool): void {
   const row = rows + (index as usize) * ROW_BYTES;
@@ -113,6 +133,11 @@ export function takeRef(rows: usize, index: u32, isRecalled: bool): void {
     goOnFrom(row, true);
     unknown = index + 1;
     lookedUp = 0;
+    strangers = 0;
     batch = 1;
+  } else if (strangers >= STRANGERS_MAX && !mayGrow) {
+    // Nobody waits to be looked up here, for `strangers` was counted by the last one who was.
+    if (index % LOOK_EVERY === 0) endRefs(rows, index + 1);
+    else pass(index);
   } else if (index - unknown + 1 >= batch) endRefs(rows, index + 1);
 }

@@ -36,6 +36,10 @@ export function keyOf(table: usize): usize {
   return load<u32>(table, KEY);
 }
 
+export function canGrow(table: usize): bool {
+  return load<u32>(table, MAY_GROW) !== 0;
+}
+
 /** Notes that the series of this ref came now. */
 export function see(table: usize, ref: u32): void {
   const place = placeOf(table, ref);
@@ -111,7 +115,7 @@ export function internRow(table: usize, row: usize): u32 {
  * grow; if it cannot, such a series keeps NO_REF.
  */
 export function internSeries(table: usize, rows: usize, first: usize, count: usize, added: usize): usize {
-  const mayGrow = load<u32>(table, MAY_GROW) !== 0;
+  const mayGrow = canGrow(table);
   let addedCount: usize = 0;
   let i = first;
   for (; i < count; i++) {

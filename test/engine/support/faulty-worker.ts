@@ -1,12 +1,5 @@
-/** The engine thread with a fault: it dies whenever it looks at a body that holds the marker. */
-import { Pipeline } from '../../../src/engine/pipeline.ts';
+/** The engine thread that dies of bodies with the marker. */
+import { dieOfMarker } from './faults.ts';
 
-const MARKER = 'deadly';
-
-const { accept } = Pipeline.prototype;
-Pipeline.prototype.accept = function faulty(body, wire, nowMs) {
-  if (Buffer.from(wire).includes(MARKER)) throw new Error('died of the marker');
-  return accept.call(this, body, wire, nowMs);
-};
-
+dieOfMarker();
 await import('../../../src/engine/worker.ts');

@@ -1,0 +1,71 @@
+/**
+ * An engine on the main thread: where there is one core for everything, a second thread wins nothing, and takes its own heap, and
+ * messages between the two. The event loop has a turn between any two messages to it.
+ */
+import { type Clock, systemClock } from '../util/clock.ts';
+import { Engine } from './engine.ts';
+import type { EngineHost, HostEvents, StartHost } from './host.ts';
+import type { EngineReport, EngineStart, FromEngine, ToEngine } from './messages.ts';
+
+export const localHost: StartHost = (start, events) => new LocalHost(start, events);
+
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+class LocalHost implements EngineHost {
+  readonly #create: () => Engine;
+  readonly #events: HostEvents;
+  /** Made for the first message, so that what goes wrong then is told as any other failure. */
+  #engine: Engine | undefined;
+  #isEnded = false;
+  readonly #waiting: ToEngine[] = [];
+  #answers: (FromEngine | EngineReport)[] = [];
+  /** As a thread would, the engine keeps the process alive: whoever waits for its answer may have nothing else that does. */
+  readonly #alive = setInterval(() => {}, FOR_EVER_MS);
+
+  constructor(start: EngineStart, events: HostEvents) {
+    this.#events = events;
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, callback) => systemClock.after(delayMs, () => this.#run(callback)),
+    };
+    this.#create = () => new Engine({ ...start, clock, answer: (message) => this.#answers.push(message) });
+  }
+
+  post(message: ToEngine): void {
+    this.#waiting.push(message);
+    if (this.#waiting.length === 1) setImmediate(this.#next);
+  }
+
+  readonly #next = (): void => {
+    this.#run((engine) => engine.take(this.#waiting[0]!));
+    this.#waiting.shift();
+    if (this.#waiting.length > 0) setImmediate(this.#next);
+  };
+
+  /** Whatever it throws is the end of the engine. What is told may be answered: then the engine is through with its task. */
+  #run(task: (engine: Engine) => void): void {
+    if (this.#isEnded) return;
+    let failed: { readonly failure: unknown } | undefined;
+    try {
+      this.#engine ??= this.#create();
+      task(this.#engine);
+    } catch (failure) {
+      failed = { failure };
+      this.#end();
+    }
+    const answers = this.#answers;
+    this.#answers = [];
+    for (const answer of answers) this.#events.onMessage(answer);
+    if (failed !== undefined) this.#events.onEnd(failed.failure);
+  }
+
+  async end(): Promise<void> {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#engine = undefined;
+    clearInterval(this.#alive);
+  }
+}

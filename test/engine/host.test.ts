@@ -1,0 +1,111 @@
+/** Where engines run. What they do there is in pool.test.ts, once for each place. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { hostFor } from '../../src/engine/host.ts';
+import { localHost } from '../../src/engine/local-host.ts';
+import type { EngineReport, FromEngine, ToEngine } from '../../src/engine/messages.ts';
+import { Pipeline } from '../../src/engine/pipeline.ts';
+import { compileKernel } from '../../src/kernel/kernel.ts';
+import { until } from '../support/wait.ts';
+
+const module = compileKernel();
+
+test('the main thread is where it is asked for, and where there is no second CPU', async () => {
+  for (const [thread, cpus, isLocal] of [
+    ['auto', 0.5, true],
+    ['auto', 1, true],
+    ['auto', 1.5, false],
+    ['auto', 64, false],
+    ['main', 64, true],
+    ['own', 1, false],
+  ] as const) {
+    assert.equal((await hostFor(thread, cpus)) === localHost, isLocal, `${thread}, ${cpus} CPUs`);
+  }
+});
+
+const configure: ToEngine = {
+  kind: 'configure',
+  generation: 1,
+  config: {
+    groups: [{ codec: 'snappy', level: 0, metadata: true, parallel: 1 }],
+    maxRowsPerBlock: 50,
+    maxBlockBytes: 1024 * 1024,
+    maxMetadataPerBlock: 5_000,
+    flushIntervalMs: 1,
+    bodyBytesMax: 1024 * 1024,
+  },
+  nowMs: 0,
+};
+
+function start() {
+  const told: (FromEngine | EngineReport)[] = [];
+  const failures: unknown[] = [];
+  const host = localHost(
+    { module, current: new SharedArrayBuffer(8) },
+    { onMessage: (message) => told.push(message), onEnd: (failure) => failures.push(failure) },
+  );
+  return { host, told, failures };
+}
+
+test('on the main thread messages are taken one a turn, in order, and never inside of post', async () => {
+  const { host, told, failures } = start();
+  host.post(configure);
+  host.post({ kind: 'report' });
+  host.post({ kind: 'flush', ticket: 7 });
+  assert.equal(told.length, 0);
+  await turn();
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['done'],
+  );
+  await until('all are taken', 10_000, () => told.length === 3);
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['done', 'report', 'done'],
+  );
+  assert.deepEqual(failures, []);
+  await host.end();
+});
+
+test('an engine on the main thread keeps the process alive until its end, as a thread does', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const ended = start();
+  const failed = start();
+  assert.equal(timers(), before + 2);
+  await ended.host.end();
+  failed.host.post({ kind: 'flush', ticket: 1 });
+  await turn();
+  assert.equal(failed.failures.length, 1);
+  assert.equal(timers(), before);
+});
+
+test('an engine that failed or was ended on the main thread says nothing more', async () => {
+  const failed = start();
+  failed.host.post({ kind: 'flush', ticket: 1 });
+  failed.host.post(configure);
+  const ended = start();
+  ended.host.post(configure);
+  await ended.host.end();
+  for (let turns = 0; turns < 5; turns++) await turn();
+  assert.deepEqual([failed.told, ended.told], [[], []]);
+  assert.match(String(failed.failures), /configured before/);
+  assert.equal(failed.failures.length, 1);
+  assert.deepEqual(ended.failures, []);
+});
+
+test('a failure when the clock wakes an engine is its end, too', async (t) => {
+  const { host, told, failures } = start();
+  const { prototype } = Pipeline;
+  const before = Object.getOwnPropertyDescriptors(prototype);
+  t.after(() => Object.defineProperties(prototype, before));
+  Object.defineProperty(prototype, 'oldestBornMs', { get: () => 0 });
+  prototype.flushBornBefore = () => {
+    throw new Error('died of a timer');
+  };
+  host.post(configure);
+  await until('it died', 10_000, () => failures.length === 1);
+  assert.match(String(failures[0]), /died of a timer/);
+  assert.equal(told.length, 1, 'it was configured');
+});
