@@ -2,14 +2,12 @@
  * An engine on the main thread: where there is one core for everything, a second thread wins nothing, and takes its own heap, and
  * messages between the two. The event loop has a turn between any two messages to it.
  */
-import { type Clock, systemClock } from '../util/clock.ts';
+import { type Clock, keepAlive, systemClock } from '../util/clock.ts';
 import { Engine } from './engine.ts';
 import type { EngineHost, HostEvents, StartHost } from './host.ts';
 import type { EngineReport, EngineStart, FromEngine, ToEngine } from './messages.ts';
 
 export const localHost: StartHost = (start, events) => new LocalHost(start, events);
-
-const FOR_EVER_MS = 2 ** 31 - 1;
 
 class LocalHost implements EngineHost {
   readonly #create: () => Engine;
@@ -20,7 +18,7 @@ class LocalHost implements EngineHost {
   readonly #waiting: ToEngine[] = [];
   #answers: (FromEngine | EngineReport)[] = [];
   /** As a thread would, the engine keeps the process alive: whoever waits for its answer may have nothing else that does. */
-  readonly #alive = setInterval(() => {}, FOR_EVER_MS);
+  readonly #letGo = keepAlive();
 
   constructor(start: EngineStart, events: HostEvents) {
     this.#events = events;
@@ -66,6 +64,6 @@ class LocalHost implements EngineHost {
   #end(): void {
     this.#isEnded = true;
     this.#engine = undefined;
-    clearInterval(this.#alive);
+    this.#letGo();
   }
 }

@@ -21,6 +21,14 @@ export const systemClock: Clock = {
   },
 };
 
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+/** Keeps the process alive, which no timer of a clock does; the returned function ends that. */
+export function keepAlive(): () => void {
+  const timer = setInterval(() => {}, FOR_EVER_MS);
+  return () => clearInterval(timer);
+}
+
 /** Resolves after `delayMs`, or at once when `signal` aborts; tells whether the whole time went by. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
