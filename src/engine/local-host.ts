@@ -53,8 +53,8 @@ class LocalHost implements EngineHost {
     }
     const answers = this.#answers;
     this.#answers = [];
-    for (const answer of answers) this.#events.onMessage(answer);
-    if (failed !== undefined) this.#events.onEnd(failed.failure);
+    for (const answer of answers) apart(() => this.#events.onMessage(answer));
+    if (failed !== undefined) apart(() => this.#events.onEnd(failed.failure));
   }
 
   async end(): Promise<void> {
@@ -65,5 +65,16 @@ class LocalHost implements EngineHost {
     this.#isEnded = true;
     this.#engine = undefined;
     this.#letGo();
+  }
+}
+
+/** What the listener throws is not the engine's: it is told by itself, and keeps nobody from the next message, as with a thread. */
+function apart(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
   }
 }
