@@ -19,6 +19,8 @@ export class KnownSeries {
   #options: ReturnType<typeof tableOptionsOf>;
   #table: SeriesTable;
   #epochMs: number | undefined;
+  /** Series that leave it make room for some that it had no room for: they are not new. */
+  #wasFull = false;
 
   /** `forget`: whoever keeps something by ref lets go of it. */
   constructor(kernel: Kernel, config: EngineConfig, forget: (refs: Uint32Array) => void) {
@@ -32,6 +34,11 @@ export class KnownSeries {
     return this.#table;
   }
 
+  /** Series that the table adds are new: it has all that came before and lately. */
+  get hasAll(): boolean {
+    return !this.#wasFull;
+  }
+
   /** With aggregation or without, another size is worth its memory: all series are met anew then. */
   configure(config: EngineConfig): void {
     const options = tableOptionsOf(config);
@@ -41,6 +48,7 @@ export class KnownSeries {
     this.#table.close();
     this.#options = options;
     this.#table = this.#open(config);
+    this.#wasFull = false;
   }
 
   /** Where series without a ref cost much, or what is known of some by ref is a part of the result, each is looked for. */
@@ -57,6 +65,7 @@ export class KnownSeries {
     this.#epochMs = nowMs;
     const epoch = ++this.#table.epoch;
     if (!isCrowded && epoch % SWEEP_EPOCHS !== 0) return;
+    this.#wasFull ||= this.#table.full;
     this.#forget(this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT))));
   }
 }
