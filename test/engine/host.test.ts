@@ -111,6 +111,31 @@ test('a failure when the clock wakes an engine is its end, too', async (t) => {
   assert.equal(told.length, 1, 'it was configured');
 });
 
+test('behind a long task the rest of the program has as much time before the next one', async (t) => {
+  const { host, told } = start();
+  const { report } = Pipeline.prototype;
+  t.after(() => {
+    Pipeline.prototype.report = report;
+  });
+  const times: number[] = [];
+  Pipeline.prototype.report = function slow(nowMs) {
+    times.push(performance.now());
+    while (performance.now() - times.at(-1)! < 40);
+    times.push(performance.now());
+    return report.call(this, nowMs);
+  };
+  host.post(configure);
+  for (let nth = 0; nth < 3; nth++) host.post({ kind: 'report' });
+  await until('both are told', 10_000, () => told.length === 4);
+  const pauses = [1, 3].map((at) => times[at + 1]! - times[at]!);
+  // Timers count whole milliseconds.
+  assert.ok(
+    pauses.every((pauseMs) => pauseMs >= 38),
+    `${pauses}`,
+  );
+  await host.end();
+});
+
 test('what fails where answers are told is a mistake of the process, and the engine on the main thread goes on', () => {
   const url = (name: string) => JSON.stringify(new URL(`../../src/${name}.ts`, import.meta.url));
   const script = `
