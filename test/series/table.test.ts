@@ -73,6 +73,8 @@ test('behind many strangers a full table looks for one series of eight, and for 
     const found = seen.findIndex((ref) => ref !== NO_REF);
     assert.ok(found >= count && found < count + (count < 64 ? 1 : 32 + 8), `${found} behind ${count}`);
     assert.deepEqual(seen.slice(found), refs.slice(found - count));
+    see(strangers);
+    assert.deepEqual(see(['stranger', ...known]).slice(1), refs, 'in the next request from the first on');
   }
   assert.equal(table.size, known.length);
 });
