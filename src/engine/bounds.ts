@@ -14,9 +14,18 @@ const SPARING_BYTES = 18 * 1024 * 1024;
 
 type Bounds = Pick<EngineConfig, 'seriesBytesMax' | 'sparesSeriesMemory' | 'shape'>;
 
-/** Whether series that are not known are written without being looked at one by one. */
-function isSparing({ sparesSeriesMemory, shape }: Bounds): boolean {
-  return sparesSeriesMemory === true && (shape === undefined || lookedAt(shape) !== undefined);
+/**
+ * Whether series that are not known are written without being looked at one by one. Placed by nearly all of its labels, nearly every
+ * series has an outline of its own.
+ */
+export function areStrangersCheap({ shape }: Pick<EngineConfig, 'shape'>): boolean {
+  if (shape === undefined) return true;
+  const { labels, ignoreLabels } = shape.placement ?? { labels: [], ignoreLabels: [] };
+  return lookedAt(shape) !== undefined && (labels.length > 0 || ignoreLabels.length === 0);
+}
+
+function isSparing(config: Bounds): boolean {
+  return config.sparesSeriesMemory === true && areStrangersCheap(config);
 }
 
 export function tableOptionsOf(config: Bounds): SeriesTableOptions {

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kernel } from '../kernel/kernel.ts';
 import { SeriesTable } from '../series/table.ts';
-import { tableOptionsOf } from './bounds.ts';
+import { areStrangersCheap, tableOptionsOf } from './bounds.ts';
 import type { EngineConfig } from './messages.ts';
 
 /** The age of series is told in these. */
@@ -19,27 +19,43 @@ export class KnownSeries {
   #options: ReturnType<typeof tableOptionsOf>;
   #table: SeriesTable;
   #epochMs: number | undefined;
+  /** Series that leave it make room for some that it had no room for: they are not new. */
+  #wasFull = false;
 
   /** `forget`: whoever keeps something by ref lets go of it. */
   constructor(kernel: Kernel, config: EngineConfig, forget: (refs: Uint32Array) => void) {
     this.#kernel = kernel;
     this.#forget = forget;
     this.#options = tableOptionsOf(config);
-    this.#table = new SeriesTable(kernel, this.#options);
+    this.#table = this.#open(config);
   }
 
   get table(): SeriesTable {
     return this.#table;
   }
 
+  /** Series that the table adds are new: it has all that came before and lately. */
+  get hasAll(): boolean {
+    return !this.#wasFull;
+  }
+
   /** With aggregation or without, another size is worth its memory: all series are met anew then. */
   configure(config: EngineConfig): void {
     const options = tableOptionsOf(config);
+    this.#table.mayPass = areStrangersCheap(config);
     if (isDeepStrictEqual(options, this.#options)) return;
     this.#forget(this.#table.sweep(this.#table.epoch + 1));
     this.#table.close();
     this.#options = options;
-    this.#table = new SeriesTable(this.#kernel, options);
+    this.#table = this.#open(config);
+    this.#wasFull = false;
+  }
+
+  /** Where series without a ref cost much, or what is known of some by ref is a part of the result, each is looked for. */
+  #open(config: EngineConfig): SeriesTable {
+    const table = new SeriesTable(this.#kernel, this.#options);
+    table.mayPass = areStrangersCheap(config);
+    return table;
   }
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. `nowMs` is monotonic. */
@@ -49,6 +65,7 @@ export class KnownSeries {
     this.#epochMs = nowMs;
     const epoch = ++this.#table.epoch;
     if (!isCrowded && epoch % SWEEP_EPOCHS !== 0) return;
+    this.#wasFull ||= this.#table.full;
     this.#forget(this.#table.sweep(Math.max(0, epoch - (isCrowded ? EPOCHS_KEPT_CROWDED : EPOCHS_KEPT))));
   }
 }

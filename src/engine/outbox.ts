@@ -13,6 +13,11 @@ const BATCHES_IN_FLIGHT_MAX = 2;
  */
 const GATHER_BYTES = 32 * 1024;
 const GATHER_MS = 1;
+/**
+ * A message takes no more bodies once it has so many bytes: an engine on the main thread keeps everything else waiting while it works on
+ * one.
+ */
+const MESSAGE_BYTES_MAX = 256 * 1024;
 
 export class Outbox {
   readonly #clock: Clock;
@@ -45,13 +50,15 @@ export class Outbox {
     if (this.#waiting.length > 0) this.#schedule();
   }
 
-  /** A new engine gets all of these, and nothing of what was on the way to the old one. */
-  restart(held: Held[]): void {
+  /** A new engine gets all of these, and nothing of what was on the way to the old one. Returns the number of messages that takes. */
+  restart(held: Held[]): number {
     this.#waiting = held;
+    this.#waitingBytes = held.reduce((sum, { length }) => sum + length, 0);
     this.#batchesInFlight = 0;
     this.#isOpen = true;
     this.#formats = [];
     this.send();
+    return this.#batchesInFlight;
   }
 
   /** Nothing is sent until `restart`. */
@@ -59,15 +66,36 @@ export class Outbox {
     this.#isOpen = false;
   }
 
+  /** All of them. */
   send(): void {
+    while (this.#waiting.length > 0 && this.#isOpen) this.#sendOne();
+  }
+
+  #sendOne(): void {
     if (this.#waiting.length === 0 || !this.#isOpen) return;
     this.#cancelGather?.();
     this.#cancelGather = undefined;
-    this.#post(this.#message());
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#post(this.#message(this.#take()));
     this.#sentMs = this.#clock.monotonicMs();
     this.#batchesInFlight++;
+  }
+
+  /** What one message has room for. */
+  #take(): Held[] {
+    const waiting = this.#waiting;
+    let bytes = 0;
+    let count = 0;
+    while (count < waiting.length && bytes < MESSAGE_BYTES_MAX) bytes += waiting[count++]!.length;
+    this.#waitingBytes -= bytes;
+    if (count < waiting.length) return waiting.splice(0, count);
+    this.#waiting = [];
+    return waiting;
+  }
+
+  #sendWhenFree(): void {
+    if (this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
+    this.#sendOne();
+    if (this.#waiting.length > 0) this.#schedule();
   }
 
   /** Bodies that arrive in one turn of the event loop go over in one message. */
@@ -77,20 +105,20 @@ export class Outbox {
       this.#isPlanned = true;
       setImmediate(() => {
         this.#isPlanned = false;
-        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.send();
+        this.#sendWhenFree();
       });
     } else {
       this.#cancelGather ??= this.#clock.after(GATHER_MS, () => {
         this.#cancelGather = undefined;
-        if (this.#batchesInFlight < BATCHES_IN_FLIGHT_MAX) this.send();
+        this.#sendWhenFree();
       });
     }
   }
 
-  #message(): ToEngine {
+  #message(bodies: readonly Held[]): ToEngine {
     const fields: number[] = [];
     const formats: BodyFormat[] = [];
-    for (const body of this.#waiting) {
+    for (const body of bodies) {
       const { id, slab, offset, length, format, settle, isCommitting, arrivedMs, isTaken } = body;
       // The last one is nearly always it.
       let index = formats.lastIndexOf(format);

@@ -274,13 +274,14 @@ export class Pipeline {
     const isLookedAt = !parcel.isShaped && this.#talkers.note(parcel.counts.samples, nowMs);
     for (const group of this.#groups) this.#lanes[group.add(parcel, columns, nowMs)]++;
     if (parcel.isShaped) return;
-    if (this.#isScanned) this.#talkers.noteNew(this.#columns.addedCount);
+    const { hasAll } = this.#known;
+    if (this.#isScanned) this.#talkers.noteNew(hasAll ? this.#columns.addedCount : 0);
     // What is forwarded as it came leaves no trace in the series table.
     else if (isLookedAt) {
       parcel.write?.();
       this.#columns.scan(parcel.rawPtr, parcel.rawLength);
     }
-    if (isLookedAt) this.#talkers.observe(this.#columns, nowMs);
+    if (isLookedAt) this.#talkers.observe(this.#columns, nowMs, hasAll);
   }
 
   /** For people who ask; `nowMs` is monotonic. */

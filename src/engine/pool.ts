@@ -86,8 +86,8 @@ export class EnginePool implements Intake {
   #stats: EngineStats | undefined;
   /** The first body of which the engine still holds something; undefined while it holds none. */
   #outFrom: number | undefined;
-  /** The engine was started again and has not yet seen the bodies that the dead one had. */
-  #isCatchingUp = false;
+  /** Messages with bodies that the dead engine had, and that this one has not yet seen. */
+  #toCatchUp = 0;
   #cancelRestart: (() => void) | undefined;
   readonly aggregation: StateKeeper;
   /** The number of the last body or output that the engine looked at. */
@@ -147,7 +147,7 @@ export class EnginePool implements Intake {
 
   /** All that was made of the bodies before it is out in blocks, but for what aggregation holds. */
   get firstInWork(): number {
-    if (this.#isCatchingUp) return 0;
+    if (this.#toCatchUp > 0) return 0;
     if (this.#outFrom !== undefined) return this.#outFrom;
     for (const { id, settle } of this.#held) if (settle !== undefined) return id;
     return this.#nextId;
@@ -293,8 +293,7 @@ export class EnginePool implements Intake {
     const [generation, config] = active;
     this.#post({ kind: 'configure', generation, config, progress: this.#progress, resume, nowMs });
     // Everything that is not out yet goes again, in order: what the dead engine had, and what still waited for it.
-    this.#isCatchingUp = this.#held.size > 0;
-    this.#outbox.restart([...this.#held]);
+    this.#toCatchUp = this.#outbox.restart([...this.#held]);
     // What the dead engine had told since the last request is told to nobody again, before anything changes.
     this.aggregation.restarted();
     for (const [later, changed] of newer) {
@@ -330,7 +329,7 @@ export class EnginePool implements Intake {
       this.#onAccepted(id, countsAt(accepted, at + 1), notes?.get(id));
     }
     for (const refusal of refused) this.#onRefused(refusal);
-    if (message.batches > 0) this.#isCatchingUp = false;
+    this.#toCatchUp = Math.max(0, this.#toCatchUp - message.batches);
     this.aggregation.took(message, this.#arena.storedBytes);
     this.#outFrom = message.heldFrom;
     this.#releaseDone();

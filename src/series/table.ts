@@ -12,7 +12,7 @@ import { assert } from '../util/assert.ts';
 
 /** Bytes of a slot and layout of the header: `kernel/assembly/table.ts`. */
 const SLOT_BYTES = 4;
-const HEADER_BYTES = 64;
+const HEADER_BYTES = 68;
 const HEADER = {
   entries: 0,
   mask: 1,
@@ -29,6 +29,7 @@ const HEADER = {
   arenaEnd: 12,
   arenaUsed: 13,
   prints: 15,
+  mayPass: 16,
 } as const;
 /** What is known of a series by its ref: `kernel/assembly/recall.ts`. */
 const PLACE_BYTES = 8;
@@ -76,6 +77,8 @@ export class SeriesTable implements Interner {
   #slots = FIRST_SLOTS;
   /** Written to a series whenever it is seen; the owner moves it on (any unit) and sweeps by it. u32. */
   epoch = 0;
+  /** Some series that are in it may get NO_REF, too, when it is full: for those whose series without a ref cost little. */
+  mayPass = false;
 
   constructor(
     kernel: Kernel,
@@ -130,7 +133,7 @@ export class SeriesTable implements Interner {
       const arenaEnd = this.#recallBytesMax - ARENA_MARGIN;
       this.#set({ arena, arenaEnd, arenaUsed: ARENA_MARGIN });
     }
-    this.#set({ epoch: this.epoch, mayGrow: this.#mayGrow });
+    this.#set({ epoch: this.epoch, mayGrow: this.#mayGrow, mayPass: this.mayPass ? 1 : 0 });
     return this.headerPtr;
   }
 

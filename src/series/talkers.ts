@@ -72,13 +72,14 @@ export class Talkers {
     this.#newSeries += newSeries;
   }
 
-  observe(columns: Columns, nowMs: number): void {
+  /** `knowsNew`: series that the table gave refs to in this scan are new. */
+  observe(columns: Columns, nowMs: number, knowsNew = true): void {
     this.#nextMs = nowMs + SAMPLE_EVERY_MS;
     const window = this.#window(nowMs);
     window.samples += this.#samples;
     window.newSeries += this.#newSeries;
     this.#observe(columns, columns.seriesCount, (nth) => nth, this.#samples, 'metrics', 'labelValues');
-    if (columns.addedCount > 0) {
+    if (knowsNew && columns.addedCount > 0) {
       const series = (nth: number) => columns.addedSeries(nth);
       this.#observe(columns, columns.addedCount, series, this.#newSeries, 'newByMetric', 'newByLabelValue');
       this.#newSeries = 0;

@@ -40,7 +40,7 @@ export function topApi(ports: Pick<ServicePorts, 'status'>): Endpoint {
 }
 
 const note =
-  'Metrics and label values are estimated from a sample of the requests. New series are known where series are looked at one by one: with rules, limits, shards, or several requests side by side.';
+  'Metrics and label values are estimated from a sample of the requests. New series are known where series are looked at one by one: with rules, limits, shards, or several requests side by side; and as long as there is room for all of them (sluice_engine_series_max).';
 
 const titles = {
   metrics: ['Metrics', 'Samples'],

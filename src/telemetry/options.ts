@@ -70,7 +70,7 @@ export const telemetryOptions = options({
     min: 0,
     ours: true,
     summary:
-      'How much of it may be used for what is known of series, 100 to 200 bytes each. A series that is not known costs some 0.3 µs of CPU time a sample more. 0 takes 18 MiB, or what is of use (0.15 of the allowed memory at most) where an unknown series costs more: with aggregation, deduplication, limits on the number of series, and shards by all labels.',
+      'How much of it may be used for what is known of series, 100 to 200 bytes each. A series that is not known costs some 0.3 µs of CPU time a sample more. 0 takes 18 MiB, or what is of use (0.15 of the allowed memory at most) where an unknown series costs more: with aggregation, deduplication, limits on the number of series, and shards by all labels, or by all but some.',
   },
 });
 

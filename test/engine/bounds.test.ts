@@ -15,6 +15,15 @@ const shape: ShapeConfig = {
   forms: [{ rules: [], labels: [], rounding: { significantFigures: 0, roundDigits: 100 } }],
 };
 
+const placementBy = (labels: readonly string[], ignoreLabels: readonly string[]) => ({
+  mode: 'rendezvous' as const,
+  destinations: ['a', 'b'].map((name) => ({ name, url: `http://${name}/` })),
+  replicas: 1,
+  virtualNodes: 1,
+  labels,
+  ignoreLabels,
+});
+
 const group = { codec: 'snappy', level: 0, metadata: true, parallel: 1 } as const;
 const sizes = {
   maxRowsPerBlock: 10_000,
@@ -34,7 +43,7 @@ const MEBIBYTE = 1024 * 1024;
 const ALL = boundsOf({});
 
 test('where unknown series cost little, a small part of the memory is enough: 100,000 series fit', () => {
-  for (const cheap of [undefined, shape]) {
+  for (const cheap of [undefined, shape, { ...shape, placement: placementBy(['job'], []) }]) {
     const [capacity, stencilBytes] = boundsOf({ sparesSeriesMemory: true, shape: cheap });
     assert.ok(capacity > 150_000 && capacity < 250_000, `${capacity}`);
     assert.ok(Math.abs(stencilBytes - 6 * MEBIBYTE) < 1);
@@ -45,6 +54,8 @@ test('where each of them has to be looked at, it is all that is of use', () => {
   for (const dear of [
     { ...shape, maxHourlySeries: 10 },
     { ...shape, promNaming: true },
+    { ...shape, placement: placementBy([], []) },
+    { ...shape, placement: placementBy([], ['le']) },
   ]) {
     assert.deepEqual(boundsOf({ sparesSeriesMemory: true, shape: dear }), ALL);
   }

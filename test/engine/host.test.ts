@@ -1,5 +1,6 @@
 /** Where engines run. What they do there is in pool.test.ts, once for each place. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { hostFor } from '../../src/engine/host.ts';
@@ -108,4 +109,66 @@ test('a failure when the clock wakes an engine is its end, too', async (t) => {
   await until('it died', 10_000, () => failures.length === 1);
   assert.match(String(failures[0]), /died of a timer/);
   assert.equal(told.length, 1, 'it was configured');
+});
+
+test('behind a long task the rest of the program has as much time before the next one', async (t) => {
+  const { host, told } = start();
+  const { report } = Pipeline.prototype;
+  t.after(() => {
+    Pipeline.prototype.report = report;
+  });
+  const times: number[] = [];
+  Pipeline.prototype.report = function slow(nowMs) {
+    times.push(performance.now());
+    while (performance.now() - times.at(-1)! < 40);
+    times.push(performance.now());
+    return report.call(this, nowMs);
+  };
+  host.post(configure);
+  for (let nth = 0; nth < 3; nth++) host.post({ kind: 'report' });
+  await until('both are told', 10_000, () => told.length === 4);
+  const pauses = [1, 3].map((at) => times[at + 1]! - times[at]!);
+  // Timers count whole milliseconds.
+  assert.ok(
+    pauses.every((pauseMs) => pauseMs >= 38),
+    `${pauses}`,
+  );
+  await host.end();
+});
+
+test('what fails where answers are told is a mistake of the process, and the engine on the main thread goes on', () => {
+  const url = (name: string) => JSON.stringify(new URL(`../../src/${name}.ts`, import.meta.url));
+  const script = `
+import { localHost } from ${url('engine/local-host')};
+import { compileKernel } from ${url('kernel/kernel')};
+process.on('uncaughtException', ({ message }) => console.log(message));
+const start = { module: compileKernel(), current: new SharedArrayBuffer(8) };
+const host = localHost(start, {
+  onMessage({ kind, tickets }) {
+    console.log(kind, String(tickets));
+    throw new Error('a mistake');
+  },
+  onEnd(failure) {
+    console.log('died', failure.message.includes('slab 2'));
+    throw new Error('another mistake');
+  },
+});
+host.post(${JSON.stringify(configure)});
+host.post({ kind: 'flush', ticket: 7 });
+host.post({ kind: 'bodies', fields: [1, 2, 0, 0, 0, 0, 0], formats: [{}] });
+host.post({ kind: 'flush', ticket: 8 });
+`;
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script];
+  const lines = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
+    .trim()
+    .split('\n');
+  const mistakes = ['a mistake', 'a mistake', 'another mistake'];
+  assert.deepEqual(
+    lines.filter((line) => line.includes('mistake')),
+    mistakes,
+  );
+  assert.deepEqual(
+    lines.filter((line) => !line.includes('mistake')),
+    ['done undefined', 'done 7', 'died true'],
+  );
 });

@@ -4,9 +4,9 @@ import { type TestContext, test as testOnce } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { setEnvironmentData } from 'node:worker_threads';
 import snappy from 'snappyjs';
-import type { StartHost } from '../../src/engine/host.ts';
+import type { HostEvents, StartHost } from '../../src/engine/host.ts';
 import { localHost } from '../../src/engine/local-host.ts';
-import type { EngineConfig } from '../../src/engine/messages.ts';
+import { BODY_FIELDS, type EngineConfig, type ToEngine } from '../../src/engine/messages.ts';
 import { EnginePool } from '../../src/engine/pool.ts';
 import type { Accepted, Admitted } from '../../src/engine/pool-ports.ts';
 import { threadHost } from '../../src/engine/thread-host.ts';
@@ -487,3 +487,48 @@ test('a body from the journal is not committed again', async (t, place) => {
   assert.equal(commits, 0);
   assert.deepEqual(content(), contentOf([requestOf(5)]));
 });
+
+testOnce(
+  'large bodies go in several messages, and a new engine has to see them all before one is given back',
+  async () => {
+    const engines: { posted: ToEngine[]; events: HostEvents }[] = [];
+    const pool = new EnginePool(configOf('snappy'), {
+      clock: systemClock,
+      log: recordingLogger(),
+      module: kernelModule,
+      startHost: (_start, events) => {
+        const posted: ToEngine[] = [];
+        engines.push({ posted, events });
+        return { post: (message) => posted.push(message), end: async () => {} };
+      },
+      onBlock: () => {},
+      onAccepted: () => {},
+      onDropped: () => {},
+      onDropExample: () => {},
+      onQuarantined: () => {},
+    });
+    const bodiesOf = (engine: number) =>
+      engines[engine]!.posted.flatMap((message) =>
+        message.kind === 'bodies' ? [message.fields.length / BODY_FIELDS] : [],
+      );
+    const answer = { kind: 'done', generation: 1, stats: new Array<number>(11).fill(0) } as const;
+    const bytes = new Uint8Array(200 * 1024);
+    const body = { bytes, encoding: 'plain', protocol: 'p', extraLabels: [], client: 'c' } as const;
+    const verdicts = [1, 2, 3].map(() => pool.submit(body));
+    await until('all are posted', 10_000, () => bodiesOf(0).length === 2);
+    assert.deepEqual(bodiesOf(0), [2, 1]);
+    const accepted = [1, 2, 3].flatMap((id) => [id, 0, 0, 0, 0, 0]);
+    engines[0]!.events.onMessage({ ...answer, reached: 3, heldFrom: 1, batches: 2, accepted });
+    assert.ok((await Promise.all(verdicts)).every(({ ok }) => ok));
+    engines[0]!.events.onEnd(new Error('died'));
+    const alive = setInterval(() => {}, 1_000);
+    await until('the next one is there', 10_000, () => engines.length === 2);
+    clearInterval(alive);
+    assert.deepEqual(bodiesOf(1), [2, 1]);
+    // The first two are out in blocks, and of the third it does not know yet.
+    engines[1]!.events.onMessage({ ...answer, reached: 2, batches: 1 });
+    assert.equal(pool.heldBodies, 3);
+    engines[1]!.events.onMessage({ ...answer, reached: 3, batches: 1 });
+    assert.equal(pool.heldBodies, 0);
+  },
+);

@@ -143,9 +143,34 @@ test('a reload that needs to know every series gives the table another size, and
   for (let times = 0; times < 20; times++) {
     pipeline.configure(configOf(shapeOf(rules), sparing));
     pipeline.configure(configOf(shapeOf(rules, { maxHourlySeries: 2 }), sparing));
-    send(pipeline, series);
+    // With the second request the order of series is learned.
+    for (let request = 0; request < 2; request++) send(pipeline, series);
   }
   assert.equal(pipeline.stats.memoryBytes, memoryBytes, 'the memory of the one serves the other');
+});
+
+test('series that a full table takes once it has room again are not told as new', () => {
+  const pipeline = new Pipeline(new Kernel(module), configOf(shapeOf(DROP_A), { seriesBytesMax: 0 }));
+  const some = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, nth) => seriesOf({ __name__: `m${from + nth}` }));
+  const newSeries = (nowMs: number) => pipeline.report(nowMs).talkers.newSeries;
+  send(pipeline, some(0, 40));
+  assert.equal(newSeries(0), 40);
+  send(pipeline, some(0, 100), { nowMs: 100 });
+  const { seriesTableSize, seriesTableCapacity } = pipeline.stats;
+  assert.equal(seriesTableSize, seriesTableCapacity);
+  // An hour later those that did not come any more make room for some of those that came all the time.
+  const nowMs = 73 * 60_000 + 100;
+  for (let atMs = 100; atMs <= nowMs; atMs += 60_000) send(pipeline, some(40, 100), { nowMs: atMs });
+  assert.equal(pipeline.stats.seriesTableSize, 60);
+  assert.equal(newSeries(nowMs), 0);
+  const { top } = pipeline.report(nowMs).talkers;
+  assert.deepEqual(top.newByMetric, []);
+  // A table of another size begins anew.
+  pipeline.configure(configOf(shapeOf(DROP_A), { seriesBytesMax: 0 }), nowMs);
+  pipeline.configure(configOf(shapeOf(`${DROP_A}\n${DROP_A}`), { seriesBytesMax: 1_000_000 }), nowMs);
+  send(pipeline, some(40, 100), { nowMs: nowMs + 60_000 });
+  assert.equal(newSeries(nowMs), 60);
 });
 
 test('labels that a request adds are there for the rules, and the same series with others is another one', () => {

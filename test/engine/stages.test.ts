@@ -625,3 +625,24 @@ test('native histograms of series that are held back go on, and exemplars do not
   );
   assert.deepEqual(engine.counted, { 'undefined aggregated_in': 1 });
 });
+
+test('samples of one series keep their order in a request, whatever the full table does not know around them', () => {
+  const config = configOf({
+    stage: stage('- {interval: 10s, match: a, by: [__name__], outputs: [increase]}'),
+  });
+  const small = { maxRowsPerBlock: 1_000, seriesBytesMax: 0 };
+  const engine = new Engine({ ...config, ...small });
+  // Before the reload, which leaves the table as it is, nothing depended on the order.
+  const start = { clock: new FakeClock(), nowMs: START_MS };
+  engine.pipeline = new Pipeline(new Kernel(kernelModule), { ...configOf({}), ...small }, start);
+  engine.pipeline.configure({ ...config, ...small }, START_MS);
+  const known = Array.from({ length: 64 }, (_, n) => seriesOf({ __name__: n === 0 ? 'a' : `b${n}` }, []));
+  const a = (at: number, value: number) => seriesOf({ __name__: 'a' }, [[START_MS + at, value]]);
+  const strangers = Array.from({ length: 100 }, (_, n) =>
+    seriesOf({ __name__: `c${n}` }, [[START_MS + 2, n]]),
+  );
+  engine.push(START_MS + 1, [a(1, 10), ...known.slice(1)]);
+  engine.push(START_MS + 2, [a(2, 20), ...strangers, a(3, 5), a(4, 6)]);
+  engine.tick(START_MS + 10_000);
+  assert.deepEqual(engine.content()['a:10s_increase'], ['16@10000']);
+});

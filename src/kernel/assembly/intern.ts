@@ -5,7 +5,7 @@
 import { learn, recall, recalledRef } from './recall';
 import { NO_REF, ROW_BYTES, ROW_LABEL_COUNT, ROW_LABELS_LENGTH, ROW_LABELS_PTR, ROW_REF } from './row';
 import { deriveKey, fingerprintRow } from './siphash';
-import { ADDED, canGrow, internRow, KNOWN, keyOf, NO_ROOM, see } from './table';
+import { ADDED, internRow, KNOWN, keyOf, mayPassOver, NO_ROOM, see } from './table';
 
 /**
  * Where nothing is recalled, series are looked up together and so wait for memory together: one after another took 200 ns
@@ -15,7 +15,7 @@ const BATCH_MAX: u32 = 32;
 const ALONE: u32 = 8;
 /**
  * Behind so many series that a full table does not have, only one of a few is looked for, until one is found: a fingerprint
- * and a miss of the caches cost more than what the table would save.
+ * and a miss of the caches cost more than what the table would save. Not where a series without a ref costs more than that.
  */
 const STRANGERS_MAX: u32 = 64;
 const LOOK_EVERY: u32 = 8;
@@ -35,7 +35,7 @@ let batch: u32 = 0;
 let lookedUp: u32 = 0;
 /** How many were not in the table, one after another, and had no room there. */
 let strangers: u32 = 0;
-let mayGrow: bool = false;
+let mayPass: bool = false;
 // The series before `unknown`, when its labels lie in the message (NO_REF otherwise).
 let beforeRef: u32 = NO_REF;
 let beforeLabels: usize = 0;
@@ -65,7 +65,7 @@ export function beginRefs(
   beforeRef = NO_REF;
   wasKnown = false;
   if (table === 0) return;
-  mayGrow = canGrow(table);
+  mayPass = mayPassOver(table);
   deriveKey(keyOf(table), identityPtr, identityLength);
 }
 
@@ -135,7 +135,7 @@ export function takeRef(rows: usize, index: u32, isRecalled: bool): void {
     lookedUp = 0;
     strangers = 0;
     batch = 1;
-  } else if (strangers >= STRANGERS_MAX && !mayGrow) {
+  } else if (strangers >= STRANGERS_MAX && mayPass) {
     // Nobody waits to be looked up here, for `strangers` was counted by the last one who was.
     if (index % LOOK_EVERY === 0) endRefs(rows, index + 1);
     else pass(index);

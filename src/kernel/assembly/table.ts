@@ -4,7 +4,8 @@
  * Header (u32 each): 0 entries, 4 number of slots - 1, 8 series in the table, 12 series that fit before it must grow,
  * 16 next ref that was never given out, 20 stack of free refs, 24 height of that stack, 28 places by ref (`recall.ts`),
  * 32 key of the fingerprints, 36 epoch that series are seen in, 40 whether it can grow, 44 arena of records, 48 where the
- * last record may end in it, 52 bytes of it in use, 56 bytes of records that are dead, 60 fingerprints by ref, 16 bytes each.
+ * last record may end in it, 52 bytes of it in use, 56 bytes of records that are dead, 60 fingerprints by ref, 16 bytes each,
+ * 64 whether series may be passed over when it is full (`intern.ts`).
  * Slot, u32: ref + 1 (0: empty slot), and on top 10 bits of the fingerprint, so that hardly ever another one is looked at.
  */
 import { forgetGone, forgetUnseen, markGone, NEXT_REF, placeOf, unmarkGone } from './recall';
@@ -22,6 +23,7 @@ const EPOCH: usize = 36;
 const MAY_GROW: usize = 40;
 
 const PRINTS: usize = 60;
+const MAY_PASS: usize = 64;
 
 /** As many series as there are numbers of so many bits, less one. */
 const REF_BITS: u32 = 22;
@@ -36,8 +38,13 @@ export function keyOf(table: usize): usize {
   return load<u32>(table, KEY);
 }
 
-export function canGrow(table: usize): bool {
+function canGrow(table: usize): bool {
   return load<u32>(table, MAY_GROW) !== 0;
+}
+
+/** Whether a series that is in the table may keep NO_REF all the same, where there is no room for others. */
+export function mayPassOver(table: usize): bool {
+  return load<u32>(table, MAY_PASS) !== 0 && !canGrow(table);
 }
 
 /** Notes that the series of this ref came now. */
