@@ -409,6 +409,7 @@ export class App implements Intake {
       onTold: (told, generation) => destinations.tell(told, generation),
       onObserved: (observed) => this.#aggregationMetrics.observe(observed),
       states: this.#aggregation,
+      isBehind: () => destinations.isBehind,
     };
     const restored = await this.#aggregation.open();
     this.#engine = new EnginePool(this.#engineConfig(destinations.begin()), ports, restored);

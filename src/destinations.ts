@@ -34,6 +34,8 @@ interface Generation {
   readonly isSpread: boolean;
 }
 
+/** A few are on their way for each sender, and some wait for a sender a moment. */
+const BLOCKS_BEHIND = 16;
 const NOBODY: Generation = { members: [], groups: [], isSpread: false };
 
 export class Destinations {
@@ -53,6 +55,11 @@ export class Destinations {
   /** Those that get what comes in. */
   get members(): readonly Outlet[] {
     return this.#members;
+  }
+
+  /** Whether one has more blocks in memory than are on their way. */
+  get isBehind(): boolean {
+    return this.#members.some(({ queue }) => queue.memoryBlocks > BLOCKS_BEHIND);
   }
 
   /** Those that are destinations no more, and still hold something. */

@@ -6,6 +6,8 @@ export interface HostEvents {
   onMessage(message: FromEngine | EngineReport): void;
   /** Once, unless the host was ended; undefined when the engine ended by itself. */
   onEnd(failure: unknown): void;
+  /** Whether blocks wait that the rest of the program could have taken further. */
+  isBehind(): boolean;
 }
 
 /** The engine takes messages in their order, and never before `post` has returned. */

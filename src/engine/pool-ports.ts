@@ -66,4 +66,6 @@ export interface PoolPorts {
   readonly onQuarantined: (body: Uint8Array, client: string) => void;
   readonly module: WebAssembly.Module;
   readonly startHost: StartHost;
+  /** Whether more blocks wait than are on their way. */
+  readonly isBehind?: () => boolean;
 }

@@ -282,6 +282,7 @@ export class EnginePool implements Intake {
           else this.#onMessage(message);
         },
         onEnd: (failure) => this.#onDeath(failure),
+        isBehind: () => this.#ports.isBehind?.() ?? false,
       },
     );
     for (const { index, memory } of this.#arena.slabs()) this.#post({ kind: 'slab', index, memory });
