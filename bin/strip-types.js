@@ -3,7 +3,8 @@
  * has Node require it in every thread before anything else.
  *
  * Node strips types by itself, but its stripper takes 16 MB of each thread for good; and its compile cache, which spares
- * that, keeps 11 MB of what it read. Lines and columns stay what they are in the source (types become blanks), but for columns behind characters beyond Latin-1.
+ * that, keeps 11 MB of what it read. Lines and columns stay what they are in the source (types become
+ * blanks), but for columns behind characters beyond Latin-1.
  *
  * A kept file is a source's text without types and a last line with the hash of what it was made of, so it is never out of
  * date, and one that was not written to its end is not taken. Where nothing can be written, sources are stripped at each start.

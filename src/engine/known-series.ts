@@ -1,7 +1,7 @@
 /** The series table of an engine over time: series leave it that do not come any more, and it gets another size. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Kernel } from '../kernel/kernel.ts';
-import { SeriesTable } from '../series/table.ts';
+import { SeriesTable, type SeriesTableOptions } from '../series/table.ts';
 import { areStrangersCheap, tableOptionsOf } from './bounds.ts';
 import type { EngineConfig } from './messages.ts';
 
@@ -16,7 +16,7 @@ const EPOCHS_KEPT_CROWDED = 5;
 export class KnownSeries {
   readonly #kernel: Kernel;
   readonly #forget: (refs: Uint32Array) => void;
-  #options: ReturnType<typeof tableOptionsOf>;
+  #options: SeriesTableOptions;
   #table: SeriesTable;
   #epochMs: number | undefined;
   /** Series that leave it make room for some that it had no room for: they are not new. */
@@ -27,7 +27,8 @@ export class KnownSeries {
     this.#kernel = kernel;
     this.#forget = forget;
     this.#options = tableOptionsOf(config);
-    this.#table = this.#open(config);
+    this.#table = new SeriesTable(kernel, this.#options);
+    this.#table.mayPass = areStrangersCheap(config);
   }
 
   get table(): SeriesTable {
@@ -42,20 +43,15 @@ export class KnownSeries {
   /** With aggregation or without, another size is worth its memory: all series are met anew then. */
   configure(config: EngineConfig): void {
     const options = tableOptionsOf(config);
+    if (!isDeepStrictEqual(options, this.#options)) {
+      this.#forget(this.#table.sweep(this.#table.epoch + 1));
+      this.#table.close();
+      this.#options = options;
+      this.#table = new SeriesTable(this.#kernel, options);
+      this.#wasFull = false;
+    }
+    // Where series without a ref cost much, or what is known of some by ref is a part of the result, each is looked for.
     this.#table.mayPass = areStrangersCheap(config);
-    if (isDeepStrictEqual(options, this.#options)) return;
-    this.#forget(this.#table.sweep(this.#table.epoch + 1));
-    this.#table.close();
-    this.#options = options;
-    this.#table = this.#open(config);
-    this.#wasFull = false;
-  }
-
-  /** Where series without a ref cost much, or what is known of some by ref is a part of the result, each is looked for. */
-  #open(config: EngineConfig): SeriesTable {
-    const table = new SeriesTable(this.#kernel, this.#options);
-    table.mayPass = areStrangersCheap(config);
-    return table;
   }
 
   /** Series that were not seen for a while leave the table, so that churn does not fill it. `nowMs` is monotonic. */

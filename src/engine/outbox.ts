@@ -72,7 +72,6 @@ export class Outbox {
   }
 
   #sendOne(): void {
-    if (this.#waiting.length === 0 || !this.#isOpen) return;
     this.#cancelGather?.();
     this.#cancelGather = undefined;
     this.#post(this.#message(this.#take()));
@@ -93,7 +92,8 @@ export class Outbox {
   }
 
   #sendWhenFree(): void {
-    if (this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
+    // Without an engine `restart` sends what waits; to plan that here would keep the CPU busy until then.
+    if (!this.#isOpen || this.#waiting.length === 0 || this.#batchesInFlight >= BATCHES_IN_FLIGHT_MAX) return;
     this.#sendOne();
     if (this.#waiting.length > 0) this.#schedule();
   }
